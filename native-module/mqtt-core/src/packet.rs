@@ -1,0 +1,136 @@
+//! The fixed header that every packet starts with (section 2.2).
+
+use crate::Error;
+
+/// The largest remaining length: 268,435,455 bytes, four bytes of seven bits (section 2.2.3).
+pub const REMAINING_LENGTH_MAX: u32 = 268_435_455;
+
+/// Control packet types, the high four bits of a packet's first byte (section 2.2.1, table 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum PacketType {
+    Connect = 1,
+    ConnAck = 2,
+    Publish = 3,
+    PubAck = 4,
+    PubRec = 5,
+    PubRel = 6,
+    PubComp = 7,
+    Subscribe = 8,
+    SubAck = 9,
+    Unsubscribe = 10,
+    UnsubAck = 11,
+    PingReq = 12,
+    PingResp = 13,
+    Disconnect = 14,
+}
+
+impl PacketType {
+    /// The type in a packet's first byte; `None` for the reserved values 0 and 15.
+    pub const fn of(first_byte: u8) -> Option<Self> {
+        Some(match first_byte >> 4 {
+            1 => Self::Connect,
+            2 => Self::ConnAck,
+            3 => Self::Publish,
+            4 => Self::PubAck,
+            5 => Self::PubRec,
+            6 => Self::PubRel,
+            7 => Self::PubComp,
+            8 => Self::Subscribe,
+            9 => Self::SubAck,
+            10 => Self::Unsubscribe,
+            11 => Self::UnsubAck,
+            12 => Self::PingReq,
+            13 => Self::PingResp,
+            14 => Self::Disconnect,
+            _ => return None,
+        })
+    }
+
+    /// The first byte of a packet of this type with the given flags in its low four bits.
+    pub const fn first_byte(self, flags: u8) -> u8 {
+        (self as u8) << 4 | flags
+    }
+}
+
+/// Writes `length` as a remaining length (section 2.2.3) and returns how many of the four bytes it took.
+///
+/// `length` must not exceed [`REMAINING_LENGTH_MAX`]; higher bits are dropped.
+pub const fn encode_remaining_length(length: u32) -> ([u8; 4], usize) {
+    let mut bytes = [0; 4];
+    let mut rest = length;
+    let mut n = 0;
+    loop {
+        bytes[n] = (rest & 0x7f) as u8;
+        rest >>= 7;
+        if rest == 0 || n == 3 {
+            return (bytes, n + 1);
+        }
+        bytes[n] |= 0x80;
+        n += 1;
+    }
+}
+
+/// Reads a remaining length from the one to four bytes that follow a packet's first byte.
+///
+/// `Ok(None)` if more bytes are needed, [`Error::MalformedLength`] if the fourth still asks for more.
+pub const fn decode_remaining_length(bytes: &[u8]) -> Result<Option<u32>, Error> {
+    let mut value = 0;
+    let mut i = 0;
+    while i < bytes.len() {
+        value |= ((bytes[i] & 0x7f) as u32) << (7 * i);
+        if bytes[i] & 0x80 == 0 {
+            return Ok(Some(value));
+        }
+        if i == 3 {
+            return Err(Error::MalformedLength);
+        }
+        i += 1;
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Table 2.4 of section 2.2.3: where each size of the field begins and ends.
+    const TABLE_2_4: [(u32, &[u8]); 8] = [
+        (0, &[0x00]),
+        (127, &[0x7f]),
+        (128, &[0x80, 0x01]),
+        (16_383, &[0xff, 0x7f]),
+        (16_384, &[0x80, 0x80, 0x01]),
+        (2_097_151, &[0xff, 0xff, 0x7f]),
+        (2_097_152, &[0x80, 0x80, 0x80, 0x01]),
+        (268_435_455, &[0xff, 0xff, 0xff, 0x7f]),
+    ];
+
+    #[test]
+    fn remaining_length_is_as_in_table_2_4() {
+        for (value, bytes) in TABLE_2_4 {
+            let (encoded, n) = encode_remaining_length(value);
+            assert_eq!(&encoded[..n], bytes, "{value}");
+            assert_eq!(decode_remaining_length(bytes), Ok(Some(value)));
+            assert_eq!(decode_remaining_length(&bytes[..bytes.len() - 1]), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_fifth_length_byte_is_malformed() {
+        assert_eq!(
+            decode_remaining_length(&[0x80, 0x80, 0x80, 0x80]),
+            Err(Error::MalformedLength)
+        );
+    }
+
+    #[test]
+    fn every_type_keeps_its_number() {
+        for byte in 0..=255u8 {
+            match PacketType::of(byte) {
+                Some(kind) => assert_eq!(kind.first_byte(byte & 15), byte),
+                None => assert!(byte >> 4 == 0 || byte >> 4 == 15),
+            }
+        }
+    }
+}
