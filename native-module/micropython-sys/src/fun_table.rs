@@ -1,7 +1,8 @@
 //! Decides the order and the signatures of the function table, `mp_fun_table_t` of `py/nativeglue.h`, in .mpy 6.3.
 //!
-//! The names are upstream's own, two apart: `raise_`, because `raise` alone reads as a verb of Python, and `type_exception`. The documentation of an entry says whether
-//! it can raise: raising is a jump out of the caller, past every Rust frame between.
+//! The names are upstream's own, two apart: `raise_` for `raise` and `type_exception` for `type_Exception`. The
+//! documentation of an entry says whether it can raise: raising is a jump out of the caller, past every Rust frame
+//! between.
 
 use core::ffi::{c_char, c_int, c_uint, c_void};
 

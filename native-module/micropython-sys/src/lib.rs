@@ -9,7 +9,7 @@
 //! | [`obj`], [`types`], [`map`], [`buffer`] | `py/obj.h` |
 //! | [`containers`] | `py/obj.h`, `py/objstr.h`, `py/objtuple.h`, `py/objlist.h`, `py/objexcept.h` |
 //! | [`fun`] | `py/obj.h`, `py/objfun.h` |
-//! | [`module`] | `py/objmodule.h`, `py/obj.h`, `py/bc.h` |
+//! | [`module`] | `py/obj.h`, `py/bc.h` |
 //! | [`raw_code`] | `py/emitglue.h` |
 //! | [`stream`] | `py/stream.h` |
 //! | [`arg`] | `py/runtime.h` |

@@ -1,4 +1,4 @@
-//! Decides how a module and its context are laid out (`py/objmodule.h`, `py/bc.h`).
+//! Decides how a module and its context are laid out (`py/obj.h`, `py/bc.h`).
 
 use crate::containers::ObjDict;
 use crate::layout::abi_struct;

@@ -1,0 +1,12 @@
+// Every header of MicroPython that the crate describes, for bindgen.
+#include "py/nativeglue.h"
+#include "py/runtime.h"
+#include "py/bc.h"
+#include "py/emitglue.h"
+#include "py/objexcept.h"
+#include "py/objfun.h"
+#include "py/objlist.h"
+#include "py/objstr.h"
+#include "py/objtuple.h"
+#include "py/persistentcode.h"
+#include "py/stream.h"

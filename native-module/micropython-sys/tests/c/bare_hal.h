@@ -1,0 +1,1 @@
+// The bare board has no hardware layer.

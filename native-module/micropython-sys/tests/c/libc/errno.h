@@ -1,0 +1,3 @@
+// C errno.h: no error number is read while measuring.
+#pragma once
+extern int errno;

@@ -1,0 +1,3 @@
+// The part of C stdlib.h that MicroPython headers name.
+#pragma once
+#include <stddef.h>
