@@ -1,6 +1,6 @@
 //! Reading packets: which bytes are needed next, where they go, and what they mean when all are there.
 //!
-//! The caller loops over [`Receiver::next`]:
+//! The caller loops over [`Receiver::step`]:
 //!
 //! ```text
 //! Read      fill some or all of the slice from the stream, then call advance(n)
@@ -153,7 +153,7 @@ impl Receiver {
 
     /// What is needed to go on.
     #[inline]
-    pub fn next(&mut self) -> Result<Next<'_>, Error> {
+    pub fn step(&mut self) -> Result<Next<'_>, Error> {
         if self.header_complete == 0 {
             // Every packet has two bytes at least, so both are asked for at once.
             let have = usize::from(self.head_len).min(5);
@@ -207,7 +207,7 @@ impl Receiver {
         })
     }
 
-    /// Notes that `n` bytes of what [`Receiver::next`] asked for have been read.
+    /// Notes that `n` bytes of what [`Receiver::step`] asked for have been read.
     #[inline]
     pub fn advance(&mut self, n: usize) {
         if self.header_complete == 0 {
@@ -231,7 +231,7 @@ impl Receiver {
         ))
     }
 
-    /// The packet, once [`Receiver::next`] has said that it is complete.
+    /// The packet, once [`Receiver::step`] has said that it is complete.
     #[inline]
     pub fn packet(&self) -> Result<Packet<'_>, Error> {
         let body = &self.chunk[..(self.remaining as usize).min(CHUNK)];
@@ -334,7 +334,7 @@ mod tests {
         let mut rest = stream;
         let mut packets = Vec::new();
         loop {
-            match receiver.next()? {
+            match receiver.step()? {
                 Next::Read(buf) => {
                     let n = buf.len().min(piece).min(rest.len());
                     if n == 0 {
