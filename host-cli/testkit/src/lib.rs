@@ -1,1 +1,46 @@
-//! Skeleton.
+//! Decides how tests get what they need from outside: MicroPython of both versions, the two implementations of
+//! `umqtt.simple`, Debian's Mosquitto, certificates and peers that misbehave on command; and what happens where
+//! one of them is missing.
+//!
+//! Nothing here is built into the command; only tests and `xtask` depend on it.
+
+mod certificates;
+mod implementation;
+mod interpreter;
+mod mosquitto;
+mod peer;
+mod program;
+mod require;
+
+pub use certificates::Certificates;
+pub use implementation::{Implementation, Module};
+pub use interpreter::{Interpreter, Version};
+pub use mosquitto::{Access, Mosquitto};
+pub use peer::{Peer, Step};
+pub use program::{Finished, Program};
+pub use require::{REQUIRE_ALL, skip};
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the repository's root")
+}
+
+/// The folder that `cargo xtask setup` fills: `$XDG_CACHE_HOME/umqtt`, else `~/.cache/umqtt`.
+///
+/// # Errors
+/// Where neither variable is set.
+pub fn cache() -> Result<PathBuf, String> {
+    std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
+        .map(|cache| cache.join("umqtt"))
+        .ok_or_else(|| {
+            "neither XDG_CACHE_HOME nor HOME is set, so there is no cache folder; set one of them"
+                .into()
+        })
+}

@@ -1,0 +1,151 @@
+//! Decides how a Python program of `python/tests` is run: with a path of its own, a heap limit, and a time after
+//! which it is ended and the test fails.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{Interpreter, Module};
+
+/// A program to run.
+#[derive(Clone, Debug)]
+pub struct Program<'a> {
+    interpreter: &'a Interpreter,
+    module: &'a Module,
+    name: &'a str,
+    arguments: Vec<String>,
+    heap: &'a str,
+    limit: Duration,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+    /// Its exit status; `None` where a signal ended it or the time was up.
+    pub status: Option<i32>,
+    /// Whether the time was up.
+    pub timed_out: bool,
+    /// How long it ran.
+    pub elapsed: Duration,
+}
+
+impl<'a> Program<'a> {
+    /// The program `python/tests/NAME.py`, with 64 MB of heap and a minute of time.
+    pub fn new(interpreter: &'a Interpreter, module: &'a Module, name: &'a str) -> Program<'a> {
+        Program {
+            interpreter,
+            module,
+            name,
+            arguments: Vec::new(),
+            heap: "64m",
+            limit: Duration::from_secs(60),
+        }
+    }
+
+    /// Appends an argument (`sys.argv`).
+    pub fn argument(mut self, argument: impl ToString) -> Self {
+        self.arguments.push(argument.to_string());
+        self
+    }
+
+    /// Sets the heap's size as `-X heapsize=` takes it.
+    pub fn heap(mut self, heap: &'a str) -> Self {
+        self.heap = heap;
+        self
+    }
+
+    /// Sets the time after which the program is ended.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// Where it cannot be started at all.
+    pub fn run(&self) -> Finished {
+        let tests = crate::repository().join("python/tests");
+        let mut child = self
+            .interpreter
+            .command()
+            .arg("-X")
+            .arg(format!("heapsize={}", self.heap))
+            .arg(tests.join(format!("{}.py", self.name)))
+            .args(&self.arguments)
+            .env(
+                "MICROPYPATH",
+                format!("{}:{}", self.module.path().display(), tests.display()),
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start MicroPython for {}: {error}", self.name));
+        let begun = Instant::now();
+        let stdout = collect(child.stdout.take().expect("a pipe"));
+        let stderr = collect(child.stderr.take().expect("a pipe"));
+        let mut timed_out = false;
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("waiting for MicroPython") {
+                break status.code();
+            }
+            if begun.elapsed() > self.limit {
+                timed_out = true;
+                child.kill().expect("ending MicroPython");
+                child.wait().expect("waiting for MicroPython");
+                break None;
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        Finished {
+            stdout: stdout.join().expect("reading stdout"),
+            stderr: stderr.join().expect("reading stderr"),
+            status,
+            timed_out,
+            elapsed: begun.elapsed(),
+        }
+    }
+}
+
+impl Finished {
+    /// What the program printed, if it ended by itself and well.
+    ///
+    /// # Panics
+    /// Otherwise, with all it printed.
+    pub fn expect_success(self, what: &str) -> String {
+        assert!(
+            self.status == Some(0) && !self.timed_out,
+            "{what} failed ({}) after {:.1?}\n--- stdout\n{}\n--- stderr\n{}",
+            match self.status {
+                _ if self.timed_out => "its time was up".to_string(),
+                Some(code) => format!("exit status {code}"),
+                None => "ended by a signal".to_string(),
+            },
+            self.elapsed,
+            tail(&self.stdout),
+            tail(&self.stderr)
+        );
+        self.stdout
+    }
+}
+
+fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A pipe that breaks gives what it gave; the exit status tells the rest.
+        let _ = pipe.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// The last lines, as many as a report can bear.
+fn tail(text: &str) -> &str {
+    let from = text.len().saturating_sub(4000);
+    &text[text.ceil_char_boundary(from)..]
+}
