@@ -62,30 +62,45 @@ pub struct Measured {
 }
 
 /// Where the unpacked source of a MicroPython version is: `UMQTT_MICROPYTHON_SRC_1_25` (`_1_26`), else the
-/// cache that `cargo xtask test` fills. The error says what is missing and what to do.
+/// cache that `cargo xtask setup` fills. The error says what is missing and what to do.
 pub fn source(version: &str) -> Result<PathBuf, String> {
     let variable = format!("UMQTT_MICROPYTHON_SRC_{}", version.replace('.', "_"));
-    let (path, origin) = match std::env::var_os(&variable) {
-        Some(path) => (PathBuf::from(path), variable),
-        None => {
-            let cache = std::env::var_os("XDG_CACHE_HOME")
-                .map(PathBuf::from)
-                .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
-                .ok_or_else(|| format!("neither {variable} nor HOME is set"))?;
-            (
-                cache.join(format!("umqtt/micropython-src/{version}")),
-                "the cache".into(),
-            )
-        }
+    let path = match std::env::var_os(&variable) {
+        Some(path) => PathBuf::from(path),
+        None => cached(version)?,
     };
     if path.join("py/nativeglue.h").is_file() {
         Ok(path)
     } else {
         Err(format!(
-            "no MicroPython {version} source at {} ({origin}); `cargo xtask setup` fetches it",
+            "{} is not a MicroPython source; `cargo xtask setup` fetches one",
             path.display()
         ))
     }
+}
+
+/// The folder `umqtt/source/micropython-VERSION…` of the user's cache.
+fn cached(version: &str) -> Result<PathBuf, String> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))
+        .ok_or("neither XDG_CACHE_HOME nor HOME is set")?
+        .join("umqtt/source");
+    let prefix = format!("micropython-{version}.");
+    std::fs::read_dir(&cache)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+        })
+        .ok_or_else(|| {
+            format!(
+                "no source of MicroPython {version} in {}; `cargo xtask setup` fetches it",
+                cache.display()
+            )
+        })
 }
 
 /// Runs bindgen over the headers of `source` in `config`.
