@@ -1,0 +1,97 @@
+//! What the rest of the linker asks a CPU: one trait, one file per CPU, one table of them.
+//!
+//! A new CPU is a file beside this one and a line in [`for_arch`]. Nothing outside `arch/` names one
+//! (a test below holds that).
+
+mod x64;
+
+use micropython_sys::arch::Arch;
+
+use crate::error::LinkError;
+use crate::input::SectionKind;
+use crate::piece::{Block, Cause, Fixup, Goal, Group, Piece, PieceId, Pieces};
+use crate::relocation::{Field, Meaning, RelocationKind};
+
+/// What a CPU's file decides.
+pub(crate) trait Architecture {
+    fn arch(&self) -> Arch;
+
+    /// `e_machine` of its objects.
+    fn elf_machine(&self) -> u16;
+
+    /// The meaning of a relocation number.
+    fn meaning(&self, number: u32) -> Meaning;
+
+    /// Where sections of a kind go, and in which order; `None` for kinds that are not placed.
+    fn placement(&self, kind: &SectionKind) -> Option<(Block, Group)>;
+
+    /// Where the table of addresses goes.
+    fn got_block(&self) -> Block;
+
+    /// The alignment in bytes that the loader's memory has at the start of a block.
+    fn block_alignment(&self, block: Block) -> u64;
+
+    /// Turns the references of one piece of code into fields to fill, adding slots, stubs and
+    /// changing instructions as needed.
+    fn plan_code<'a>(
+        &self,
+        pieces: &mut Pieces<'a>,
+        piece: PieceId,
+        code: &CodeSection<'_, 'a>,
+    ) -> Result<Vec<Fixup<'a>>, PlanError>;
+
+    /// Code to stand at the text's first byte: calls each of `first`, then goes on to `entry`, with
+    /// the arguments untouched.
+    fn entry_code<'a>(&self, first: &[Goal<'a>], entry: Goal<'a>, cause: Cause) -> Piece<'a>;
+
+    fn name(&self) -> &'static str {
+        self.arch().name()
+    }
+
+    /// In bytes.
+    fn word_size(&self) -> usize {
+        self.arch().word_size()
+    }
+}
+
+/// A piece of code as [`Architecture::plan_code`] sees it.
+pub(crate) struct CodeSection<'s, 'a> {
+    pub bytes: &'a [u8],
+    /// Where named things start, ascending.
+    pub starts: &'s [u64],
+    /// Ascending by offset.
+    pub references: &'s [Reference<'a>],
+}
+
+/// A relocation whose symbol has been found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reference<'a> {
+    /// Offset in the section, in bytes.
+    pub offset: u64,
+    pub kind: RelocationKind,
+    pub field: Field,
+    pub goal: Goal<'a>,
+    pub addend: i64,
+    /// The goal moves together with the code: its distance is known.
+    pub near: bool,
+    pub cause: Cause,
+}
+
+/// Why a reference cannot be made; the caller adds where.
+#[derive(Debug)]
+pub(crate) struct PlanError {
+    pub cause: Cause,
+    pub problem: String,
+}
+
+/// The CPU's part of the linker for an architecture.
+pub(crate) fn for_arch(arch: Arch) -> Result<&'static dyn Architecture, LinkError> {
+    const SUPPORTED: [&dyn Architecture; 1] = [&x64::X64];
+    SUPPORTED
+        .into_iter()
+        .find(|supported| supported.arch() == arch)
+        .ok_or_else(|| LinkError::UnsupportedArchitecture {
+            arch: arch.name(),
+            supported: SUPPORTED.map(|supported| supported.name()).join(", "),
+        })
+}

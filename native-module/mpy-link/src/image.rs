@@ -1,0 +1,301 @@
+//! Fills in every field: makes the bytes of text and rodata and the list of words that are left to
+//! the loader.
+
+use std::collections::BTreeSet;
+
+use crate::arch::{Architecture, PlanError};
+use crate::destination::Destination;
+use crate::error::LinkError;
+use crate::input::Program;
+use crate::layout::Layout;
+use crate::piece::{Block, Fixup, Formula, Goal, PieceId, Pieces};
+use crate::references::relocation_error;
+
+/// A word to which the loader adds an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LoadRelocation {
+    pub in_rodata: bool,
+    /// Index of the word in its block.
+    pub word: u64,
+    pub destination: Destination,
+}
+
+#[derive(Debug)]
+pub(crate) struct Image<'a> {
+    pub text: Vec<u8>,
+    pub rodata: Vec<u8>,
+    pub bss_size: u64,
+    /// Ascending by place.
+    pub relocations: Vec<LoadRelocation>,
+    /// The module's qstrs after the source file's name.
+    pub qstrs: Vec<&'a str>,
+}
+
+/// What a goal and an addend come to.
+enum Value {
+    Number(i128),
+    /// At this offset of something the loader knows the address of.
+    Address(Destination, i128),
+}
+
+pub(crate) fn fill<'a>(
+    program: &Program<'a>,
+    pieces: &Pieces<'a>,
+    layout: &Layout,
+    arch: &dyn Architecture,
+) -> Result<Image<'a>, LinkError> {
+    let mut filler = Filler {
+        pieces,
+        layout,
+        word: arch.word_size(),
+        qstrs: used_qstrs(pieces),
+        blocks: [
+            vec![0; layout.text_size as usize],
+            vec![0; layout.rodata_size as usize],
+        ],
+        relocations: Vec::new(),
+    };
+    for id in &layout.order {
+        let piece = &pieces.pieces[id.0];
+        if piece.block == Block::Bss {
+            continue;
+        }
+        let at = layout.piece_offsets[id.0] as usize;
+        filler.blocks[piece.block as usize][at..at + piece.data.len()].copy_from_slice(&piece.data);
+        for fixup in &piece.fixups {
+            filler.fill(*id, fixup).map_err(|problem| {
+                relocation_error(
+                    program,
+                    PlanError {
+                        cause: fixup.cause,
+                        problem,
+                    },
+                )
+            })?;
+        }
+    }
+    for (index, slot) in pieces.slots.iter().enumerate() {
+        filler
+            .fill_slot(layout.slot_offsets[index], slot.goal, slot.addend)
+            .map_err(|problem| {
+                relocation_error(
+                    program,
+                    PlanError {
+                        cause: slot.cause,
+                        problem,
+                    },
+                )
+            })?;
+    }
+    let Filler {
+        blocks: [text, rodata],
+        mut relocations,
+        qstrs,
+        ..
+    } = filler;
+    relocations.sort_unstable();
+    Ok(Image {
+        text,
+        rodata,
+        bss_size: layout.bss_size,
+        relocations,
+        qstrs,
+    })
+}
+
+/// Every qstr that a live reference uses, in the order of their table slots.
+fn used_qstrs<'a>(pieces: &Pieces<'a>) -> Vec<&'a str> {
+    let in_slots = pieces.slots.iter().map(|slot| slot.goal);
+    let in_pieces = pieces
+        .pieces
+        .iter()
+        .flat_map(|piece| &piece.fixups)
+        .map(|fixup| fixup.goal);
+    let used: BTreeSet<&str> = in_slots
+        .chain(in_pieces)
+        .filter_map(|goal| match goal {
+            Goal::Qstr(text) => Some(text),
+            _ => None,
+        })
+        .collect();
+    used.into_iter().collect()
+}
+
+struct Filler<'p, 'a> {
+    pieces: &'p Pieces<'a>,
+    layout: &'p Layout,
+    word: usize,
+    qstrs: Vec<&'a str>,
+    /// Text and rodata.
+    blocks: [Vec<u8>; 2],
+    relocations: Vec<LoadRelocation>,
+}
+
+impl<'a> Filler<'_, 'a> {
+    fn value(&self, goal: Goal<'a>, addend: i64) -> Result<Value, String> {
+        let addend = i128::from(addend);
+        Ok(match goal {
+            Goal::Piece { piece, offset } => {
+                let start = i128::from(self.layout.piece_offsets[piece.0]);
+                let block = self.pieces.pieces[piece.0].block;
+                Value::Address(block.into(), start + i128::from(offset) + addend)
+            }
+            // Symbol values are 64-bit patterns; as a distance, high ones are negative.
+            Goal::Absolute(number) => Value::Number(i128::from(number) + addend),
+            Goal::FunctionTable => Value::Address(Destination::FunctionTable, addend),
+            Goal::TableEntry(entry) => Value::Address(Destination::TableEntry(entry), addend),
+            Goal::Qstr(text) => {
+                // Slot 0 is the source file's name, and each slot has 16 bits.
+                let position = self
+                    .qstrs
+                    .binary_search(&text)
+                    .map_err(|_| "unknown qstr".to_owned())?;
+                Value::Address(Destination::QstrTable, (position as i128 + 1) * 2 + addend)
+            }
+            Goal::QstrTable => Value::Address(Destination::QstrTable, addend),
+            Goal::ObjectTable => Value::Address(Destination::ObjectTable, addend),
+            Goal::Slot(slot) => {
+                let offset = i128::from(self.layout.slot_offsets[slot.0]);
+                Value::Address(self.layout.got_block.into(), offset + addend)
+            }
+            Goal::GotBase => Value::Address(
+                self.layout.got_block.into(),
+                i128::from(self.layout.got_offset) + addend,
+            ),
+        })
+    }
+
+    fn fill(&mut self, piece: PieceId, fixup: &Fixup<'a>) -> Result<(), String> {
+        let block = self.pieces.pieces[piece.0].block;
+        let at = self.layout.piece_offsets[piece.0] + fixup.offset;
+        let value = self.value(fixup.goal, fixup.addend)?;
+        let number = match (fixup.formula, value) {
+            (Formula::Absolute, Value::Number(number)) => number,
+            (Formula::Absolute, Value::Address(destination, offset)) => {
+                if usize::from(fixup.field.width) != self.word {
+                    return Err(format!(
+                        "a {}-bit absolute address, which no loader can fill in; compile with -C relocation-model=pic (rustc) or -fPIC (gcc)",
+                        u32::from(fixup.field.width) * 8
+                    ));
+                }
+                return self.leave_to_loader(block, at, destination, offset);
+            }
+            (Formula::Relative, Value::Address(destination, offset))
+                if destination == block.into() =>
+            {
+                offset - i128::from(at)
+            }
+            (Formula::FromGotBase, Value::Address(destination, offset))
+                if destination == self.layout.got_block.into() =>
+            {
+                offset - i128::from(self.layout.got_offset)
+            }
+            (Formula::Relative | Formula::FromGotBase, _) => {
+                return Err(
+                    "the distance is only known after loading; compile with -C relocation-model=pic (rustc) or -fPIC (gcc) and the small code model"
+                        .to_owned(),
+                );
+            }
+        };
+        if !fixup.field.holds(number) {
+            return Err(format!(
+                "the value {number:#x} does not fit {} bits",
+                u32::from(fixup.field.width) * 8
+            ));
+        }
+        let bytes = self
+            .blocks
+            .get_mut(block as usize)
+            .and_then(|bytes| bytes.get_mut(at as usize..))
+            .filter(|bytes| bytes.len() >= usize::from(fixup.field.width))
+            .ok_or("outside the section's content")?;
+        fixup.field.store(bytes, number);
+        Ok(())
+    }
+
+    fn fill_slot(&mut self, at: u64, goal: Goal<'a>, addend: i64) -> Result<(), String> {
+        match self.value(goal, addend)? {
+            Value::Number(number) => {
+                let word = self.word;
+                self.word_at(self.layout.got_block, at)?
+                    .copy_from_slice(&number.to_le_bytes()[..word]);
+                Ok(())
+            }
+            Value::Address(destination, offset) => {
+                self.leave_to_loader(self.layout.got_block, at, destination, offset)
+            }
+        }
+    }
+
+    fn word_at(&mut self, block: Block, at: u64) -> Result<&mut [u8], String> {
+        let word = self.word;
+        let at = at as usize;
+        self.blocks
+            .get_mut(block as usize)
+            .and_then(|bytes| bytes.get_mut(at..at + word))
+            .ok_or_else(|| "outside the section's content".to_owned())
+    }
+
+    /// Writes the offset; the loader adds the destination's address.
+    fn leave_to_loader(
+        &mut self,
+        block: Block,
+        at: u64,
+        destination: Destination,
+        offset: i128,
+    ) -> Result<(), String> {
+        if !at.is_multiple_of(self.word as u64) {
+            return Err(format!(
+                "an address at an offset that is not a multiple of {}, which MicroPython's loader cannot fill in; do not pack the struct it stands in, and use the small code model",
+                self.word
+            ));
+        }
+        let bytes = offset.to_le_bytes();
+        let word = self.word;
+        self.word_at(block, at)?.copy_from_slice(&bytes[..word]);
+        self.relocations.push(LoadRelocation {
+            in_rodata: block == Block::Rodata,
+            word: at / word as u64,
+            destination,
+        });
+        Ok(())
+    }
+}
+
+/// What stays known about the output for people: name, block, offset and size of each piece.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapEntry {
+    /// `object:section`, or the name of what the linker made itself.
+    pub name: String,
+    /// `text`, `rodata` or `bss`.
+    pub block: &'static str,
+    /// In the block, in bytes.
+    pub offset: u64,
+    /// In bytes.
+    pub size: u64,
+}
+
+pub(crate) fn map(pieces: &Pieces<'_>, layout: &Layout) -> Vec<MapEntry> {
+    let mut map: Vec<MapEntry> = layout
+        .order
+        .iter()
+        .map(|id| {
+            let piece = &pieces.pieces[id.0];
+            MapEntry {
+                name: piece.name.clone(),
+                block: piece.block.name(),
+                offset: layout.piece_offsets[id.0],
+                size: piece.size,
+            }
+        })
+        .collect();
+    if layout.got_size > 0 {
+        map.push(MapEntry {
+            name: "(table of addresses)".to_owned(),
+            block: layout.got_block.name(),
+            offset: layout.got_offset,
+            size: layout.got_size,
+        });
+    }
+    map
+}

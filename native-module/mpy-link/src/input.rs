@@ -1,0 +1,595 @@
+//! Reads ELF objects: decides what each section is for and turns relocation numbers into meanings.
+//!
+//! Nothing here knows other objects; names are matched in [`crate::resolution`].
+
+use std::borrow::Cow;
+
+use object::elf;
+use object::read::elf::{FileHeader, Rel, Rela, SectionHeader, Sym};
+use object::{Endianness, SectionIndex, SymbolIndex};
+
+use crate::arch::Architecture;
+use crate::error::LinkError;
+use crate::relocation::{Meaning, RelocationKind};
+
+/// No section, common symbol or total may be larger than this, so that every distance fits a 32-bit field.
+pub(crate) const SIZE_LIMIT: u64 = 1 << 30;
+
+/// Position of a section in [`Program::sections`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SectionId(pub usize);
+
+/// What a section's content is for, and so where it may be placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SectionKind {
+    /// Machine code.
+    Code,
+    /// Bytes that are never written.
+    ReadOnly,
+    /// Bytes that only the loader writes, to add addresses (`.data.rel.ro`).
+    ReadOnlyAfterLoad,
+    /// Initialised, writable bytes.
+    Data,
+    /// Zeroed, writable bytes.
+    Bss,
+    /// Pointers to functions that run before the entry; the number orders them.
+    InitArray(u32),
+    /// Never part of the output, for the reason given.
+    Ignored(&'static str),
+    /// The same COMDAT group was already taken from another object.
+    DuplicateGroup,
+    /// Understood, but a .mpy cannot hold it: an error as soon as something live needs it.
+    Refused(&'static str),
+}
+
+#[derive(Debug)]
+pub(crate) struct Section<'a> {
+    /// Index into [`Program::objects`].
+    pub object: usize,
+    pub name: String,
+    pub kind: SectionKind,
+    /// Empty for [`SectionKind::Bss`].
+    pub data: &'a [u8],
+    pub size: u64,
+    /// A power of two.
+    pub align: u64,
+    pub relocations: Vec<Relocation>,
+    /// Kept although nothing refers to it (`SHF_GNU_RETAIN`).
+    pub retain: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Relocation {
+    /// Offset in the section, in bytes.
+    pub offset: u64,
+    /// Index into the object's symbols.
+    pub symbol: usize,
+    /// `None` if the addend stands in the section's bytes (REL form).
+    pub addend: Option<i64>,
+    pub meaning: Meaning,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    Local,
+    Weak,
+    Strong,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Undefined,
+    Absolute(u64),
+    /// Tentative definition: space to be made in .bss.
+    Common {
+        align: u64,
+    },
+    Section {
+        section: SectionId,
+        offset: u64,
+    },
+    /// In a section that exists only for other tools (symbol table, group, …).
+    NoSection,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Symbol<'a> {
+    pub name: &'a str,
+    pub binding: Binding,
+    pub place: Place,
+    pub size: u64,
+    /// `STT_GNU_IFUNC`: the address is found by calling a function.
+    pub indirect: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Object<'a> {
+    /// `name.o`, or `library.a(member.o)`.
+    pub name: String,
+    pub from_archive: bool,
+    pub symbols: Vec<Symbol<'a>>,
+}
+
+/// All objects that take part in the link so far.
+#[derive(Debug, Default)]
+pub(crate) struct Program<'a> {
+    pub objects: Vec<Object<'a>>,
+    pub sections: Vec<Section<'a>>,
+    /// COMDAT signatures that are taken.
+    groups: std::collections::HashSet<&'a [u8]>,
+}
+
+/// What a file is, by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Elf32,
+    Elf64,
+    Archive,
+    ThinArchive,
+    LlvmBitcode,
+    Unknown,
+}
+
+pub(crate) fn file_kind(bytes: &[u8]) -> FileKind {
+    match bytes {
+        [0x7f, b'E', b'L', b'F', 1, ..] => FileKind::Elf32,
+        [0x7f, b'E', b'L', b'F', 2, ..] => FileKind::Elf64,
+        _ if bytes.starts_with(b"!<arch>\n") => FileKind::Archive,
+        _ if bytes.starts_with(b"!<thin>\n") => FileKind::ThinArchive,
+        // Raw bitcode, and the wrapper that some targets put around it.
+        [b'B', b'C', 0xc0, 0xde, ..] | [0xde, 0xc0, 0x17, 0x0b, ..] => FileKind::LlvmBitcode,
+        _ => FileKind::Unknown,
+    }
+}
+
+impl<'a> Program<'a> {
+    /// Adds one object. Returns its index.
+    pub fn add_object(
+        &mut self,
+        arch: &dyn Architecture,
+        name: String,
+        bytes: &'a [u8],
+        from_archive: bool,
+    ) -> Result<usize, LinkError> {
+        match file_kind(bytes) {
+            FileKind::Elf32 => {
+                self.add_elf::<elf::FileHeader32<Endianness>>(arch, name, bytes, from_archive)
+            }
+            FileKind::Elf64 => {
+                self.add_elf::<elf::FileHeader64<Endianness>>(arch, name, bytes, from_archive)
+            }
+            kind => Err(LinkError::not_an_object(name, kind)),
+        }
+    }
+
+    fn add_elf<Elf: FileHeader<Endian = Endianness>>(
+        &mut self,
+        arch: &dyn Architecture,
+        name: String,
+        bytes: &'a [u8],
+        from_archive: bool,
+    ) -> Result<usize, LinkError> {
+        let malformed = |error: object::read::Error| LinkError::Malformed {
+            object: name.clone(),
+            problem: error.to_string(),
+        };
+        let wrong = |problem: String| LinkError::Malformed {
+            object: name.clone(),
+            problem,
+        };
+        let header = Elf::parse(bytes).map_err(malformed)?;
+        let endian = header.endian().map_err(malformed)?;
+        check_header(header, endian, arch, &name)?;
+
+        let table = header.sections(endian, bytes).map_err(malformed)?;
+        let symbol_table = table
+            .symbols(endian, bytes, elf::SHT_SYMTAB)
+            .map_err(malformed)?;
+        let object = self.objects.len();
+        let mut discarded = vec![false; table.len()];
+        for (_, header) in table.enumerate() {
+            let Some((flags, members)) = header.group(endian, bytes).map_err(malformed)? else {
+                continue;
+            };
+            if !flags.contains(elf::GRP_COMDAT) {
+                continue;
+            }
+            let signature = SymbolIndex(header.sh_info(endian) as usize);
+            let symbol = symbol_table.symbol(signature).map_err(malformed)?;
+            let mut key = symbol_table
+                .symbol_name(endian, symbol)
+                .map_err(malformed)?;
+            if key.is_empty() {
+                // Some assemblers name the group by a section symbol.
+                let section = table.section(SectionIndex(symbol.st_shndx(endian).0.into()));
+                key = table
+                    .section_name(endian, section.map_err(malformed)?)
+                    .map_err(malformed)?;
+            }
+            if !self.groups.insert(key) {
+                for member in members {
+                    let member = member.get(endian) as usize;
+                    *discarded.get_mut(member).ok_or_else(|| {
+                        wrong(format!(
+                            "COMDAT group names section {member}, which does not exist"
+                        ))
+                    })? = true;
+                }
+            }
+        }
+
+        let mut ids: Vec<Option<SectionId>> = vec![None; table.len()];
+        for (index, header) in table.enumerate() {
+            let section_name = table.section_name(endian, header).map_err(malformed)?;
+            let section_name = String::from_utf8_lossy(section_name).into_owned();
+            let Some(mut kind) =
+                section_kind(header, endian, &section_name).map_err(|problem| {
+                    LinkError::UnknownSection {
+                        object: name.clone(),
+                        section: section_name.clone(),
+                        problem,
+                    }
+                })?
+            else {
+                continue;
+            };
+            if discarded[index.0] {
+                kind = SectionKind::DuplicateGroup;
+            }
+            let size: u64 = header.sh_size(endian).into();
+            let align: u64 = Into::<u64>::into(header.sh_addralign(endian)).max(1);
+            if !align.is_power_of_two() {
+                return Err(wrong(format!(
+                    "section {section_name}: alignment {align} is not a power of two"
+                )));
+            }
+            if size > SIZE_LIMIT || align > SIZE_LIMIT {
+                return Err(wrong(format!("section {section_name}: larger than 1 GiB")));
+            }
+            let data = header.data(endian, bytes).map_err(|_| {
+                wrong(format!(
+                    "section {section_name}: its bytes lie outside the file"
+                ))
+            })?;
+            ids[index.0] = Some(SectionId(self.sections.len()));
+            self.sections.push(Section {
+                object,
+                name: section_name,
+                kind,
+                data,
+                size,
+                align,
+                relocations: Vec::new(),
+                retain: header.sh_flags(endian).contains(elf::SHF_GNU_RETAIN),
+            });
+        }
+
+        let mut symbols = Vec::with_capacity(symbol_table.len());
+        for (index, symbol) in symbol_table.enumerate() {
+            let symbol_name = symbol_table
+                .symbol_name(endian, symbol)
+                .map_err(malformed)?;
+            let symbol_name = std::str::from_utf8(symbol_name)
+                .map_err(|_| wrong(format!("the name of symbol {} is not UTF-8", index.0)))?;
+            let value: u64 = symbol.st_value(endian).into();
+            let size: u64 = symbol.st_size(endian).into();
+            let place = match symbol.st_shndx(endian) {
+                elf::SHN_UNDEF => Place::Undefined,
+                elf::SHN_ABS => Place::Absolute(value),
+                elf::SHN_COMMON => {
+                    let align = value.max(1);
+                    if !align.is_power_of_two() || align > SIZE_LIMIT || size > SIZE_LIMIT {
+                        return Err(wrong(format!(
+                            "common symbol {symbol_name}: size {size}, alignment {align}"
+                        )));
+                    }
+                    Place::Common { align }
+                }
+                _ => {
+                    let section = symbol_table
+                        .symbol_section(endian, symbol, index)
+                        .map_err(malformed)?;
+                    let section = section.ok_or_else(|| {
+                        wrong(format!(
+                            "symbol {symbol_name}: reserved section number {:#x}",
+                            symbol.st_shndx(endian).0
+                        ))
+                    })?;
+                    match ids.get(section.0) {
+                        None => {
+                            return Err(wrong(format!(
+                                "symbol {symbol_name}: no section {}",
+                                section.0
+                            )));
+                        }
+                        Some(None) => Place::NoSection,
+                        Some(Some(section)) => Place::Section {
+                            section: *section,
+                            offset: value,
+                        },
+                    }
+                }
+            };
+            symbols.push(Symbol {
+                name: symbol_name,
+                binding: match symbol.st_bind() {
+                    elf::STB_LOCAL => Binding::Local,
+                    // Unique symbols are C++'s way to say: any one of them.
+                    elf::STB_WEAK | elf::STB_GNU_UNIQUE => Binding::Weak,
+                    elf::STB_GLOBAL => Binding::Strong,
+                    other => {
+                        return Err(wrong(format!(
+                            "symbol {symbol_name}: unknown binding {}",
+                            other.0
+                        )));
+                    }
+                },
+                place,
+                size,
+                indirect: symbol.st_type() == elf::STT_GNU_IFUNC,
+            });
+            if symbol_name == "__gnu_lto_slim" {
+                return Err(LinkError::LtoBytecode {
+                    object: name,
+                    compiler: "GCC",
+                });
+            }
+        }
+
+        for (_, header) in table.enumerate() {
+            let mut found = Vec::new();
+            if let Some((relocations, _)) = header.rela(endian, bytes).map_err(malformed)? {
+                for relocation in relocations {
+                    found.push((
+                        relocation.r_offset(endian).into(),
+                        relocation.r_sym(endian, false),
+                        relocation.r_type(endian, false).0,
+                        Some(relocation.r_addend(endian).into()),
+                    ));
+                }
+            } else if let Some((relocations, _)) = header.rel(endian, bytes).map_err(malformed)? {
+                for relocation in relocations {
+                    found.push((
+                        relocation.r_offset(endian).into(),
+                        relocation.r_sym(endian),
+                        relocation.r_type(endian).0,
+                        None,
+                    ));
+                }
+            } else {
+                continue;
+            }
+            let target = header.info_link(endian).0;
+            let Some(section) = ids.get(target).copied().flatten() else {
+                continue;
+            };
+            let section = &mut self.sections[section.0];
+            if matches!(
+                section.kind,
+                SectionKind::Ignored(_) | SectionKind::DuplicateGroup
+            ) {
+                continue;
+            }
+            for (offset, symbol, number, addend) in found {
+                let meaning = arch.meaning(number);
+                if meaning.kind == RelocationKind::None {
+                    continue;
+                }
+                if symbol as usize >= symbols.len().max(1) {
+                    return Err(wrong(format!(
+                        "section {}+{offset:#x}: relocation for symbol {symbol}, which does not exist",
+                        section.name
+                    )));
+                }
+                let end = u64::checked_add(offset, u64::from(meaning.field.width));
+                if end.is_none_or(|end| end > section.data.len() as u64) {
+                    return Err(wrong(format!(
+                        "section {}+{offset:#x}: relocation outside the section",
+                        section.name
+                    )));
+                }
+                section.relocations.push(Relocation {
+                    offset,
+                    symbol: symbol as usize,
+                    addend,
+                    meaning,
+                });
+            }
+            section
+                .relocations
+                .sort_by_key(|relocation| relocation.offset);
+        }
+        self.objects.push(Object {
+            name,
+            from_archive,
+            symbols,
+        });
+        Ok(object)
+    }
+}
+
+fn check_header<Elf: FileHeader<Endian = Endianness>>(
+    header: &Elf,
+    endian: Endianness,
+    arch: &dyn Architecture,
+    name: &str,
+) -> Result<(), LinkError> {
+    if header.e_type(endian) != elf::ET_REL {
+        return Err(LinkError::NotRelocatable {
+            object: name.to_owned(),
+        });
+    }
+    let machine = header.e_machine(endian).0;
+    let word = if header.is_type_64() { 8 } else { 4 };
+    if machine != arch.elf_machine() || word != arch.word_size() || header.is_big_endian() {
+        return Err(LinkError::WrongMachine {
+            object: name.to_owned(),
+            machine,
+            bits: word * 8,
+            wanted: arch.name(),
+        });
+    }
+    Ok(())
+}
+
+/// `Ok(None)` for sections that describe the file itself and so are no part of the program.
+fn section_kind<Section: SectionHeader<Endian = Endianness>>(
+    header: &Section,
+    endian: Endianness,
+    name: &str,
+) -> Result<Option<SectionKind>, String> {
+    let flags = header.sh_flags(endian);
+    let has = |flag| flags.contains(flag);
+    let kind = header.sh_type(endian);
+    if !has(elf::SHF_ALLOC) {
+        // Not in memory at run time: debug information, comments, notes, tables for linkers. A
+        // reference from code into one of them is still an error, so they are remembered.
+        return Ok(match kind {
+            elf::SHT_PROGBITS | elf::SHT_NOBITS | elf::SHT_NOTE => {
+                Some(SectionKind::Ignored("it is not in memory at run time"))
+            }
+            _ => None,
+        });
+    }
+    if let Some(why) = ignored_by_name(name) {
+        return Ok(Some(SectionKind::Ignored(why)));
+    }
+    if has(elf::SHF_TLS) {
+        return Ok(Some(SectionKind::Refused(
+            "thread-local data; MicroPython has no thread-local storage for modules: use a plain static",
+        )));
+    }
+    if has(elf::SHF_COMPRESSED) {
+        return Err("a compressed section cannot be in memory".to_owned());
+    }
+    // Everything else that a flag could ask for is unknown here and so refused. Section merging may
+    // be left undone; the rest says nothing about the content.
+    let known = elf::SHF_ALLOC
+        | elf::SHF_WRITE
+        | elf::SHF_EXECINSTR
+        | elf::SHF_MERGE
+        | elf::SHF_STRINGS
+        | elf::SHF_INFO_LINK
+        | elf::SHF_LINK_ORDER
+        | elf::SHF_GROUP
+        | elf::SHF_GNU_RETAIN;
+    let unknown = flags.0 & !known.0;
+    if unknown != 0 {
+        return Err(format!(
+            "unknown section flags {unknown:#x}; compile with the small code model and no special section attributes"
+        ));
+    }
+    match kind {
+        elf::SHT_PROGBITS | elf::SHT_NOBITS => {}
+        elf::SHT_NOTE => return Ok(Some(SectionKind::Ignored("notes are for other tools"))),
+        elf::SHT_INIT_ARRAY => return init_array(name).map(Some),
+        elf::SHT_FINI_ARRAY => {
+            return Err(
+                "functions to run at exit; a module never exits: remove the destructor".to_owned(),
+            );
+        }
+        elf::SHT_PREINIT_ARRAY => {
+            return Err("use .init_array instead of .preinit_array".to_owned());
+        }
+        other => return Err(format!("unknown section type {:#x}", other.0)),
+    }
+    match name {
+        ".ctors" | ".init" => {
+            return Err("use .init_array for functions that run at start".to_owned());
+        }
+        ".dtors" | ".fini" => {
+            return Err(
+                "functions to run at exit; a module never exits: remove the destructor".to_owned(),
+            );
+        }
+        _ => {}
+    }
+    Ok(Some(match (has(elf::SHF_EXECINSTR), has(elf::SHF_WRITE)) {
+        (true, true) => return Err("code that is also writable".to_owned()),
+        (true, false) if kind == elf::SHT_NOBITS => return Err("code without content".to_owned()),
+        (true, false) => SectionKind::Code,
+        (false, _) if kind == elf::SHT_NOBITS => SectionKind::Bss,
+        (false, true) if is_or_under(name, ".data.rel.ro") => SectionKind::ReadOnlyAfterLoad,
+        (false, true) if is_or_under(name, ".init_array") => return init_array(name).map(Some),
+        (false, true) => SectionKind::Data,
+        (false, false) => SectionKind::ReadOnly,
+    }))
+}
+
+/// Allocatable sections that are left out on purpose. Unwind tables have no use without an
+/// unwinder, and a panic in a module aborts or raises; the others speak to an operating system's
+/// loader or to a debugger.
+fn ignored_by_name(name: &str) -> Option<&'static str> {
+    const UNWIND: &str = "unwind tables are not used: a module does not unwind";
+    match name {
+        ".eh_frame" | ".eh_frame_hdr" | ".gcc_except_table" => Some(UNWIND),
+        ".debug_gdb_scripts" => Some("it is for the debugger"),
+        _ if is_or_under(name, ".gcc_except_table") => Some(UNWIND),
+        _ if is_or_under(name, ".note") => Some("notes are for other tools"),
+        _ => None,
+    }
+}
+
+fn is_or_under(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// `.init_array.N` runs before `.init_array`, lower numbers first.
+fn init_array(name: &str) -> Result<SectionKind, String> {
+    match name.strip_prefix(".init_array") {
+        Some("") => Ok(SectionKind::InitArray(u32::MAX)),
+        Some(rest) => rest
+            .strip_prefix('.')
+            .and_then(|number| number.parse::<u32>().ok())
+            .map(SectionKind::InitArray)
+            .ok_or_else(|| "the priority after .init_array. is not a number".to_owned()),
+        None => Ok(SectionKind::InitArray(u32::MAX)),
+    }
+}
+
+/// The names that an object would define, to index an archive without loading its members.
+pub(crate) fn defined_names(bytes: &[u8]) -> Result<Vec<&str>, object::read::Error> {
+    match file_kind(bytes) {
+        FileKind::Elf32 => defined_names_in::<elf::FileHeader32<Endianness>>(bytes),
+        FileKind::Elf64 => defined_names_in::<elf::FileHeader64<Endianness>>(bytes),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn defined_names_in<Elf: FileHeader<Endian = Endianness>>(
+    bytes: &[u8],
+) -> Result<Vec<&str>, object::read::Error> {
+    let header = Elf::parse(bytes)?;
+    let endian = header.endian()?;
+    let symbols = header
+        .sections(endian, bytes)?
+        .symbols(endian, bytes, elf::SHT_SYMTAB)?;
+    let mut names = Vec::new();
+    for symbol in symbols.iter() {
+        let shndx = symbol.st_shndx(endian);
+        if symbol.st_bind() == elf::STB_LOCAL || shndx == elf::SHN_UNDEF || shndx == elf::SHN_COMMON
+        {
+            continue;
+        }
+        if let Ok(name) = std::str::from_utf8(symbols.symbol_name(endian, symbol)?) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The object's or section's name as error messages show it.
+pub(crate) fn shown_symbol<'a>(
+    program: &'a Program<'_>,
+    object: usize,
+    symbol: usize,
+) -> Cow<'a, str> {
+    let symbol = &program.objects[object].symbols[symbol];
+    match symbol.place {
+        Place::Section { section, .. } if symbol.name.is_empty() => {
+            Cow::Owned(format!("(section {})", program.sections[section.0].name))
+        }
+        _ => Cow::Borrowed(symbol.name),
+    }
+}
