@@ -2,6 +2,8 @@
 
 mod arch;
 mod destination;
+pub mod dump;
+mod dump_text;
 mod error;
 mod image;
 mod input;
@@ -14,6 +16,7 @@ mod resolution;
 mod writer;
 
 pub use destination::Destination;
+pub use dump::{Dump, DumpError, dump};
 pub use error::{LinkError, Location, Undefined};
 pub use image::MapEntry;
 pub use micropython_sys::arch::Arch;

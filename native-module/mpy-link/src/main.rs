@@ -1,10 +1,12 @@
 //! The command `mpy-link`: `mpy-link -o OUT INPUT…` links, `mpy-link dump FILE.mpy` shows what a file holds.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use mpy_link::{Arch, Input, LinkOptions, Linked};
 
 #[derive(Parser)]
@@ -25,6 +27,17 @@ struct Cli {
 enum Command {
     /// Link objects and archives into a .mpy file (the default)
     Link(LinkArgs),
+    /// Show header, qstrs, objects, raw codes and relocations of a .mpy file
+    Dump(DumpArgs),
+}
+
+#[derive(Args)]
+struct DumpArgs {
+    /// A .mpy file, native or bytecode
+    file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -66,7 +79,13 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match (cli.command, cli.link) {
         (Some(Command::Link(args)), _) | (None, Some(args)) => link(args),
-        (None, None) => unreachable_usage(),
+        (Some(Command::Dump(args)), _) => dump(&args),
+        (None, None) => Cli::command()
+            .error(
+                ErrorKind::MissingRequiredArgument,
+                "name the inputs and -o OUT",
+            )
+            .exit(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,10 +96,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn unreachable_usage() -> Result<(), String> {
-    Err("nothing to do; try --help".to_owned())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -114,6 +129,21 @@ fn link(args: LinkArgs) -> Result<(), String> {
     }
     fs::write(&args.output, &linked.mpy)
         .map_err(|error| format!("{}: cannot be written: {error}", args.output.display()))
+}
+
+fn dump(args: &DumpArgs) -> Result<(), String> {
+    let dump = mpy_link::dump(&read(&args.file)?)
+        .map_err(|error| format!("{}: {error}", args.file.display()))?;
+    let text = if args.json {
+        serde_json::to_string_pretty(&dump).map_err(|error| error.to_string())? + "\n"
+    } else {
+        dump.to_string()
+    };
+    // A reader that has seen enough (`head`) is no failure.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
 }
 
 fn print_details(linked: &Linked) {

@@ -24,8 +24,6 @@ pub(crate) enum Block {
 }
 
 impl Block {
-    pub const ALL: [Block; 3] = [Block::Text, Block::Rodata, Block::Bss];
-
     pub fn name(self) -> &'static str {
         match self {
             Block::Text => "text",
