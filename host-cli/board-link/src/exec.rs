@@ -1,0 +1,376 @@
+//! Running code on the board: live output, stopping it, and how it ended.
+//!
+//! ```text
+//! <-  stdout… 04 stderr… 04 '>'              the code ended; stderr holds the traceback, if any
+//! <-  stdout… 04 04 "…soft reboot" banner    SystemExit: the board has soft-reset itself
+//! ```
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::board::Board;
+use crate::error::{LinkError, Step};
+use crate::link::Wait;
+use crate::raw_repl::{BANNER, CTRL_C, POLL};
+use crate::utf8::Decoder;
+
+/// A piece of a program's output, as it arrives. Text is whole characters, `\n` line ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    Stdout(&'a str),
+    /// The traceback, mostly.
+    Stderr(&'a str),
+}
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// To its last line.
+    Finished,
+    /// With an exception.
+    Raised,
+    /// Because of the stop request: with KeyboardInterrupt, or it caught that and ended.
+    Stopped,
+    /// With SystemExit (`sys.exit()`, `machine.soft_reset()`): the board has soft-reset.
+    Exited,
+    /// The board restarted: `machine.reset()`, a crash, the reset button.
+    Restarted,
+}
+
+/// Outcome of [`Board::exec_streaming`]. Standard output went to the callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub ending: Ending,
+    /// All of standard error, at most 64 KiB: the traceback if the program raised.
+    pub stderr: String,
+}
+
+/// Outcome of [`Board::exec`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    pub ending: Ending,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Execution {
+    /// Standard output, if the code ended well.
+    ///
+    /// # Errors
+    /// [`LinkError::Raised`] with the board's traceback; also for code that exited or restarted
+    /// the board, with that said in the traceback's place.
+    pub fn into_stdout(self) -> Result<String, LinkError> {
+        let traceback = match self.ending {
+            Ending::Finished if self.stderr.is_empty() => return Ok(self.stdout),
+            Ending::Exited => "SystemExit".to_owned(),
+            Ending::Restarted => "SystemExit: the board restarted".to_owned(),
+            _ => self.stderr,
+        };
+        Err(LinkError::Raised { traceback })
+    }
+}
+
+const STDERR_LIMIT: usize = 64 * 1024;
+/// Pause between the Ctrl-Cs that follow when the first two did not help.
+const CTRL_C_AGAIN: Duration = Duration::from_millis(250);
+/// A board that shows the signs of a restart and then says nothing for so long has restarted.
+const RESTART_QUIET: Duration = Duration::from_millis(300);
+
+impl Board {
+    /// Runs `code` to its end and returns all it printed; for short pieces of code.
+    ///
+    /// # Errors
+    /// [`LinkError::TimedOut`] after [`exec`](crate::Timeouts::exec) (the code is stopped then),
+    /// and those of [`Board::exec_streaming`]. An exception is no error here: see
+    /// [`Execution::into_stdout`].
+    pub fn exec(&mut self, code: &str) -> Result<Execution, LinkError> {
+        self.exec_within(code, self.timeouts.exec)
+    }
+
+    /// As [`Board::exec`] with a limit of its own.
+    ///
+    /// # Errors
+    /// As [`Board::exec`].
+    pub fn exec_within(&mut self, code: &str, limit: Duration) -> Result<Execution, LinkError> {
+        self.collect(code, Limit::Total(limit))
+    }
+
+    /// Runs this crate's own code: it may take as long as it likes as long as it prints, but
+    /// must not be silent for longer than [`exec`](crate::Timeouts::exec).
+    pub(crate) fn exec_quiet(&mut self, code: &str) -> Result<Execution, LinkError> {
+        self.collect(code, Limit::Silence(self.timeouts.exec))
+    }
+
+    fn collect(&mut self, code: &str, limit: Limit) -> Result<Execution, LinkError> {
+        let mut stdout = String::new();
+        let mut collect = |event: Event<'_>| {
+            if let Event::Stdout(text) = event {
+                stdout.push_str(text);
+            }
+        };
+        let run = self.run(code, &mut collect, None, limit)?;
+        Ok(Execution {
+            ending: run.ending,
+            stdout,
+            stderr: run.stderr,
+        })
+    }
+
+    /// Runs `code`, gives its output to `on_event` as it comes, and returns how it ended, however
+    /// long that takes. A UTF-8 byte order mark in front is left out.
+    ///
+    /// Setting `stop`, from a signal handler, another thread or the callback itself, sends Ctrl-C
+    /// to the board's program: once at once, again after half of
+    /// [`stop`](crate::Timeouts::stop), then repeatedly.
+    ///
+    /// # Errors
+    /// [`LinkError::Unstoppable`] if it runs on all the same; [`LinkError::ControlCharacter`];
+    /// [`LinkError::Lost`], [`LinkError::Silent`], [`LinkError::Protocol`].
+    pub fn exec_streaming(
+        &mut self,
+        code: &str,
+        on_event: &mut dyn FnMut(Event<'_>),
+        stop: &AtomicBool,
+    ) -> Result<Run, LinkError> {
+        self.run(code, on_event, Some(stop), Limit::None)
+    }
+
+    fn run(
+        &mut self,
+        code: &str,
+        on_event: &mut dyn FnMut(Event<'_>),
+        stop: Option<&AtomicBool>,
+        limit: Limit,
+    ) -> Result<Run, LinkError> {
+        let code = code.strip_prefix('\u{feff}').unwrap_or(code);
+        let handed = self.hand_over(code.as_bytes(), stop)?;
+        self.link.forget_recent();
+        let mut output = Output::new(on_event);
+        output.stdout(&handed.noise);
+        let run = self.follow(&mut output, stop, limit, handed.interrupted);
+        output.finish();
+        run
+    }
+
+    /// Reads a running program's output to its end, by the protocol above.
+    fn follow(
+        &mut self,
+        output: &mut Output<'_>,
+        stop: Option<&AtomicBool>,
+        limit: Limit,
+        interrupted: Option<Instant>,
+    ) -> Result<Run, LinkError> {
+        let started = Instant::now();
+        let mut stopping = interrupted.map(|at| Stopping::new(at, self.timeouts.stop));
+        let mut heard_at = started;
+        let mut over_limit = false;
+        while output.ends < 2 {
+            let now = Instant::now();
+            if let Some(stopping) = &mut stopping {
+                if now >= stopping.give_up {
+                    return Err(self.not_stopped());
+                }
+                if now >= stopping.next {
+                    stopping.next = now + CTRL_C_AGAIN;
+                    self.link.write(&[CTRL_C], Step::Stop)?;
+                }
+            } else {
+                over_limit = limit.passed(started, heard_at);
+                if over_limit || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                    self.link.write(&[CTRL_C], Step::Stop)?;
+                    stopping = Some(Stopping::new(now, self.timeouts.stop));
+                }
+            }
+            let step = if stopping.is_some() {
+                Step::Stop
+            } else {
+                Step::Run
+            };
+            let arrived = self.link.peek(POLL, step)?;
+            if arrived.is_empty() {
+                if heard_at.elapsed() >= RESTART_QUIET && looks_restarted(self.link.recent()) {
+                    return Ok(output.ended(Ending::Restarted));
+                }
+                continue;
+            }
+            heard_at = Instant::now();
+            let used = output.take(arrived);
+            self.link.used(used);
+        }
+        if over_limit {
+            self.after_the_end()?;
+            return Err(LinkError::TimedOut {
+                port: self.port(),
+                step: Step::Run,
+                after: limit.length(),
+            });
+        }
+        let exited = self.after_the_end()?;
+        let ending = if exited {
+            Ending::Exited
+        } else if stopping.is_some()
+            && (output.stderr.is_empty() || last_line(&output.stderr) == "KeyboardInterrupt:")
+        {
+            Ending::Stopped
+        } else if output.stderr.is_empty() {
+            Ending::Finished
+        } else {
+            Ending::Raised
+        };
+        Ok(output.ended(ending))
+    }
+
+    /// After the second 0x04: the prompt, or, after SystemExit, a soft reset and then the prompt.
+    /// True for the latter.
+    fn after_the_end(&mut self) -> Result<bool, LinkError> {
+        let step = Step::Run;
+        let reply = Instant::now() + self.timeouts.reply;
+        match self.link.next(reply, step)? {
+            Some(b'>') => {
+                self.at_prompt = true;
+                return Ok(false);
+            }
+            Some(_) => {}
+            None => return Err(self.silent(step, self.timeouts.reply)),
+        }
+        let boot = Instant::now() + self.timeouts.boot;
+        match self.link.wait_for(&[BANNER], boot, step)? {
+            Wait::Found { .. } => {
+                self.at_prompt = true;
+                Ok(true)
+            }
+            Wait::Passed(heard) => Err(LinkError::Protocol {
+                port: self.port(),
+                step,
+                expected: "the prompt >",
+                heard: crate::link::excerpt(&heard),
+            }),
+        }
+    }
+
+    fn not_stopped(&self) -> LinkError {
+        LinkError::Unstoppable {
+            port: self.port(),
+            after: self.timeouts.stop,
+        }
+    }
+}
+
+/// How long code may run.
+#[derive(Clone, Copy)]
+enum Limit {
+    None,
+    Total(Duration),
+    /// Between two pieces of output.
+    Silence(Duration),
+}
+
+impl Limit {
+    fn passed(self, started: Instant, heard_at: Instant) -> bool {
+        match self {
+            Limit::None => false,
+            Limit::Total(length) => started.elapsed() >= length,
+            Limit::Silence(length) => heard_at.elapsed() >= length,
+        }
+    }
+
+    fn length(self) -> Duration {
+        match self {
+            Limit::None => Duration::ZERO,
+            Limit::Total(length) | Limit::Silence(length) => length,
+        }
+    }
+}
+
+/// When to press Ctrl-C again, and when to give up. The first may be caught by a handler that
+/// cleans up, which deserves its time; later ones find a program with a bare `except:` in a loop
+/// at some moment outside of it.
+struct Stopping {
+    next: Instant,
+    give_up: Instant,
+}
+
+impl Stopping {
+    fn new(since: Instant, patience: Duration) -> Stopping {
+        Stopping {
+            next: since + patience / 2,
+            give_up: since + patience,
+        }
+    }
+}
+
+/// Splits the stream at the 0x04s and hands on text.
+struct Output<'a> {
+    on_event: &'a mut dyn FnMut(Event<'_>),
+    decoder: Decoder,
+    stderr: String,
+    /// How many 0x04 have come: 0 in standard output, 1 in standard error, 2 at the end.
+    ends: u8,
+}
+
+impl<'a> Output<'a> {
+    fn new(on_event: &'a mut dyn FnMut(Event<'_>)) -> Output<'a> {
+        Output {
+            on_event,
+            decoder: Decoder::default(),
+            stderr: String::new(),
+            ends: 0,
+        }
+    }
+
+    fn stdout(&mut self, bytes: &[u8]) {
+        let text = self.decoder.feed(bytes);
+        self.emit(&text);
+    }
+
+    /// Takes bytes up to and with the next 0x04; answers how many.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let end = bytes.iter().position(|&byte| byte == 0x04);
+        let text = self.decoder.feed(&bytes[..end.unwrap_or(bytes.len())]);
+        self.emit(&text);
+        if let Some(end) = end {
+            self.finish();
+            self.ends += 1;
+            return end + 1;
+        }
+        bytes.len()
+    }
+
+    fn finish(&mut self) {
+        let rest = self.decoder.finish();
+        self.emit(&rest);
+    }
+
+    fn emit(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if self.ends == 0 {
+            return (self.on_event)(Event::Stdout(text));
+        }
+        if self.stderr.len() < STDERR_LIMIT {
+            self.stderr.push_str(text);
+        }
+        (self.on_event)(Event::Stderr(text));
+    }
+
+    fn ended(&mut self, ending: Ending) -> Run {
+        Run {
+            ending,
+            stderr: std::mem::take(&mut self.stderr),
+        }
+    }
+}
+
+fn last_line(text: &str) -> &str {
+    text.trim_end().lines().last().unwrap_or("").trim()
+}
+
+/// Signs of a board that has started anew: the ordinary REPL's banner and prompt at the very
+/// end, or the boot message of the ESP32 family's ROM.
+fn looks_restarted(recent: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(recent);
+    let prompt = text.ends_with("\r\n>>> ") && text.contains("MicroPython v");
+    let rom = (text.lines()).any(|line| line.starts_with("rst:0x") && line.contains(",boot:0x"));
+    prompt || rom
+}

@@ -1,0 +1,344 @@
+//! The raw REPL: entering and leaving it, soft reset, and handing code over with flow control.
+//!
+//! ```text
+//! ->  03  01                 Ctrl-C, Ctrl-A
+//! <-  "raw REPL; CTRL-B to exit\r\n>"
+//! ->  05 'A' 01              raw-paste?
+//! <-  'R' 01  window:u16le 01     yes: two windows are free; or 'R' 00: no; or the banner: old firmware
+//! ->  code, at most as many bytes as are free
+//! <-  01                     one more window is free
+//! <-  04                     the board gives up reading (a syntax error); answered by 04
+//! ->  04                     end of the code
+//! <-  04                     taken
+//! ```
+//! Without raw-paste: code, `04`, answer `OK`. Both ways the output follows (see `exec`).
+//! Source: MicroPython's `shared/runtime/pyexec.c`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::board::Board;
+use crate::error::{LinkError, Step};
+use crate::link::Wait;
+
+pub(crate) const BANNER: &[u8] = b"raw REPL; CTRL-B to exit\r\n>";
+pub(crate) const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+
+/// What came of handing code over.
+pub(crate) struct Handed {
+    /// Bytes between the protocol's own: output of timers and threads.
+    pub(crate) noise: Vec<u8>,
+    /// When Ctrl-C was sent because of a stop request, and so must not be sent first again.
+    pub(crate) interrupted: Option<Instant>,
+}
+
+impl Board {
+    /// Reaches the raw REPL's prompt from any state: a running program, half a line typed,
+    /// paste mode, already raw, still booting. Stops what is running.
+    ///
+    /// # Errors
+    /// [`LinkError::Silent`] if nothing came at all, [`LinkError::NoPrompt`] if something else
+    /// came, [`LinkError::Lost`].
+    pub fn enter_raw(&mut self) -> Result<(), LinkError> {
+        let step = Step::Enter;
+        let deadline = Instant::now() + self.timeouts.enter;
+        let mut slice = (self.timeouts.enter / 8).max(self.timeouts.quiet);
+        self.at_prompt = false;
+        self.link.forget_recent();
+        let mut first = true;
+        while first || Instant::now() < deadline {
+            // Ctrl-C alone throws away half a line that somebody typed; a carriage return in
+            // front would run it. It is worth that risk only when Ctrl-C did not help.
+            self.link
+                .write(if first { b"\x03" } else { b"\r\x03\x03" }, step)?;
+            // A program may print without end until Ctrl-C reaches it.
+            self.link
+                .drain(self.timeouts.quiet, self.timeouts.quiet * 8, step)?;
+            self.link
+                .write(if first { b"\x01" } else { b"\r\x01" }, step)?;
+            let until = deadline.min(Instant::now() + slice);
+            if let Wait::Found { .. } = self.link.wait_for(&[BANNER], until, step)? {
+                if !first {
+                    // A slow board may answer the earlier attempts as well.
+                    self.link
+                        .drain(self.timeouts.quiet * 2, self.timeouts.quiet * 8, step)?;
+                }
+                self.at_prompt = true;
+                return Ok(());
+            }
+            first = false;
+            slice *= 2;
+        }
+        if self.link.recent().is_empty() {
+            return Err(self.silent(step, self.timeouts.enter));
+        }
+        Err(LinkError::NoPrompt {
+            port: self.port(),
+            after: self.timeouts.enter,
+            clue: self.link.clue(),
+            heard: self.link.heard(),
+        })
+    }
+
+    /// Enters the raw REPL unless its prompt is known to be there.
+    pub(crate) fn ensure_raw(&mut self) -> Result<(), LinkError> {
+        if self.at_prompt {
+            return Ok(());
+        }
+        self.enter_raw()
+    }
+
+    /// Stops what is running; the board is at the raw REPL's prompt afterwards.
+    ///
+    /// # Errors
+    /// As [`Board::enter_raw`].
+    pub fn interrupt(&mut self) -> Result<(), LinkError> {
+        self.enter_raw()
+    }
+
+    /// Back to the ordinary REPL, as a terminal user expects it.
+    ///
+    /// # Errors
+    /// [`LinkError::TimedOut`] if its prompt does not come, [`LinkError::Lost`].
+    pub fn exit_raw(&mut self) -> Result<(), LinkError> {
+        self.at_prompt = false;
+        self.link.write(b"\r\x02", Step::Leave)?;
+        self.expect(
+            &[b">>> "],
+            self.timeouts.reply,
+            Step::Leave,
+            "the prompt >>> ",
+        )?;
+        Ok(())
+    }
+
+    /// Soft reset: fresh interpreter, all memory free, `boot.py` runs, `main.py` does not.
+    /// Ends at the raw REPL's prompt. Returns what was printed meanwhile. A `boot.py` that takes
+    /// longer than [`boot`](crate::Timeouts::boot) is stopped with Ctrl-C.
+    ///
+    /// # Errors
+    /// [`LinkError::Silent`], [`LinkError::Protocol`]; those of [`Board::enter_raw`] if `boot.py`
+    /// does not stop; [`LinkError::Lost`].
+    pub fn soft_reset(&mut self) -> Result<String, LinkError> {
+        let step = Step::SoftReset;
+        self.ensure_raw()?;
+        self.at_prompt = false;
+        self.link.write(&[CTRL_D], step)?;
+        self.expect(
+            &[b"soft reboot\r\n"],
+            self.timeouts.reply,
+            step,
+            "soft reboot",
+        )?;
+        let deadline = Instant::now() + self.timeouts.boot;
+        let printed = match self.link.wait_for(&[BANNER], deadline, step)? {
+            Wait::Found { before, .. } => {
+                self.at_prompt = true;
+                before
+            }
+            Wait::Passed(printed) => {
+                self.enter_raw()?;
+                printed
+            }
+        };
+        Ok(String::from_utf8_lossy(&printed).into_owned())
+    }
+
+    /// Waits for one of `patterns`, `within` this time; an error that fits if none comes.
+    fn expect(
+        &mut self,
+        patterns: &[&[u8]],
+        within: Duration,
+        step: Step,
+        expected: &'static str,
+    ) -> Result<(usize, Vec<u8>), LinkError> {
+        let deadline = Instant::now() + within;
+        match self.link.wait_for(patterns, deadline, step)? {
+            Wait::Found { which, before } => Ok((which, before)),
+            Wait::Passed(heard) => Err(self.unexpected(step, within, expected, &heard)),
+        }
+    }
+
+    /// Nothing came: silent. Something else came: a breach of the protocol.
+    fn unexpected(
+        &self,
+        step: Step,
+        after: Duration,
+        expected: &'static str,
+        heard: &[u8],
+    ) -> LinkError {
+        if heard.is_empty() {
+            return self.silent(step, after);
+        }
+        LinkError::Protocol {
+            port: self.port(),
+            step,
+            expected,
+            heard: crate::link::excerpt(heard),
+        }
+    }
+
+    pub(crate) fn silent(&self, step: Step, after: Duration) -> LinkError {
+        LinkError::Silent {
+            port: self.port(),
+            step,
+            after,
+        }
+    }
+
+    /// Hands `code` over, so that the board starts to run it. `stop` ends the sending with
+    /// Ctrl-C; the board then reports a KeyboardInterrupt as the code's outcome.
+    pub(crate) fn hand_over(
+        &mut self,
+        code: &[u8],
+        stop: Option<&AtomicBool>,
+    ) -> Result<Handed, LinkError> {
+        check_controls(code)?;
+        self.ensure_raw()?;
+        self.at_prompt = false;
+        if self.raw_paste != Some(false) {
+            let (yes, mut noise) = self.ask_raw_paste()?;
+            self.raw_paste = Some(yes);
+            if yes {
+                let interrupted = self.paste(code, stop, &mut noise)?;
+                return Ok(Handed { noise, interrupted });
+            }
+        }
+        let noise = self.send_plain(code)?;
+        Ok(Handed {
+            noise,
+            interrupted: None,
+        })
+    }
+
+    /// Asks for raw-paste. False: the board is at the plain prompt again.
+    fn ask_raw_paste(&mut self) -> Result<(bool, Vec<u8>), LinkError> {
+        let step = Step::Send;
+        self.link.write(b"\x05A\x01", step)?;
+        let yes: &[u8] = b"R\x01";
+        let no: &[u8] = b"R\x00";
+        let answers = [yes, no, BANNER];
+        let (answer, noise) = self.expect(
+            &answers,
+            self.timeouts.reply,
+            step,
+            "an answer to raw-paste",
+        )?;
+        if answer != 2 {
+            return Ok((answer == 0, noise));
+        }
+        // The banner is the answer of old firmware, which took the bytes for a reset of the raw
+        // REPL; but it may also be a late answer to an earlier Ctrl-A.
+        let soon = Instant::now() + self.timeouts.quiet * 4;
+        match self.link.wait_for(&[yes], soon, step)? {
+            Wait::Found { .. } => Ok((true, noise)),
+            Wait::Passed(_) => Ok((false, noise)),
+        }
+    }
+
+    /// Raw-paste's flow control. Returns when Ctrl-C was sent, if it was.
+    fn paste(
+        &mut self,
+        code: &[u8],
+        stop: Option<&AtomicBool>,
+        noise: &mut Vec<u8>,
+    ) -> Result<Option<Instant>, LinkError> {
+        let step = Step::Send;
+        let deadline = Instant::now() + self.timeouts.reply;
+        let mut header = [0; 2];
+        for byte in &mut header {
+            *byte = (self.link.next(deadline, step)?)
+                .ok_or_else(|| self.silent(step, self.timeouts.reply))?;
+        }
+        let window = usize::from(u16::from_le_bytes(header));
+        if window == 0 {
+            return Err(self.unexpected(step, self.timeouts.reply, "a window size", &header));
+        }
+
+        let mut free = window;
+        let mut rest = code;
+        let mut ended = false;
+        let mut interrupted = None;
+        let mut deadline = Instant::now() + self.timeouts.reply;
+        loop {
+            let sending = !ended && interrupted.is_none();
+            // Whatever has arrived comes first: grants, or the board giving up.
+            let wait = if sending && (free > 0 || rest.is_empty()) {
+                Duration::ZERO
+            } else {
+                POLL.min(deadline.saturating_duration_since(Instant::now()))
+            };
+            let arrived = self.link.peek(wait, step)?.to_vec();
+            for (index, byte) in arrived.iter().enumerate() {
+                match byte {
+                    0x01 => free += window,
+                    0x04 => {
+                        self.link.used(index + 1);
+                        // The board reads on until one Ctrl-D or Ctrl-C; after the end of the
+                        // code or a Ctrl-C it has had that one already, and a second Ctrl-D
+                        // at its prompt would be a soft reset.
+                        if sending {
+                            self.link.write(&[CTRL_D], step)?;
+                        }
+                        return Ok(interrupted);
+                    }
+                    other => noise.push(*other),
+                }
+            }
+            self.link.used(arrived.len());
+
+            if sending {
+                if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                    self.link.write(&[CTRL_C], step)?;
+                    interrupted = Some(Instant::now());
+                    deadline = Instant::now() + self.timeouts.stop;
+                } else if rest.is_empty() {
+                    self.link.write(&[CTRL_D], step)?;
+                    ended = true;
+                    deadline = Instant::now() + self.timeouts.reply;
+                } else if free > 0 {
+                    let (now, later) = rest.split_at(free.min(rest.len()));
+                    self.link.write(now, step)?;
+                    free -= now.len();
+                    rest = later;
+                    deadline = Instant::now() + self.timeouts.reply;
+                }
+            }
+            if Instant::now() >= deadline {
+                return Err(LinkError::TimedOut {
+                    port: self.port(),
+                    step,
+                    after: self.timeouts.reply,
+                });
+            }
+        }
+    }
+
+    /// Sends code without flow control, at a pace that old firmware follows.
+    fn send_plain(&mut self, code: &[u8]) -> Result<Vec<u8>, LinkError> {
+        let step = Step::Send;
+        for chunk in code.chunks(256) {
+            self.link.write(chunk, step)?;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.link.write(&[CTRL_D], step)?;
+        let (_, noise) = self.expect(&[b"OK"], self.timeouts.reply, step, "OK")?;
+        // `R 00` leaves a prompt in front of the OK.
+        Ok(noise.into_iter().filter(|&byte| byte != b'>').collect())
+    }
+}
+
+/// How often a stop request is looked at.
+pub(crate) const POLL: Duration = Duration::from_millis(50);
+
+/// The raw REPL has no escape for its own control characters.
+fn check_controls(code: &[u8]) -> Result<(), LinkError> {
+    match code.iter().position(|byte| (0x01..=0x05).contains(byte)) {
+        None => Ok(()),
+        Some(at) => Err(LinkError::ControlCharacter {
+            line: 1 + code[..at].iter().filter(|&&byte| byte == b'\n').count(),
+            byte: code[at],
+        }),
+    }
+}
