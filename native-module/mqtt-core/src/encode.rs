@@ -1,7 +1,7 @@
-//! Packets that a client sends, written into the caller's buffer.
+//! Packets that a client sends, written to the caller's buffer.
 //!
-//! Every function returns the number of bytes written. None allocates, and none writes a packet that
-//! it could not finish: sizes are checked first.
+//! Every function returns the number of bytes written. None allocates. After an error the sink may hold part of a
+//! packet, which must not be sent.
 
 use crate::packet::{PacketType, encode_remaining_length};
 use crate::{Error, REMAINING_LENGTH_MAX};
@@ -14,6 +14,24 @@ pub const DISCONNECT: [u8; 2] = [0xe0, 0];
 /// The most that comes before a PUBLISH's topic: first byte, four bytes of length, two of topic length.
 /// With the topic and the two bytes of a packet identifier this bounds [`publish_head`].
 pub const PUBLISH_OVERHEAD: usize = 1 + 4 + 2 + 2;
+
+/// Where packets are written.
+pub trait Sink {
+    /// Takes all of `bytes`, or [`Error::BufferTooSmall`].
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Error>;
+}
+
+/// Writes to the slice's start and leaves the rest of it.
+impl Sink for &mut [u8] {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let (place, rest) = core::mem::take(self)
+            .split_at_mut_checked(bytes.len())
+            .ok_or(Error::BufferTooSmall)?;
+        place.copy_from_slice(bytes);
+        *self = rest;
+        Ok(())
+    }
+}
 
 /// What a CONNECT says (section 3.1). String fields hold at most 65,535 bytes each.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +72,9 @@ impl Connect<'_> {
         n
     }
 
-    /// Writes the packet to `out`, which must hold [`Connect::size`] bytes.
-    pub fn encode(&self, out: &mut [u8]) -> Result<usize, Error> {
-        let mut w = Writer::new(out, PacketType::Connect.first_byte(0), self.remaining())?;
+    /// Writes the packet, [`Connect::size`] bytes.
+    pub fn encode(&self, sink: impl Sink) -> Result<usize, Error> {
+        let mut w = Writer::new(sink, PacketType::Connect.first_byte(0), self.remaining())?;
         let mut flags = u8::from(self.clean_session) << 1;
         if let Some(will) = &self.will {
             flags |= 0x04 | (will.qos & 3) << 3 | u8::from(will.retain) << 5;
@@ -98,12 +116,16 @@ impl PublishHead<'_> {
         2 + self.topic.len() + if self.delivery.is_some() { 2 } else { 0 } + self.payload_len
     }
 
-    /// Writes the head to `out`; [`PUBLISH_OVERHEAD`] bytes more than the topic are always enough.
+    /// Writes the head; [`PUBLISH_OVERHEAD`] bytes more than the topic are always enough.
     #[inline]
-    pub fn encode(&self, out: &mut [u8]) -> Result<usize, Error> {
+    pub fn encode(&self, sink: impl Sink) -> Result<usize, Error> {
         let qos = self.delivery.map_or(0, |(qos, _)| qos);
         let flags = u8::from(self.dup) << 3 | (qos & 3) << 1 | u8::from(self.retain);
-        let mut w = Writer::new(out, PacketType::Publish.first_byte(flags), self.remaining())?;
+        let mut w = Writer::new(
+            sink,
+            PacketType::Publish.first_byte(flags),
+            self.remaining(),
+        )?;
         w.string(self.topic)?;
         if let Some((_, packet_id)) = self.delivery {
             w.u16(packet_id)?;
@@ -113,9 +135,9 @@ impl PublishHead<'_> {
 }
 
 /// SUBSCRIBE with one topic filter (section 3.8).
-pub fn subscribe(out: &mut [u8], packet_id: u16, filter: &[u8], qos: u8) -> Result<usize, Error> {
+pub fn subscribe(sink: impl Sink, packet_id: u16, filter: &[u8], qos: u8) -> Result<usize, Error> {
     let mut w = Writer::new(
-        out,
+        sink,
         PacketType::Subscribe.first_byte(2),
         2 + 2 + filter.len() + 1,
     )?;
@@ -126,9 +148,9 @@ pub fn subscribe(out: &mut [u8], packet_id: u16, filter: &[u8], qos: u8) -> Resu
 }
 
 /// UNSUBSCRIBE with one topic filter (section 3.10).
-pub fn unsubscribe(out: &mut [u8], packet_id: u16, filter: &[u8]) -> Result<usize, Error> {
+pub fn unsubscribe(sink: impl Sink, packet_id: u16, filter: &[u8]) -> Result<usize, Error> {
     let mut w = Writer::new(
-        out,
+        sink,
         PacketType::Unsubscribe.first_byte(2),
         2 + 2 + filter.len(),
     )?;
@@ -157,21 +179,21 @@ fn length_size(remaining: usize) -> usize {
     }
 }
 
-/// A slice and how much of it is written.
-struct Writer<'a> {
-    out: &'a mut [u8],
+/// A sink and how much was written to it.
+struct Writer<S> {
+    sink: S,
     written: usize,
 }
 
-impl<'a> Writer<'a> {
+impl<S: Sink> Writer<S> {
     /// Starts a packet with its fixed header.
     #[inline]
-    fn new(out: &'a mut [u8], first_byte: u8, remaining: usize) -> Result<Self, Error> {
+    fn new(sink: S, first_byte: u8, remaining: usize) -> Result<Self, Error> {
         let remaining = match u32::try_from(remaining) {
             Ok(n) if n <= REMAINING_LENGTH_MAX => n,
             _ => return Err(Error::PacketTooLarge),
         };
-        let mut w = Writer { out, written: 0 };
+        let mut w = Writer { sink, written: 0 };
         if remaining < 0x80 {
             w.bytes(&[first_byte, remaining as u8])?;
         } else {
@@ -184,13 +206,8 @@ impl<'a> Writer<'a> {
 
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let end = self.written + bytes.len();
-        let place = self
-            .out
-            .get_mut(self.written..end)
-            .ok_or(Error::BufferTooSmall)?;
-        place.copy_from_slice(bytes);
-        self.written = end;
+        self.sink.put(bytes)?;
+        self.written += bytes.len();
         Ok(())
     }
 
@@ -229,7 +246,7 @@ mod tests {
             login: Some((b"user", b"pw")),
         };
         let mut out = [0; 64];
-        let n = connect.encode(&mut out).unwrap();
+        let n = connect.encode(&mut out[..]).unwrap();
         let expected = b"\x10\x21\x00\x04MQTT\x04\xce\x00\x0a\x00\x02id\x00\x01w\x00\x04gone\x00\x04user\x00\x02pw";
         assert_eq!(&out[..n], expected);
         assert_eq!(n, connect.size());
@@ -246,7 +263,7 @@ mod tests {
             delivery: Some((1, 10)),
         };
         let mut out = [0; 16];
-        let n = head.encode(&mut out).unwrap();
+        let n = head.encode(&mut out[..]).unwrap();
         assert_eq!(&out[..n], b"\x32\x07\x00\x03a/b\x00\x0a");
     }
 
@@ -261,7 +278,7 @@ mod tests {
                 dup,
                 delivery,
             }
-            .encode(out)
+            .encode(&mut *out)
             .unwrap();
             out[0]
         };
@@ -274,9 +291,9 @@ mod tests {
     #[test]
     fn subscribe_and_unsubscribe_are_as_in_sections_3_8_and_3_10() {
         let mut out = [0; 16];
-        let n = subscribe(&mut out, 10, b"a/b", 1).unwrap();
+        let n = subscribe(&mut out[..], 10, b"a/b", 1).unwrap();
         assert_eq!(&out[..n], b"\x82\x08\x00\x0a\x00\x03a/b\x01");
-        let n = unsubscribe(&mut out, 10, b"c/d").unwrap();
+        let n = unsubscribe(&mut out[..], 10, b"c/d").unwrap();
         assert_eq!(&out[..n], b"\xa2\x07\x00\x0a\x00\x03c/d");
         assert_eq!(puback(0x1234), [0x40, 2, 0x12, 0x34]);
     }
@@ -311,11 +328,11 @@ mod tests {
             dup: false,
             delivery: None,
         };
-        assert_eq!(head.encode(&mut out), Err(Error::StringTooLong));
+        assert_eq!(head.encode(&mut out[..]), Err(Error::StringTooLong));
         let head = PublishHead {
             topic: &topic[1..],
             ..head
         };
-        assert_eq!(head.encode(&mut out), Ok(1 + 3 + 2 + 65_535));
+        assert_eq!(head.encode(&mut out[..]), Ok(1 + 3 + 2 + 65_535));
     }
 }

@@ -124,6 +124,13 @@ impl Receiver {
         self.header_complete = 0;
     }
 
+    /// Continues a packet whose first byte somebody else has read.
+    pub fn start_with(&mut self, first_byte: u8) {
+        self.reset();
+        self.head[0] = first_byte;
+        self.head_len = 1;
+    }
+
     /// True if no byte of a packet has been read yet.
     #[inline]
     pub fn is_idle(&self) -> bool {
@@ -404,7 +411,7 @@ mod tests {
             delivery,
         };
         let mut out = std::vec![0; topic.len() + crate::encode::PUBLISH_OVERHEAD];
-        let n = head.encode(&mut out).unwrap();
+        let n = head.encode(&mut out[..]).unwrap();
         out.truncate(n);
         out.extend_from_slice(payload.as_bytes());
         out

@@ -1,0 +1,93 @@
+//! Attributes and calls.
+
+use micropython_sys::MpObj;
+
+use crate::table::table;
+use crate::{Obj, Qstr};
+
+/// The most arguments that a call from Rust passes, keywords counted as two.
+const MAX_ARGS: usize = 24;
+
+/// A method bound to its object, ready to be called.
+#[derive(Clone, Copy)]
+pub struct Method {
+    /// The function, then the object it is bound to, which is NULL for a plain function.
+    pair: [MpObj; 2],
+}
+
+impl Obj {
+    /// `self.name`. Raises AttributeError, or what a property raises.
+    #[inline]
+    pub fn get(self, name: Qstr) -> Obj {
+        // SAFETY: the reference is valid and the number an interned string's.
+        // EXCEPTION: AttributeError, or what `__getattr__` or a property raises.
+        Obj(unsafe { (table().load_attr)(self.0, name.number()) })
+    }
+
+    /// `self.name = value`. Raises AttributeError, or what a property raises.
+    #[inline]
+    pub fn set(self, name: Qstr, value: Obj) {
+        // SAFETY: the references are valid and the number an interned string's.
+        // EXCEPTION: AttributeError, MemoryError, or what a property raises.
+        unsafe { (table().store_attr)(self.0, name.number(), value.0) }
+    }
+
+    /// The method `self.name`. Raises AttributeError.
+    #[inline]
+    pub fn method(self, name: Qstr) -> Method {
+        let mut pair = [MpObj::NULL; 2];
+        // SAFETY: the entry writes two references. EXCEPTION: AttributeError.
+        unsafe { (table().load_method)(self.0, name.number(), pair.as_mut_ptr()) };
+        Method { pair }
+    }
+
+    /// The method `self.name`, if there is one. Raises only what a property or `__getattr__` raises.
+    #[inline]
+    pub fn method_maybe(self, name: Qstr) -> Option<Method> {
+        let mut pair = [MpObj::NULL; 2];
+        // SAFETY: the entry writes two references.
+        // EXCEPTION: none for a missing attribute; what `__getattr__` or a property raises.
+        unsafe { (table().load_method_maybe)(self.0, name.number(), pair.as_mut_ptr()) };
+        (pair[0] != MpObj::NULL).then_some(Method { pair })
+    }
+
+    /// Calls the object. Raises what the callee raises.
+    pub fn call(self, args: &[Obj]) -> Obj {
+        // SAFETY: `Obj` is a transparent `MpObj`; the entry reads `args.len()` references.
+        // EXCEPTION: what the callee raises.
+        Obj(unsafe { (table().call_function_n_kw)(self.0, args.len(), args.as_ptr().cast()) })
+    }
+}
+
+impl Method {
+    /// True if the method is this very function object, that is: nobody has overridden it.
+    #[inline]
+    pub fn is(&self, function: Obj) -> bool {
+        self.pair[0] == function.0
+    }
+
+    /// Calls the method. Raises what the callee raises.
+    #[inline]
+    pub fn call(&self, args: &[Obj]) -> Obj {
+        self.call_with(args, &[])
+    }
+
+    /// Calls the method with keyword arguments, given as pairs of name and value. Raises what the callee
+    /// raises. More than a dozen arguments are a programming error and panic.
+    #[inline]
+    pub fn call_with(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
+        let mut all = [MpObj::NULL; 2 + MAX_ARGS];
+        let n = args.len();
+        assert!(n + 2 * keywords.len() <= MAX_ARGS, "too many arguments");
+        all[..2].copy_from_slice(&self.pair);
+        for (place, arg) in all[2..].iter_mut().zip(args) {
+            *place = arg.0;
+        }
+        for (place, arg) in all[2 + n..].iter_mut().zip(keywords.as_flattened()) {
+            *place = arg.0;
+        }
+        // SAFETY: the array holds function, self, `n` values and the pairs, as the entry expects them.
+        // EXCEPTION: what the callee raises.
+        Obj(unsafe { (table().call_method_n_kw)(n, keywords.len(), all.as_ptr()) })
+    }
+}

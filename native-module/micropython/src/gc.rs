@@ -1,0 +1,102 @@
+//! Memory of the collected heap, and references that live in statics.
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::ptr::NonNull;
+
+use micropython_sys::{MpObj, ObjStr};
+
+use crate::table::table;
+use crate::{Error, Obj, Result, qstr};
+
+/// A static that holds a reference to an object; the collector finds it there.
+///
+/// Written while the module is imported, read by its functions. MicroPython runs an import in one thread.
+pub struct Static(UnsafeCell<MpObj>);
+
+// SAFETY: a reference is one word, set during import, before other code can reach the module's functions.
+unsafe impl Sync for Static {}
+
+impl Static {
+    #[allow(
+        clippy::new_without_default,
+        reason = "a static needs a const function"
+    )]
+    pub const fn new() -> Self {
+        Static(UnsafeCell::new(MpObj::NULL))
+    }
+
+    pub fn set(&self, value: Obj) {
+        // SAFETY: see the type: nobody reads during import.
+        unsafe { *self.0.get() = value.0 }
+    }
+
+    /// The object. Panics if none was set.
+    #[inline]
+    pub fn get(&self) -> Obj {
+        // SAFETY: nobody writes after import.
+        let value = unsafe { *self.0.get() };
+        assert!(value != MpObj::NULL, "static object is not set");
+        Obj(value)
+    }
+}
+
+/// Allocates `len` bytes on the collected heap, aligned for any field; `None` if there is no room. Does not
+/// raise. The memory is not initialised.
+pub fn alloc(len: usize) -> Option<*mut u8> {
+    // SAFETY: NULL asks for a new block. EXCEPTION: none, failure is NULL.
+    let block = unsafe { (table().realloc_)(core::ptr::null_mut(), len, false) };
+    (!block.is_null()).then_some(block.cast())
+}
+
+/// Frees a block of [`alloc`].
+///
+/// # Safety
+/// `block` must come from [`alloc`], and nobody may use it any more.
+pub unsafe fn free(block: *mut u8) {
+    // SAFETY: size 0 frees. EXCEPTION: none.
+    unsafe { (table().realloc_)(block.cast::<c_void>(), 0, false) };
+}
+
+/// A bytes object whose contents are still being filled in.
+#[derive(Clone, Copy)]
+pub struct BytesBuilder {
+    object: NonNull<ObjStr>,
+}
+
+impl BytesBuilder {
+    /// Allocates a bytes object of `len` bytes. A MemoryError is returned, not raised.
+    ///
+    /// `like` is any bytes object; it lends its type.
+    pub fn new(like: Obj, len: usize) -> Result<Self> {
+        let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
+        let object = alloc(size_of::<ObjStr>())
+            .ok_or_else(no_memory)?
+            .cast::<ObjStr>();
+        // MicroPython keeps a NUL behind the bytes.
+        let data = alloc(len.checked_add(1).ok_or_else(no_memory)?).ok_or_else(no_memory)?;
+        // SAFETY: both blocks are new, large enough and aligned. A hash of 0 is computed when needed.
+        unsafe {
+            data.add(len).write(0);
+            (&raw mut (*object).base.type_).write(like.raw_type());
+            (&raw mut (*object).hash).write(0);
+            (&raw mut (*object).len).write(len);
+            (&raw mut (*object).data).write(data);
+        }
+        // SAFETY: not NULL, see `alloc`.
+        Ok(BytesBuilder {
+            object: unsafe { NonNull::new_unchecked(object) },
+        })
+    }
+
+    /// Address of the contents, which are not initialised yet.
+    pub fn data(&self) -> *mut u8 {
+        // SAFETY: the object was made by `new`.
+        unsafe { self.object.as_ref().data.cast_mut() }
+    }
+
+    /// The object. Its contents must be written before Python code sees it.
+    pub fn object(&self) -> Obj {
+        Obj(MpObj(self.object.as_ptr().cast()))
+    }
+}

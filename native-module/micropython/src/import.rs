@@ -1,0 +1,116 @@
+//! Modules: importing others, and what this one is while it is imported.
+
+use core::cell::UnsafeCell;
+
+use micropython_sys::{ModuleContext, MpObj, ObjFunBc};
+
+use crate::table::table;
+use crate::{Function, Obj, Qstr};
+
+/// The context of this module, from its import on.
+struct Context(UnsafeCell<*const ModuleContext>);
+
+// SAFETY: set once, by the import, before any function of the module can run.
+unsafe impl Sync for Context {}
+
+static CONTEXT: Context = Context(UnsafeCell::new(core::ptr::null()));
+
+/// The module that is being imported.
+pub struct Module {
+    context: *const ModuleContext,
+}
+
+impl Module {
+    /// Begins the import. `entry` is the function object that the loader called.
+    ///
+    /// # Safety
+    /// Only for the code that [`module!`](crate::module) makes, with the loader's own argument.
+    #[doc(hidden)]
+    pub unsafe fn begin(entry: *const ObjFunBc) -> Self {
+        // SAFETY: the loader's function object carries the context of the new module.
+        let context = unsafe { (*entry).context };
+        // SAFETY: nothing else of the module runs yet.
+        unsafe { *CONTEXT.0.get() = context };
+        Module { context }
+    }
+
+    /// A function object of this module. May raise MemoryError.
+    pub fn function(&self, function: Function) -> Obj {
+        function.into_object(self.context)
+    }
+
+    /// Sets a global of the module. May raise MemoryError.
+    pub fn set(&self, name: Qstr, value: Obj) {
+        enter_module(|| {
+            // SAFETY: the number is an interned string's. EXCEPTION: MemoryError.
+            unsafe { (table().store_global)(name.number(), value.0) }
+        });
+    }
+
+    /// A global of the module or a builtin. Raises NameError.
+    pub fn get(&self, name: Qstr) -> Obj {
+        global(name)
+    }
+}
+
+/// A global of this module, else a builtin. Raises NameError.
+pub(crate) fn global(name: Qstr) -> Obj {
+    enter_module(|| {
+        // SAFETY: the number is an interned string's. EXCEPTION: NameError.
+        Obj(unsafe { (table().load_global)(name.number()) })
+    })
+}
+
+impl Obj {
+    /// A global of this module, else a builtin. Raises NameError.
+    pub fn global(name: Qstr) -> Obj {
+        global(name)
+    }
+}
+
+/// Runs `f` with this module's globals as the current ones.
+///
+/// If `f` raises, the former globals stay exchanged until the interpreter unwinds to a Python function,
+/// which restores its own.
+pub fn enter_module<T>(f: impl FnOnce() -> T) -> T {
+    // SAFETY: the import set the context before any of the module's code could run.
+    let globals = unsafe { (*(*CONTEXT.0.get())).module.globals };
+    // SAFETY: the module's own globals. EXCEPTION: none.
+    let former = unsafe { (table().swap_globals)(globals) };
+    let result = f();
+    // SAFETY: what the first call returned; NULL changes nothing. EXCEPTION: none.
+    unsafe { (table().swap_globals)(former) };
+    result
+}
+
+/// `import name`. Raises ImportError, or what the module raises.
+pub fn import(name: Qstr) -> Obj {
+    // SAFETY: None and 0 are the arguments of a plain, absolute import.
+    // EXCEPTION: ImportError, or what the imported module raises.
+    Obj(unsafe { (table().import_name)(name.number(), Obj::none().0, Obj::from_int(0).0) })
+}
+
+/// Names the function that fills the module when it is imported: `module!(init)` with
+/// `fn init(module: &Module) -> Result<()>`.
+#[macro_export]
+macro_rules! module {
+    ($init:path) => {
+        /// What the loader calls.
+        ///
+        /// # Safety
+        /// Called once, by the loader.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn mpy_init(
+            entry: *const $crate::sys::ObjFunBc,
+            _n_pos: usize,
+            _n_kw: usize,
+            _values: *const $crate::sys::MpObj,
+        ) -> $crate::sys::MpObj {
+            // SAFETY: the loader passes its own function object.
+            let module = unsafe { $crate::Module::begin(entry) };
+            $crate::finish($init(&module).map(|()| $crate::Obj::none()))
+        }
+    };
+}
+
+const _: () = assert!(size_of::<MpObj>() == size_of::<usize>());

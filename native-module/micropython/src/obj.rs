@@ -1,0 +1,177 @@
+//! Object references, and conversion of None, bool, int, str and bytes.
+
+use micropython_sys::native_type::{MP_NATIVE_TYPE_INT, MP_NATIVE_TYPE_QSTR, MP_NATIVE_TYPE_UINT};
+use micropython_sys::op::MP_BINARY_OP_EQUAL;
+use micropython_sys::types::MP_TYPE_FLAG_INSTANCE_TYPE;
+use micropython_sys::{MpObj, ObjType};
+
+use crate::table::table;
+use crate::{Error, Qstr, Result, qstr};
+
+/// A reference to a Python object. Copying it copies the reference.
+///
+/// `==` compares identity, as Python's `is`; [`Obj::equals`] is Python's `==`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Obj(pub(crate) MpObj);
+
+impl Obj {
+    /// `None`.
+    #[inline(always)]
+    pub fn none() -> Self {
+        Obj(table().const_none)
+    }
+
+    /// `True` or `False`.
+    #[inline(always)]
+    pub fn from_bool(value: bool) -> Self {
+        Obj(if value {
+            table().const_true
+        } else {
+            table().const_false
+        })
+    }
+
+    /// An int. May raise MemoryError if it does not fit a small int.
+    #[inline]
+    pub fn from_int(value: isize) -> Self {
+        // SAFETY: the entry accepts any word with this type.
+        // EXCEPTION: MemoryError, only where a big int must be allocated.
+        Obj(unsafe { (table().native_to_obj)(value as usize, MP_NATIVE_TYPE_INT) })
+    }
+
+    /// The str object of an interned string.
+    #[inline]
+    pub fn from_qstr(name: Qstr) -> Self {
+        // SAFETY: the number comes from the interpreter's own table of interned strings.
+        // EXCEPTION: none; interned strings are packed into the reference.
+        Obj(unsafe { (table().native_to_obj)(name.number(), MP_NATIVE_TYPE_QSTR) })
+    }
+
+    /// A new str. May raise MemoryError.
+    pub fn from_text(text: &str) -> Self {
+        // SAFETY: pointer and length describe valid UTF-8, which the entry copies.
+        // EXCEPTION: MemoryError.
+        Obj(unsafe { (table().obj_new_str)(text.as_ptr().cast(), text.len()) })
+    }
+
+    /// A new bytes object that holds a copy. May raise MemoryError.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        // SAFETY: pointer and length describe readable memory, which the entry copies.
+        // EXCEPTION: MemoryError.
+        Obj(unsafe { (table().obj_new_bytes)(bytes.as_ptr(), bytes.len()) })
+    }
+
+    /// A new tuple. May raise MemoryError.
+    pub fn from_items(items: &[Obj]) -> Self {
+        // SAFETY: `Obj` is a transparent `MpObj`; the entry copies the items.
+        // EXCEPTION: MemoryError.
+        Obj(unsafe { (table().new_tuple)(items.len(), items.as_ptr().cast()) })
+    }
+
+    /// A new, empty dict. May raise MemoryError.
+    pub fn new_dict() -> Self {
+        // SAFETY: any size is fine. EXCEPTION: MemoryError.
+        Obj(unsafe { (table().new_dict)(0) })
+    }
+
+    #[inline]
+    pub fn is_none(self) -> bool {
+        self.0 == table().const_none
+    }
+
+    /// Python's truth value. Raises what `__bool__` or `__len__` raises.
+    #[inline]
+    pub fn is_true(self) -> bool {
+        if self.0 == table().const_true {
+            return true;
+        }
+        if self.0 == table().const_false {
+            return false;
+        }
+        // SAFETY: the reference is valid. EXCEPTION: what the object's own methods raise.
+        unsafe { (table().obj_is_true)(self.0) }
+    }
+
+    /// The value of an int or bool that fits a word. Raises TypeError or OverflowError otherwise.
+    #[inline]
+    pub fn to_int(self) -> isize {
+        // SAFETY: the reference is valid. EXCEPTION: TypeError, OverflowError.
+        unsafe { (table().native_from_obj)(self.0, MP_NATIVE_TYPE_INT) as isize }
+    }
+
+    /// The low word of an int or bool of any size. Raises TypeError otherwise.
+    pub fn to_int_truncated(self) -> usize {
+        // SAFETY: the reference is valid. EXCEPTION: TypeError.
+        unsafe { (table().native_from_obj)(self.0, MP_NATIVE_TYPE_UINT) }
+    }
+
+    /// Python's `==`. Raises what `__eq__` raises.
+    pub fn equals(self, other: Obj) -> bool {
+        // SAFETY: both references are valid. EXCEPTION: what `__eq__` raises.
+        let answer = unsafe { (table().binary_op)(MP_BINARY_OP_EQUAL, self.0, other.0) };
+        answer == table().const_true
+    }
+
+    /// `self[index]`. Raises IndexError, KeyError, TypeError.
+    pub fn item(self, index: Obj) -> Obj {
+        // SAFETY: both references are valid; SENTINEL asks for a load.
+        // EXCEPTION: what indexing raises.
+        Obj(unsafe { (table().obj_subscr)(self.0, index.0, MpObj::SENTINEL) })
+    }
+
+    /// `self[index] = value`. Raises IndexError, KeyError, TypeError.
+    pub fn set_item(self, index: Obj, value: Obj) {
+        // SAFETY: all references are valid. EXCEPTION: what indexing raises.
+        unsafe { (table().obj_subscr)(self.0, index.0, value.0) };
+    }
+
+    /// True if the object's class was made in Python (or by calling `type`), not in C.
+    #[inline]
+    pub fn is_instance_of_python_class(self) -> bool {
+        self.type_flags() & MP_TYPE_FLAG_INSTANCE_TYPE != 0
+    }
+
+    #[inline]
+    pub(crate) fn raw_type(self) -> *const ObjType {
+        // SAFETY: the reference is valid. EXCEPTION: none.
+        unsafe { (table().obj_get_type)(self.0) }
+    }
+
+    #[inline]
+    fn type_flags(self) -> u16 {
+        // SAFETY: every object has a type, and types are never freed while an instance lives.
+        unsafe { (*self.raw_type()).flags }
+    }
+
+    /// True if the object is a dict (not a subclass).
+    pub fn is_dict(self) -> bool {
+        self.raw_type() == table().type_dict
+    }
+
+    /// Copies the entries of a dict, key and value in turn, into `pairs` and returns how many there are.
+    /// An error if the object is no dict or has more entries than fit. Does not raise.
+    pub fn dict_entries(self, pairs: &mut [[Obj; 2]]) -> Result<&[[Obj; 2]]> {
+        if !self.is_dict() {
+            return Err(Error::text(qstr!("TypeError"), "a dict is needed"));
+        }
+        // SAFETY: the type says that the reference points to a dict; nothing below runs Python code, so
+        // the dict does not change while it is read.
+        let map = unsafe { &(*self.0.0.cast::<micropython_sys::ObjDict>()).map };
+        let mut n = 0;
+        for i in 0..map.alloc {
+            // SAFETY: `table` has `alloc` entries.
+            let entry = unsafe { &*map.table.add(i) };
+            if entry.key != MpObj::NULL && entry.key != MpObj::SENTINEL {
+                let place = pairs.get_mut(n).ok_or(Error::text(
+                    qstr!("TypeError"),
+                    "too many keyword arguments",
+                ))?;
+                *place = [Obj(entry.key), Obj(entry.value)];
+                n += 1;
+            }
+        }
+        Ok(&pairs[..n])
+    }
+}

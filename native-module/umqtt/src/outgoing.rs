@@ -1,0 +1,349 @@
+//! Sending: `publish`, `subscribe`, `unsubscribe`, `ping`, and umqtt.simple's helpers.
+
+use core::mem::MaybeUninit;
+
+use micropython::{Args, Buffer, Error, Obj, Result, Stream, qstr};
+use mqtt_core::encode::{self, PINGREQ, PUBLISH_OVERHEAD, PublishHead};
+use mqtt_core::{AckKind, Answer, encode_remaining_length};
+
+use crate::incoming::serve_virtually;
+use crate::io::Memory;
+use crate::state::{PACKET_BUFFER_MAX, State};
+use crate::{assertion, io, mqtt_exception, packet_error};
+
+/// Packets up to this size are put together on the stack, in bytes.
+const STACK_PACKET: usize = 256;
+
+/// The size of a PUBLISH's variable header and payload from which umqtt.simple refuses it, in bytes.
+const TOO_LARGE: usize = 2_097_152;
+
+/// `publish(topic, msg, retain=False, qos=0)`: at QoS 1 returns when the broker has acknowledged the message.
+pub fn publish(args: Args) -> Result<Obj> {
+    let none = Obj::none();
+    let [this, topic, msg, retain, qos] = args.take(
+        3,
+        [none, none, none, Obj::from_bool(false), Obj::from_int(0)],
+        || {
+            [
+                qstr!("self"),
+                qstr!("topic"),
+                qstr!("msg"),
+                qstr!("retain"),
+                qstr!("qos"),
+            ]
+        },
+    );
+    let qos = match qos.to_int() {
+        0 => 0,
+        1 => 1,
+        2 => return Err(assertion("QoS 2 is not supported")),
+        _ => return Err(Error::text(qstr!("ValueError"), "qos must be 0 or 1")),
+    };
+    let retain = retain.is_true();
+    let message = Message {
+        topic: topic.buffer(),
+        payload: msg.buffer(),
+        retain,
+    };
+    if qos == 0 {
+        message.send(this, None, false)?;
+        return Ok(none);
+    }
+    let state = State::of(this)?;
+    io::socket(this)?;
+    let packet_id = next_packet_id(this, state);
+    let mut connection = expect(state, AckKind::PubAck, packet_id);
+    message.send(this, Some((1, packet_id)), false)?;
+    loop {
+        serve_virtually(this, state)?;
+        // SAFETY: the state is the client's own.
+        match unsafe { (*state).session.acks.take(AckKind::PubAck, packet_id) } {
+            Answer::Came(_) => return Ok(none),
+            Answer::Pending => {}
+            Answer::Forgotten => {
+                // An overridden `wait_msg` has connected anew (umqtt.robust does): send the message again
+                // there, marked as a possible duplicate (section 4.4).
+                connection = renewed(state, connection, AckKind::PubAck, packet_id)?;
+                let message = Message {
+                    topic: topic.buffer(),
+                    payload: msg.buffer(),
+                    retain,
+                };
+                message.send(this, Some((1, packet_id)), true)?;
+            }
+        }
+    }
+}
+
+/// A message to publish. The buffers are looked at before any other code runs.
+struct Message {
+    topic: Buffer,
+    payload: Buffer,
+    retain: bool,
+}
+
+impl Message {
+    /// Writes the PUBLISH: in one write up to [`PACKET_BUFFER_MAX`], and without allocating up to
+    /// [`STACK_PACKET`], above that with a block that is kept for the next packet.
+    #[inline]
+    fn send(&self, this: Obj, delivery: Option<(u8, u16)>, dup: bool) -> Result<()> {
+        // SAFETY: the slice is used only to encode the head, which runs no Python code.
+        let topic = unsafe { self.topic.as_slice() };
+        let payload_len = self.payload.len();
+        let head = PublishHead {
+            topic,
+            payload_len,
+            retain: self.retain,
+            dup,
+            delivery,
+        };
+        if head.remaining() >= TOO_LARGE {
+            return Err(assertion("message too large"));
+        }
+        let stream = io::socket(this)?;
+        let bound = PUBLISH_OVERHEAD + topic.len() + payload_len;
+        if bound > STACK_PACKET {
+            return self.send_large(this, stream, &head, bound);
+        }
+        let mut out = MaybeUninit::<[u8; STACK_PACKET]>::uninit();
+        let start = out.as_mut_ptr().cast::<u8>();
+        // SAFETY: `bound` says that head and payload fit; the payload's bytes are read before other code runs;
+        // what is sent has been written before.
+        unsafe {
+            let n = head
+                .encode(Memory::new(start, STACK_PACKET))
+                .map_err(packet_error)?;
+            start
+                .add(n)
+                .copy_from_nonoverlapping(self.payload.as_ptr(), payload_len);
+            io::write_all(this, stream, start, n + payload_len)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_large(
+        &self,
+        this: Obj,
+        stream: Stream,
+        head: &PublishHead,
+        bound: usize,
+    ) -> Result<()> {
+        let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
+        let state = State::of(this)?;
+        let head_bound = PUBLISH_OVERHEAD + head.topic.len();
+        // With little memory the head alone will do, and the payload goes out from where it is.
+        // SAFETY: the state is the client's own.
+        let block = unsafe {
+            State::take_out(state, bound.min(PACKET_BUFFER_MAX).max(head_bound))
+                .or_else(|| State::take_out(state, head_bound))
+        };
+        let block = block.ok_or_else(no_memory)?;
+        let (start, size) = block;
+        // SAFETY: the block has `size` bytes, at least as many as the head needs, and nobody else uses it.
+        // The payload's bytes are copied before other code runs; what is sent straight from the object is read at its address of now, which the
+        // object keeps unless a callback resizes it while the stream waits, as in umqtt.simple.
+        unsafe {
+            let n = head
+                .encode(Memory::new(start, size))
+                .map_err(packet_error)?;
+            let copied = self.payload.len().min(size - n);
+            start
+                .add(n)
+                .copy_from_nonoverlapping(self.payload.as_ptr(), copied);
+            io::write_all(this, stream, start, n + copied)?;
+            if copied < self.payload.len() {
+                let rest = self.payload.len() - copied;
+                io::write_all(this, stream, self.payload.as_ptr().add(copied), rest)?;
+            }
+            State::return_out(state, block);
+        }
+        Ok(())
+    }
+}
+
+/// Takes the packet identifier after the client's `pid`, and stores it there.
+fn next_packet_id(this: Obj, state: *mut State) -> u16 {
+    let last = this.get(qstr!("pid")).to_int() as u16;
+    // SAFETY: the state is the client's own.
+    let packet_id = unsafe { (*state).session.next_packet_id(last) };
+    this.set(qstr!("pid"), Obj::from_int(packet_id as isize));
+    packet_id
+}
+
+/// Notes that an acknowledgement is awaited, and returns the number of the connection.
+fn expect(state: *mut State, kind: AckKind, packet_id: u16) -> u16 {
+    // SAFETY: the state is the client's own.
+    let session = unsafe { &mut (*state).session };
+    session.stray_ack = 0;
+    session.acks.expect(kind, packet_id);
+    session.connection
+}
+
+/// After an acknowledgement was forgotten: awaits it anew if that is because of a new connection.
+fn renewed(state: *mut State, connection: u16, kind: AckKind, packet_id: u16) -> Result<u16> {
+    // SAFETY: the state is the client's own.
+    if unsafe { (*state).session.connection } == connection {
+        return Err(Error::text(
+            qstr!("RuntimeError"),
+            "too many calls wait for the broker",
+        ));
+    }
+    Ok(expect(state, kind, packet_id))
+}
+
+/// `subscribe(topic, qos=0)`: returns when the broker has answered.
+pub fn subscribe(args: Args) -> Result<Obj> {
+    let none = Obj::none();
+    let [this, topic, qos] = args.take(2, [none, none, Obj::from_int(0)], || {
+        [qstr!("self"), qstr!("topic"), qstr!("qos")]
+    });
+    if this.get(qstr!("cb")).is_none() {
+        return Err(assertion("Subscribe callback is not set"));
+    }
+    let qos = qos.to_int();
+    if !(0..=2).contains(&qos) {
+        return Err(Error::text(qstr!("ValueError"), "qos must be 0, 1 or 2"));
+    }
+    request(this, topic, AckKind::SubAck, qos as u8)
+}
+
+/// `unsubscribe(topic)`: returns when the broker has answered.
+pub fn unsubscribe(args: Args) -> Result<Obj> {
+    let [this, topic] = args.take(2, [Obj::none(); 2], || [qstr!("self"), qstr!("topic")]);
+    request(this, topic, AckKind::UnsubAck, 0)
+}
+
+/// `_send_subunsub(topic, typ, ack_op, ack_n, qos=0)`, umqtt.simple's helper: `typ` says which request it is.
+pub fn send_subunsub(args: Args) -> Result<Obj> {
+    let none = Obj::none();
+    let [this, topic, typ, _ack_op, _ack_n, qos] =
+        args.take(5, [none, none, none, none, none, Obj::from_int(0)], || {
+            [
+                qstr!("self"),
+                qstr!("topic"),
+                qstr!("typ"),
+                qstr!("ack_op"),
+                qstr!("ack_n"),
+                qstr!("qos"),
+            ]
+        });
+    match typ.to_int() {
+        0x82 => request(this, topic, AckKind::SubAck, qos.to_int() as u8),
+        0xa2 => request(this, topic, AckKind::UnsubAck, 0),
+        _ => Err(Error::text(qstr!("ValueError"), "typ must be 0x82 or 0xa2")),
+    }
+}
+
+/// Sends a SUBSCRIBE or UNSUBSCRIBE and waits for its answer.
+fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8) -> Result<Obj> {
+    let filter = topic.buffer();
+    let state = State::of(this)?;
+    io::socket(this)?;
+    if filter.len() > usize::from(u16::MAX) {
+        return Err(packet_error(mqtt_core::Error::StringTooLong));
+    }
+    let packet_id = next_packet_id(this, state);
+    let mut connection = expect(state, kind, packet_id);
+    send_request(this, state, topic, kind, qos, packet_id)?;
+    loop {
+        serve_virtually(this, state)?;
+        // SAFETY: the state is the client's own.
+        let (answer, stray) = unsafe {
+            (
+                (*state).session.acks.take(kind, packet_id),
+                (*state).session.stray_ack,
+            )
+        };
+        match answer {
+            Answer::Came(0x80) => return Err(mqtt_exception(0x80)),
+            Answer::Came(_) => return Ok(Obj::none()),
+            Answer::Pending if stray != 0 => {
+                return Err(assertion("the broker's answer has another packet id"));
+            }
+            Answer::Pending => {}
+            Answer::Forgotten => {
+                connection = renewed(state, connection, kind, packet_id)?;
+                send_request(this, state, topic, kind, qos, packet_id)?;
+            }
+        }
+    }
+}
+
+fn send_request(
+    this: Obj,
+    state: *mut State,
+    topic: Obj,
+    kind: AckKind,
+    qos: u8,
+    packet_id: u16,
+) -> Result<()> {
+    let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
+    let filter = topic.buffer();
+    let stream = io::socket(this)?;
+    let bound = encode::packet_size(2 + 2 + filter.len() + 1);
+    // SAFETY: the state is the client's own; the block has at least `bound` bytes; no other code runs while
+    // the filter's bytes are read.
+    unsafe {
+        let block = State::take_out(state, bound).ok_or_else(no_memory)?;
+        let out = Memory::new(block.0, bound);
+        let n = match kind {
+            AckKind::SubAck => encode::subscribe(out, packet_id, filter.as_slice(), qos),
+            _ => encode::unsubscribe(out, packet_id, filter.as_slice()),
+        }
+        .map_err(packet_error)?;
+        io::write_all(this, stream, block.0, n)?;
+        State::return_out(state, block);
+    }
+    Ok(())
+}
+
+/// `ping()`: asks the broker for a sign of life; its answer is read by a later `wait_msg` or `check_msg`.
+pub fn ping(args: Args) -> Result<Obj> {
+    let [this] = args.take(1, [Obj::none()], || [qstr!("self")]);
+    let stream = io::socket(this)?;
+    // SAFETY: the packet is a constant.
+    unsafe { io::write_all(this, stream, PINGREQ.as_ptr(), PINGREQ.len())? };
+    Ok(Obj::none())
+}
+
+/// `_send_str(s)`: writes a length-prefixed field, as umqtt.simple's helper of that name.
+pub fn send_str(args: Args) -> Result<Obj> {
+    let [this, s] = args.take(2, [Obj::none(); 2], || [qstr!("self"), qstr!("s")]);
+    let field = s.buffer();
+    let len = u16::try_from(field.len())
+        .map_err(|_| packet_error(mqtt_core::Error::StringTooLong))?
+        .to_be_bytes();
+    let stream = io::socket(this)?;
+    let state = State::of(this)?;
+    let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
+    // SAFETY: the block has room for length and field, which are copied before other code runs.
+    unsafe {
+        let block = State::take_out(state, 2 + field.len()).ok_or_else(no_memory)?;
+        block.0.copy_from_nonoverlapping(len.as_ptr(), 2);
+        block
+            .0
+            .add(2)
+            .copy_from_nonoverlapping(field.as_ptr(), field.len());
+        io::write_all(this, stream, block.0, 2 + field.len())?;
+        State::return_out(state, block);
+    }
+    Ok(Obj::none())
+}
+
+/// `_encode_len(pkt, sz)`: writes a remaining length to `pkt[1:]` and returns the index of its last byte, as
+/// umqtt.simple's helper of that name.
+pub fn encode_len(args: Args) -> Result<Obj> {
+    let [pkt, sz] = args.take(2, [Obj::none(); 2], || [qstr!("pkt"), qstr!("sz")]);
+    let (bytes, n) = encode_remaining_length(sz.to_int() as u32);
+    let packet = pkt.buffer_mut();
+    for (i, byte) in bytes[..n].iter().enumerate() {
+        if !packet.set(1 + i, *byte) {
+            return Err(Error::text(
+                qstr!("IndexError"),
+                "bytearray index out of range",
+            ));
+        }
+    }
+    Ok(Obj::from_int(n as isize))
+}
