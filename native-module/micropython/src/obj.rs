@@ -94,14 +94,21 @@ impl Obj {
         unsafe { (table().obj_is_true)(self.0) }
     }
 
-    /// The value of an int or bool that fits a word. Raises TypeError or OverflowError otherwise.
+    /// The value of an int or bool; OverflowError if it does not fit a word. Raises TypeError for anything
+    /// else.
     #[inline]
-    pub fn to_int(self) -> isize {
-        // SAFETY: the reference is valid. EXCEPTION: TypeError, OverflowError.
-        unsafe { (table().native_from_obj)(self.0, MP_NATIVE_TYPE_INT) as isize }
+    pub fn to_int(self) -> Result<isize> {
+        let value = self.to_int_truncated() as isize;
+        let again = Obj::from_int(value);
+        if again == self || again.equals(self) {
+            Ok(value)
+        } else {
+            Err(Error::text(qstr!("OverflowError"), "int too large"))
+        }
     }
 
     /// The low word of an int or bool of any size. Raises TypeError otherwise.
+    #[inline]
     pub fn to_int_truncated(self) -> usize {
         // SAFETY: the reference is valid. EXCEPTION: TypeError.
         unsafe { (table().native_from_obj)(self.0, MP_NATIVE_TYPE_UINT) }
@@ -125,6 +132,11 @@ impl Obj {
     pub fn set_item(self, index: Obj, value: Obj) {
         // SAFETY: all references are valid. EXCEPTION: what indexing raises.
         unsafe { (table().obj_subscr)(self.0, index.0, value.0) };
+    }
+
+    /// True for an int, not for a bool or a subclass.
+    pub fn is_int(self) -> bool {
+        self.raw_type() == Obj::from_int(0).raw_type()
     }
 
     /// True if the object's class was made in Python (or by calling `type`), not in C.

@@ -5,7 +5,6 @@ use core::ffi::c_int;
 use micropython_sys::StreamP;
 use micropython_sys::stream::{MP_STREAM_ERROR, MP_STREAM_POLL};
 
-use crate::table::table;
 use crate::{Error, Obj, Result, qstr};
 
 /// An error number of the operating system or network stack.
@@ -159,12 +158,16 @@ impl Stream {
         let answer = self.object.method(qstr!("write")).call(&[bytes]);
         // A number says how much was taken. Anything else (None from a recorder, say) says nothing, and all
         // of it counts as taken, as with umqtt.simple.
-        let taken = if answer.is_small_positive() {
-            answer.to_int() as usize
+        let taken = if answer.is_int() {
+            answer.to_int_truncated()
         } else {
             len
         };
-        Ok(Ok(if taken < len { taken } else { len }))
+        Ok(Ok(if (1..len).contains(&taken) {
+            taken
+        } else {
+            len
+        }))
     }
 }
 
@@ -187,20 +190,4 @@ fn protocol(object: Obj) -> Option<&'static StreamP> {
         let slots = (&raw const (*type_).slots).cast::<*const StreamP>();
         (*slots.add(index - 1)).as_ref()
     }
-}
-
-impl Obj {
-    /// True for an int above 0 that fits a word. Does not raise.
-    fn is_small_positive(self) -> bool {
-        let int = Obj::from_int(0).raw_type();
-        self.raw_type() == int && less(Obj::from_int(0), self)
-    }
-}
-
-/// `a < b` for ints.
-fn less(a: Obj, b: Obj) -> bool {
-    use micropython_sys::op::MP_BINARY_OP_LESS;
-    // SAFETY: both are ints. EXCEPTION: none for ints.
-    let answer = unsafe { (table().binary_op)(MP_BINARY_OP_LESS, a.0, b.0) };
-    answer == table().const_true
 }

@@ -80,7 +80,7 @@ fn send_connect(this: Obj, clean_session: bool) -> Result<()> {
     };
     let keepalive = this.get(qstr!("keepalive"));
     let keep_alive = if keepalive.is_true() {
-        keepalive.to_int()
+        keepalive.to_int()?
     } else {
         0
     };
@@ -88,7 +88,7 @@ fn send_connect(this: Obj, clean_session: bool) -> Result<()> {
         u16::try_from(keep_alive).map_err(|_| assertion("keepalive must be 0 to 65535 seconds"))?;
     let lw_topic = this.get(qstr!("lw_topic"));
     let will = if lw_topic.is_true() {
-        let qos = this.get(qstr!("lw_qos")).to_int() as u8 & 3;
+        let qos = this.get(qstr!("lw_qos")).to_int()? as u8 & 3;
         let retain = this.get(qstr!("lw_retain")).is_true();
         Some((
             lw_topic.buffer(),

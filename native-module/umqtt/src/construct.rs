@@ -92,7 +92,7 @@ pub fn set_last_will(args: Args) -> Result<Obj> {
             ]
         },
     );
-    if !(0..=2).contains(&qos.to_int()) {
+    if !(0..=2).contains(&qos.to_int()?) {
         return Err(assertion("will: qos must be 0, 1 or 2"));
     }
     if !topic.is_true() {

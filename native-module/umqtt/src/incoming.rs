@@ -346,7 +346,7 @@ pub fn serve_virtually(this: Obj, state: *mut State) -> Result<()> {
     let untouched = unsafe { (*state).packets == before && (*state).session.receiver.is_idle() };
     if untouched && !op.is_none() {
         // It read a packet's first byte by itself and left the rest to the caller, as umqtt.simple's own does.
-        let first_byte = op.to_int() as u8;
+        let first_byte = op.to_int()? as u8;
         if matches!(first_byte, 0x40 | 0x90 | 0xb0) {
             // SAFETY: as above.
             unsafe { (*state).session.receiver.start_with(first_byte) };

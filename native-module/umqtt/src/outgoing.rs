@@ -33,7 +33,7 @@ pub fn publish(args: Args) -> Result<Obj> {
             ]
         },
     );
-    let qos = match qos.to_int() {
+    let qos = match qos.to_int()? {
         0 => 0,
         1 => 1,
         2 => return Err(assertion("QoS 2 is not supported")),
@@ -51,7 +51,7 @@ pub fn publish(args: Args) -> Result<Obj> {
     }
     let state = State::of(this)?;
     io::socket(this)?;
-    let packet_id = next_packet_id(this, state);
+    let packet_id = next_packet_id(this, state)?;
     let mut connection = expect(state, AckKind::PubAck, packet_id);
     message.send(this, Some((1, packet_id)), false)?;
     loop {
@@ -163,12 +163,12 @@ impl Message {
 }
 
 /// Takes the packet identifier after the client's `pid`, and stores it there.
-fn next_packet_id(this: Obj, state: *mut State) -> u16 {
-    let last = this.get(qstr!("pid")).to_int() as u16;
+fn next_packet_id(this: Obj, state: *mut State) -> Result<u16> {
+    let last = this.get(qstr!("pid")).to_int_truncated() as u16;
     // SAFETY: the state is the client's own.
     let packet_id = unsafe { (*state).session.next_packet_id(last) };
     this.set(qstr!("pid"), Obj::from_int(packet_id as isize));
-    packet_id
+    Ok(packet_id)
 }
 
 /// Notes that an acknowledgement is awaited, and returns the number of the connection.
@@ -201,7 +201,7 @@ pub fn subscribe(args: Args) -> Result<Obj> {
     if this.get(qstr!("cb")).is_none() {
         return Err(assertion("Subscribe callback is not set"));
     }
-    let qos = qos.to_int();
+    let qos = qos.to_int()?;
     if !(0..=2).contains(&qos) {
         return Err(Error::text(qstr!("ValueError"), "qos must be 0, 1 or 2"));
     }
@@ -228,8 +228,8 @@ pub fn send_subunsub(args: Args) -> Result<Obj> {
                 qstr!("qos"),
             ]
         });
-    match typ.to_int() {
-        0x82 => request(this, topic, AckKind::SubAck, qos.to_int() as u8),
+    match typ.to_int()? {
+        0x82 => request(this, topic, AckKind::SubAck, qos.to_int()? as u8),
         0xa2 => request(this, topic, AckKind::UnsubAck, 0),
         _ => Err(Error::text(qstr!("ValueError"), "typ must be 0x82 or 0xa2")),
     }
@@ -243,7 +243,7 @@ fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8) -> Result<Obj> {
     if filter.len() > usize::from(u16::MAX) {
         return Err(packet_error(mqtt_core::Error::StringTooLong));
     }
-    let packet_id = next_packet_id(this, state);
+    let packet_id = next_packet_id(this, state)?;
     let mut connection = expect(state, kind, packet_id);
     send_request(this, state, topic, kind, qos, packet_id)?;
     loop {
@@ -335,7 +335,7 @@ pub fn send_str(args: Args) -> Result<Obj> {
 /// umqtt.simple's helper of that name.
 pub fn encode_len(args: Args) -> Result<Obj> {
     let [pkt, sz] = args.take(2, [Obj::none(); 2], || [qstr!("pkt"), qstr!("sz")]);
-    let (bytes, n) = encode_remaining_length(sz.to_int() as u32);
+    let (bytes, n) = encode_remaining_length(sz.to_int()? as u32);
     let packet = pkt.buffer_mut();
     for (i, byte) in bytes[..n].iter().enumerate() {
         if !packet.set(1 + i, *byte) {
