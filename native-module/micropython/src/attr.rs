@@ -1,5 +1,7 @@
 //! Attributes and calls.
 
+use core::mem::MaybeUninit;
+
 use micropython_sys::MpObj;
 
 use crate::table::table;
@@ -51,6 +53,12 @@ impl Obj {
         (pair[0] != MpObj::NULL).then_some(Method { pair })
     }
 
+    /// `self.name(*args)`. Raises AttributeError, or what the callee raises.
+    #[inline(never)]
+    pub fn call_method(self, name: Qstr, args: &[Obj]) -> Obj {
+        self.method(name).call(args)
+    }
+
     /// Calls the object. Raises what the callee raises.
     pub fn call(self, args: &[Obj]) -> Obj {
         // SAFETY: `Obj` is a transparent `MpObj`; the entry reads `args.len()` references.
@@ -67,27 +75,27 @@ impl Method {
     }
 
     /// Calls the method. Raises what the callee raises.
-    #[inline]
     pub fn call(&self, args: &[Obj]) -> Obj {
         self.call_with(args, &[])
     }
 
     /// Calls the method with keyword arguments, given as pairs of name and value. Raises what the callee
-    /// raises. More than a dozen arguments are a programming error and panic.
-    #[inline]
+    /// raises. More than [`MAX_ARGS`] words of arguments are a programming error and panic.
+    #[inline(never)]
     pub fn call_with(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
-        let mut all = [MpObj::NULL; 2 + MAX_ARGS];
-        let n = args.len();
-        assert!(n + 2 * keywords.len() <= MAX_ARGS, "too many arguments");
-        all[..2].copy_from_slice(&self.pair);
-        for (place, arg) in all[2..].iter_mut().zip(args) {
-            *place = arg.0;
+        let mut all = [MaybeUninit::<MpObj>::uninit(); 2 + MAX_ARGS];
+        let words = self.pair.into_iter();
+        let words = words.chain(args.iter().map(|arg| arg.0));
+        let words = words.chain(keywords.as_flattened().iter().map(|arg| arg.0));
+        assert!(
+            args.len() + 2 * keywords.len() <= MAX_ARGS,
+            "too many arguments"
+        );
+        for (place, word) in all.iter_mut().zip(words) {
+            place.write(word);
         }
-        for (place, arg) in all[2 + n..].iter_mut().zip(keywords.as_flattened()) {
-            *place = arg.0;
-        }
-        // SAFETY: the array holds function, self, `n` values and the pairs, as the entry expects them.
+        // SAFETY: the array holds function, self, the values and the pairs, as the entry expects them.
         // EXCEPTION: what the callee raises.
-        Obj(unsafe { (table().call_method_n_kw)(n, keywords.len(), all.as_ptr()) })
+        Obj(unsafe { (table().call_method_n_kw)(args.len(), keywords.len(), all.as_ptr().cast()) })
     }
 }

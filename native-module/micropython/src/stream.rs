@@ -130,8 +130,7 @@ impl Stream {
     ) -> Result<core::result::Result<usize, Errno>> {
         let answer = self
             .object
-            .method(qstr!("read"))
-            .call(&[Obj::from_int(len as isize)]);
+            .call_method(qstr!("read"), &[Obj::from_int(len as isize)]);
         if answer.is_none() {
             return Ok(Err(Errno::AGAIN));
         }
@@ -155,7 +154,7 @@ impl Stream {
     ) -> Result<core::result::Result<usize, Errno>> {
         // SAFETY: as the caller promises; the bytes are copied before other code runs.
         let bytes = Obj::from_bytes(unsafe { core::slice::from_raw_parts(from, len) });
-        let answer = self.object.method(qstr!("write")).call(&[bytes]);
+        let answer = self.object.call_method(qstr!("write"), &[bytes]);
         // A number says how much was taken. Anything else (None from a recorder, say) says nothing, and all
         // of it counts as taken, as with umqtt.simple.
         let taken = if answer.is_int() {

@@ -22,7 +22,7 @@ pub fn connect(args: Args) -> Result<Obj> {
     let state = State::of(this)?;
     let old = this.get(qstr!("sock"));
     if old.is_true() {
-        old.method(qstr!("close")).call(&[]);
+        old.call_method(qstr!("close"), &[]);
     }
     // SAFETY: the state is the client's own; nothing borrows it.
     unsafe { (*state).session.reconnect() };
@@ -35,18 +35,16 @@ pub fn connect(args: Args) -> Result<Obj> {
 /// Makes the socket, connects it and wraps it in TLS where the client asks for that.
 fn open(this: Obj, timeout: Obj) -> Result<()> {
     let module = Obj::global(qstr!("socket"));
-    let sock = module.method(qstr!("socket")).call(&[]);
+    let sock = module.call_method(qstr!("socket"), &[]);
     this.set(qstr!("sock"), sock);
     this.set(qstr!("_timeout"), timeout);
     if !timeout.is_none() {
-        sock.method(qstr!("settimeout")).call(&[timeout]);
+        sock.call_method(qstr!("settimeout"), &[timeout]);
     }
     let server = this.get(qstr!("server"));
-    let found = module
-        .method(qstr!("getaddrinfo"))
-        .call(&[server, this.get(qstr!("port"))]);
+    let found = module.call_method(qstr!("getaddrinfo"), &[server, this.get(qstr!("port"))]);
     let address = found.item(Obj::from_int(0)).item(Obj::from_int(-1));
-    sock.method(qstr!("connect")).call(&[address]);
+    sock.call_method(qstr!("connect"), &[address]);
     if let Some(setsockopt) = sock.method_maybe(qstr!("setsockopt")) {
         let (level, option) = TCP_NODELAY;
         setsockopt.call(&[
@@ -193,6 +191,6 @@ pub fn disconnect(args: Args) -> Result<Obj> {
     let stream = io::socket(this)?;
     // SAFETY: the packet is a constant.
     unsafe { io::write_all(this, stream, DISCONNECT.as_ptr(), DISCONNECT.len())? };
-    this.get(qstr!("sock")).method(qstr!("close")).call(&[]);
+    this.get(qstr!("sock")).call_method(qstr!("close"), &[]);
     Ok(Obj::none())
 }

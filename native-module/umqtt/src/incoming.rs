@@ -179,7 +179,7 @@ unsafe fn handle(this: Obj, stream: Stream, state: *mut State) -> Result<Option<
             qos,
             packet_id,
         } => {
-            this.method(qstr!("cb")).call(&[topic, payload]);
+            this.call_method(qstr!("cb"), &[topic, payload]);
             match qos {
                 0 => {}
                 1 => {
@@ -316,8 +316,7 @@ pub fn check_msg(args: Args) -> Result<Obj> {
     }
     stream
         .object()
-        .method(qstr!("setblocking"))
-        .call(&[Obj::from_bool(false)]);
+        .call_method(qstr!("setblocking"), &[Obj::from_bool(false)]);
     if overridden {
         return Ok(wait_msg.call(&[]));
     }

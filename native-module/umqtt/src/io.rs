@@ -28,7 +28,7 @@ pub fn restore_blocking(client: Obj) {
             set.call(&[Obj::from_bool(true)]);
         }
     } else {
-        sock.method(qstr!("settimeout")).call(&[timeout]);
+        sock.call_method(qstr!("settimeout"), &[timeout]);
     }
 }
 
