@@ -314,7 +314,7 @@ pub(crate) fn init_functions<'a>(
                 && usize::from(relocation.meaning.field.width) == word;
             match target.and_then(|target| planner.goal(target)) {
                 Some(Goal::Piece { piece, offset }) if plain => {
-                    let offset = offset + relocation.addend.unwrap_or(0);
+                    let offset = offset.wrapping_add(relocation.addend.unwrap_or(0));
                     functions.push((Goal::Piece { piece, offset }, cause));
                 }
                 _ => {

@@ -252,7 +252,7 @@ impl<'a> Editor<'_, 'a> {
         }
         let field = reference.offset as usize;
         // What the instruction refers to: its distance counts from the instruction's end.
-        let addend = reference.addend + (at.end - field) as i64;
+        let addend = reference.addend.wrapping_add((at.end - field) as i64);
         let slot = self.pieces.slot(reference.goal, addend, reference.cause);
         if at.instruction.code() == Code::Lea_r64_m {
             self.bytes.to_mut()[field - 2] = 0x8b;

@@ -1,0 +1,3 @@
+//# part
+int second(void);
+int first(void) { return second() + 1; }

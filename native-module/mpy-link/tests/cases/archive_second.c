@@ -1,0 +1,3 @@
+//# part
+int second(void) { return 2; }
+int second_dead(void) { extern int nowhere; return nowhere; }

@@ -1,0 +1,2 @@
+//# part
+int number = 2;

@@ -1,0 +1,2 @@
+//# error: undefined symbol mpy_init
+int test(void) { return 1; }

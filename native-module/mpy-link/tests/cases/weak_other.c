@@ -1,0 +1,3 @@
+//# part
+int number = 7;
+const char *overridden(void) { return "strong"; }
