@@ -37,6 +37,7 @@ fn open(this: Obj, timeout: Obj) -> Result<()> {
     let module = Obj::global(qstr!("socket"));
     let sock = module.call_method(qstr!("socket"), &[]);
     this.set(qstr!("sock"), sock);
+    this.set(qstr!("_raw"), sock);
     this.set(qstr!("_timeout"), timeout);
     if !timeout.is_none() {
         sock.call_method(qstr!("settimeout"), &[timeout]);

@@ -63,6 +63,7 @@ pub fn init(args: Args) -> Result<Obj> {
     this.set(qstr!("lw_msg"), none);
     this.set(qstr!("lw_qos"), zero);
     this.set(qstr!("lw_retain"), Obj::from_bool(false));
+    this.set(qstr!("_raw"), none);
     this.set(qstr!("_timeout"), none);
     this.set(qstr!("_state"), State::create()?);
     Ok(none)

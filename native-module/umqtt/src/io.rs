@@ -1,6 +1,6 @@
 //! Writing whole packets to a client's socket, and how the socket waits.
 
-use micropython::{Errno, Error, Method, Obj, Result, Stream, qstr};
+use micropython::{Errno, Error, Obj, Result, Stream, qstr};
 use mqtt_core::encode::Sink;
 
 /// The stream of a connected client. Raises AttributeError as umqtt.simple does when there is none.
@@ -22,13 +22,17 @@ pub fn socket(client: Obj) -> Result<Stream> {
 pub fn restore_blocking(client: Obj) {
     let sock = client.get(qstr!("sock"));
     let timeout = client.get(qstr!("_timeout"));
-    if timeout.is_none() {
-        let set: Option<Method> = sock.method_maybe(qstr!("setblocking"));
-        if let Some(set) = set {
-            set.call(&[Obj::from_bool(true)]);
+    if !timeout.is_none() {
+        // A TLS socket has no timeout of its own; that of the socket below holds for it.
+        let owner = sock.method_maybe(qstr!("settimeout"));
+        let owner = owner.or_else(|| client.get(qstr!("_raw")).method_maybe(qstr!("settimeout")));
+        if let Some(set) = owner {
+            set.call(&[timeout]);
+            return;
         }
-    } else {
-        sock.call_method(qstr!("settimeout"), &[timeout]);
+    }
+    if let Some(set) = sock.method_maybe(qstr!("setblocking")) {
+        set.call(&[Obj::from_bool(true)]);
     }
 }
 

@@ -1,8 +1,9 @@
 //! `umqtt.simple`, natively: which names the module has and what its class is made of.
 //!
 //! `MQTTClient` is a real Python class whose methods are native functions. What upstream keeps in attributes
-//! is kept in attributes here, under the same names, so that scripts and subclasses may read and set them; two
-//! more are ours: `_timeout`, what `connect` was told, and `_state` ([`state::State`]).
+//! is kept in attributes here, under the same names, so that scripts and subclasses may read and set them; three
+//! more are ours: `_timeout`, what `connect` was told, `_raw`, the socket below `sock` where that is a TLS one,
+//! and `_state` ([`state::State`]).
 #![no_std]
 
 use micropython::{Class, Error, Module, Obj, Result, Static, function, import, module, qstr};
