@@ -43,12 +43,14 @@ pub(crate) fn fill<'a>(
     pieces: &Pieces<'a>,
     layout: &Layout,
     arch: &dyn Architecture,
+    first_qstrs: &[&'a str],
 ) -> Result<Image<'a>, LinkError> {
     let mut filler = Filler {
         pieces,
         layout,
         word: arch.word_size(),
-        qstrs: used_qstrs(pieces),
+        qstrs: used_qstrs(pieces, first_qstrs),
+        slots_by_number: !first_qstrs.is_empty(),
         blocks: [
             vec![0; layout.text_size as usize],
             vec![0; layout.rodata_size as usize],
@@ -103,8 +105,9 @@ pub(crate) fn fill<'a>(
     })
 }
 
-/// Every qstr that a live reference uses, in the order of their table slots.
-fn used_qstrs<'a>(pieces: &Pieces<'a>) -> Vec<&'a str> {
+/// The qstrs of the table's slots in order: those that have to come first, then every other one that
+/// a live reference uses.
+fn used_qstrs<'a>(pieces: &Pieces<'a>, first: &[&'a str]) -> Vec<&'a str> {
     let in_slots = pieces.slots.iter().map(|slot| slot.goal);
     let in_pieces = pieces
         .pieces
@@ -118,7 +121,8 @@ fn used_qstrs<'a>(pieces: &Pieces<'a>) -> Vec<&'a str> {
             _ => None,
         })
         .collect();
-    used.into_iter().collect()
+    let rest = used.into_iter().filter(|text| !first.contains(text));
+    first.iter().copied().chain(rest).collect()
 }
 
 struct Filler<'p, 'a> {
@@ -126,6 +130,8 @@ struct Filler<'p, 'a> {
     layout: &'p Layout,
     word: usize,
     qstrs: Vec<&'a str>,
+    /// The options say which string is in which slot.
+    slots_by_number: bool,
     /// Text and rodata.
     blocks: [Vec<u8>; 2],
     relocations: Vec<LoadRelocation>,
@@ -146,14 +152,17 @@ impl<'a> Filler<'_, 'a> {
             Goal::TableEntry(entry) => Value::Address(Destination::TableEntry(entry), addend),
             Goal::Qstr(text) => {
                 // Slot 0 is the source file's name, and each slot has 16 bits.
-                let position = self
-                    .qstrs
-                    .binary_search(&text)
-                    .map_err(|_| "unknown qstr".to_owned())?;
+                let position = self.qstrs.iter().position(|known| *known == text);
+                let position = position.ok_or("unknown qstr")?;
                 Value::Address(Destination::QstrTable, (position as i128 + 1) * 2 + addend)
             }
+            Goal::QstrTable if !self.slots_by_number => {
+                return Err(
+                    "names strings by their numbers, but which string has which number is not said; give the header that mpy_ld.py --preprocess made (--qstrs), or use MP_QSTR_ symbols"
+                        .to_owned(),
+                );
+            }
             Goal::QstrTable => Value::Address(Destination::QstrTable, addend),
-            Goal::ObjectTable => Value::Address(Destination::ObjectTable, addend),
             Goal::Slot(slot) => {
                 let offset = i128::from(self.layout.slot_offsets[slot.0]);
                 Value::Address(self.layout.got_block.into(), offset + addend)

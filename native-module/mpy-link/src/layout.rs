@@ -122,7 +122,6 @@ fn destination_rank(pieces: &Pieces<'_>, goal: Goal<'_>) -> u8 {
         Goal::Piece { piece, .. } => pieces.pieces[piece.0].block as u8,
         Goal::Slot(_) | Goal::GotBase => 0,
         Goal::Qstr(_) | Goal::QstrTable => 6,
-        Goal::ObjectTable => 7,
         Goal::FunctionTable => 8,
         Goal::TableEntry(_) => 9,
         Goal::Absolute(_) => u8::MAX,

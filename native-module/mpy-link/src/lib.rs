@@ -34,6 +34,9 @@ pub struct LinkOptions {
     pub source_name: String,
     /// The function that runs when the module is imported; `mpy_init` by custom.
     pub entry: String,
+    /// The strings of the first slots of the module's qstr table, from slot 1 on, for objects that
+    /// name slots by number (`mp_native_qstr_table[1]`, as upstream's headers do).
+    pub qstrs: Vec<String>,
     /// Symbols to keep although nothing refers to them.
     pub keep: Vec<String>,
 }
@@ -45,6 +48,7 @@ impl LinkOptions {
             arch,
             source_name: source_name.into(),
             entry: "mpy_init".to_owned(),
+            qstrs: Vec::new(),
             keep: Vec::new(),
         }
     }
@@ -139,8 +143,9 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
             cause,
         ))
     };
+    let first_qstrs: Vec<&str> = options.qstrs.iter().map(String::as_str).collect();
     let layout = layout::lay_out(&program, &pieces, arch, first)?;
-    let image = image::fill(&program, &pieces, &layout, arch)?;
+    let image = image::fill(&program, &pieces, &layout, arch, &first_qstrs)?;
     Ok(Linked {
         mpy: writer::write(options.arch, &options.source_name, &image),
         sizes: Sizes {

@@ -57,6 +57,9 @@ struct LinkArgs {
     /// The function to run at import
     #[arg(long, default_value = "mpy_init")]
     entry: String,
+    /// The header that upstream's mpy_ld.py --preprocess made, if the objects name qstrs by number
+    #[arg(long, value_name = "CONFIG.H")]
+    qstrs: Option<PathBuf>,
     /// Keep this symbol although nothing refers to it (repeatable)
     #[arg(long, value_name = "SYMBOL")]
     keep: Vec<String>,
@@ -121,6 +124,12 @@ fn link(args: LinkArgs) -> Result<(), String> {
         arch: args.arch,
         source_name,
         entry: args.entry,
+        qstrs: args
+            .qstrs
+            .as_deref()
+            .map(numbered_qstrs)
+            .transpose()?
+            .unwrap_or_default(),
         keep: args.keep,
     };
     let linked = mpy_link::link(&options, &inputs).map_err(|error| error.to_string())?;
@@ -129,6 +138,34 @@ fn link(args: LinkArgs) -> Result<(), String> {
     }
     fs::write(&args.output, &linked.mpy)
         .map_err(|error| format!("{}: cannot be written: {error}", args.output.display()))
+}
+
+/// The strings of `#define MP_QSTR_x (mp_native_qstr_table[n])`, which must count from 1.
+fn numbered_qstrs(path: &Path) -> Result<Vec<String>, String> {
+    let text =
+        String::from_utf8(read(path)?).map_err(|_| format!("{}: not UTF-8", path.display()))?;
+    let mut qstrs = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let Some(definition) = line.strip_prefix("#define MP_QSTR_") else {
+            continue;
+        };
+        let Some((name, rest)) = definition.split_once(" (mp_native_qstr_table[") else {
+            continue;
+        };
+        let number = rest
+            .strip_suffix("])")
+            .and_then(|number| number.parse::<usize>().ok());
+        if number != Some(qstrs.len() + 1) {
+            return Err(format!(
+                "{}:{}: the slot's number is not {}; make the file again with mpy_ld.py --preprocess",
+                path.display(),
+                index + 1,
+                qstrs.len() + 1
+            ));
+        }
+        qstrs.push(name.to_owned());
+    }
+    Ok(qstrs)
 }
 
 fn dump(args: &DumpArgs) -> Result<(), String> {

@@ -53,7 +53,6 @@ pub(crate) enum Goal<'a> {
     TableEntry(u8),
     Qstr(&'a str),
     QstrTable,
-    ObjectTable,
     Slot(SlotId),
     GotBase,
 }
@@ -163,8 +162,7 @@ impl<'a> Pieces<'a> {
             | Goal::FunctionTable
             | Goal::TableEntry(_)
             | Goal::Qstr(_)
-            | Goal::QstrTable
-            | Goal::ObjectTable => None,
+            | Goal::QstrTable => None,
         }
     }
 }

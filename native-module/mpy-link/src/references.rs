@@ -177,7 +177,6 @@ impl<'a> Planner<'_, 'a> {
             Target::TableEntry(entry) => Goal::TableEntry(entry),
             Target::Qstr(text) => Goal::Qstr(text),
             Target::QstrTable => Goal::QstrTable,
-            Target::ObjectTable => Goal::ObjectTable,
             Target::GotBase => Goal::GotBase,
         })
     }

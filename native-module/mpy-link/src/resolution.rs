@@ -32,7 +32,6 @@ pub(crate) enum Target<'a> {
     /// The slot of this string in the module's 16-bit qstr table.
     Qstr(&'a str),
     QstrTable,
-    ObjectTable,
     /// The start of the table of addresses.
     GotBase,
 }
@@ -142,7 +141,6 @@ fn provided(name: &str) -> Option<Target<'_>> {
     match name {
         "mp_fun_table" => Some(Target::FunctionTable),
         "mp_native_qstr_table" => Some(Target::QstrTable),
-        "mp_native_obj_table" => Some(Target::ObjectTable),
         "_GLOBAL_OFFSET_TABLE_" => Some(Target::GotBase),
         // memmove does everything that memcpy promises.
         "memcpy" | "memmove" => entry(fun_table::FUN_TABLE_MEMMOVE),
@@ -410,8 +408,14 @@ pub(crate) fn undefined(symbol: &str, used_at: Option<Location>) -> Undefined {
             "add an archive with it: link Rust as --crate-type staticlib, which brings compiler_builtins"
         }
         "rust_eh_personality" | "_Unwind_Resume" => "compile with -C panic=abort",
+        "mp_native_obj_table" => {
+            "a linked module has no table of constant objects; make the object at import"
+        }
         "__tls_get_addr" => "thread-local data is not possible in a module: use a plain static",
         "__stack_chk_fail" => "compile with -fno-stack-protector",
+        _ if symbol.starts_with("__start_") || symbol.starts_with("__stop_") => {
+            "the bounds of sections are not provided; name the entries in an array"
+        }
         _ if symbol.starts_with("__udiv")
             || symbol.starts_with("__div")
             || symbol.starts_with("__mul") =>

@@ -246,6 +246,13 @@ impl<'a> Editor<'_, 'a> {
 
     /// A direct reference to something in another block.
     fn far(&mut self, reference: &Reference<'a>, at: &At) -> Result<(), PlanError> {
+        if reference.field != DISTANCE {
+            return Err(PlanError {
+                cause: reference.cause,
+                problem: "a short jump to what is only known after loading; use one with 32 bits"
+                    .to_owned(),
+            });
+        }
         if is_branch(&at.instruction) {
             self.through_stub(reference);
             return Ok(());
