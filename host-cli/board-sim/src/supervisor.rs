@@ -1,0 +1,597 @@
+//! What an ESP32's firmware does around Python: power on, boot.py and main.py, the two REPLs, soft
+//! reset, reset after a crash. One thread per board; everything that can happen meets in `pump`.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::child::{Child, PACKET, timespec};
+use crate::config::SimConfig;
+use crate::console::Console;
+use crate::page::{CTRL_C, CTRL_C_SEEN, KBD_INTR, Page};
+use crate::peripherals::Peripherals;
+use crate::walls::{WallFiles, Walls};
+
+/// A script that does not come to a Ctrl-C within this time hangs in native code: the board is reset,
+/// as a watchdog would.
+const INTERRUPT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Time between a crash and the next start, so that a main.py that crashes at once does not spin.
+const CRASH_PAUSE: Duration = Duration::from_millis(300);
+
+/// Longest time the process may take to get ready.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// What the owner of the board asks of its thread.
+pub(crate) enum Order {
+    Stop,
+    /// The reset button.
+    Reset,
+    /// Something outside drives this pin: 0 nothing, 1 low, 2 high.
+    Input {
+        pin: usize,
+        value: u8,
+    },
+    Microvolts {
+        pin: usize,
+        microvolts: u32,
+    },
+    /// The answer to a request that took its time.
+    Answer {
+        session: u64,
+        packet: Vec<u8>,
+    },
+}
+
+/// Why the code of one session ends before its time.
+pub(crate) enum Halt {
+    /// The board is switched off.
+    Off,
+    Reset(ResetCause),
+}
+
+/// Why the board starts anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResetCause {
+    PowerOn,
+    /// The button, or `machine.reset()`.
+    Reset,
+    Watchdog,
+    DeepSleep {
+        milliseconds: Option<u64>,
+    },
+    /// The process ended by a signal.
+    Crash {
+        signal: i32,
+    },
+}
+
+/// How a piece of code ended.
+pub(crate) enum Outcome {
+    Done,
+    Raised(Vec<u8>),
+    SystemExit,
+}
+
+/// One of the two REPLs, which survives soft resets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReplMode {
+    Friendly,
+    Raw,
+}
+
+pub(crate) struct Supervisor {
+    pub(crate) config: SimConfig,
+    pub(crate) console: Console,
+    pub(crate) page: Page,
+    pub(crate) peripherals: Peripherals,
+    pub(crate) child: Option<Child>,
+    pub(crate) walls: Walls,
+    /// Typed bytes that nobody has read yet.
+    input: VecDeque<u8>,
+    running: bool,
+    outcome: Option<Outcome>,
+    traceback: Vec<u8>,
+    orders: Receiver<Order>,
+    pub(crate) order_sender: Sender<Order>,
+    pub(crate) waker: crate::Waker,
+    wake: std::io::PipeReader,
+    interrupted_at: Option<Instant>,
+    /// Counts processes, so that a late answer does not reach the wrong one.
+    pub(crate) session: u64,
+    pub(crate) reset_cause: ResetCause,
+    pub(crate) soft_reset: bool,
+    ready: bool,
+    pub(crate) history: Vec<Vec<u8>>,
+}
+
+/// The ends of the channels that a supervisor is built with.
+pub(crate) struct Channels {
+    pub(crate) orders: Receiver<Order>,
+    pub(crate) order_sender: Sender<Order>,
+    pub(crate) waker: crate::Waker,
+    pub(crate) wake: std::io::PipeReader,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        config: SimConfig,
+        console: Console,
+        page: Page,
+        peripherals: Peripherals,
+        channels: Channels,
+    ) -> Supervisor {
+        Supervisor {
+            config,
+            console,
+            page,
+            peripherals,
+            child: None,
+            walls: Walls::default(),
+            input: VecDeque::new(),
+            running: false,
+            outcome: None,
+            traceback: Vec::new(),
+            orders: channels.orders,
+            order_sender: channels.order_sender,
+            waker: channels.waker,
+            wake: channels.wake,
+            interrupted_at: None,
+            session: 0,
+            reset_cause: ResetCause::PowerOn,
+            soft_reset: false,
+            ready: false,
+            history: Vec::new(),
+        }
+    }
+
+    /// Runs the board until it is switched off. `started` hears once whether it came up.
+    pub(crate) fn run(mut self, started: Sender<Result<Walls, String>>) {
+        let mut started = Some(started);
+        loop {
+            self.power_up();
+            let mut mode = ReplMode::Friendly;
+            let halt = loop {
+                match self.session(&mut mode, &mut started) {
+                    Ok(()) => {
+                        self.end_child();
+                        self.console.put(b"MPY: soft reboot\r\n");
+                        self.soft_reset = true;
+                        self.peripherals.soft_reset(&self.page);
+                    }
+                    Err(halt) => break halt,
+                }
+            };
+            self.end_child();
+            match halt {
+                Halt::Off => return,
+                Halt::Reset(cause) => {
+                    self.reset_cause = cause;
+                    if matches!(self.sleep_before(cause), Err(Halt::Off)) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn end_child(&mut self) {
+        if let Some(child) = self.child.take() {
+            let left = child.take_back();
+            drop(child);
+            for byte in left.into_iter().rev() {
+                self.input.push_front(byte);
+            }
+        }
+        self.running = false;
+        self.ready = false;
+        self.interrupted_at = None;
+    }
+
+    /// What an ESP32's boot ROM says.
+    fn power_up(&mut self) {
+        self.soft_reset = false;
+        self.input.clear();
+        self.peripherals.hard_reset(&self.page, self.reset_cause);
+        let mut text = String::from("ets Jul 29 2019 12:21:46\r\n\r\n");
+        let reason = match self.reset_cause {
+            ResetCause::PowerOn => "0x1 (POWERON_RESET)",
+            ResetCause::Reset | ResetCause::Crash { .. } => "0xc (SW_CPU_RESET)",
+            ResetCause::Watchdog => "0x8 (TG1WDT_SYS_RESET)",
+            ResetCause::DeepSleep { .. } => "0x5 (DEEPSLEEP_RESET)",
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "rst:{reason},boot:0x13 (SPI_FAST_FLASH_BOOT)\r\nsimulated board: MicroPython {} on this computer\r\n",
+            self.config.micropython.implementation().version
+        );
+        self.console.put(text.as_bytes());
+    }
+
+    /// Time between the end of one life and the start of the next.
+    fn sleep_before(&mut self, cause: ResetCause) -> Result<(), Halt> {
+        match cause {
+            ResetCause::Crash { signal } => {
+                let text = format!(
+                    "\r\nGuru Meditation Error: MicroPython's process ended by signal {signal} (simulated board)\r\nRebooting...\r\n"
+                );
+                self.console.put(text.as_bytes());
+                self.pause(Some(CRASH_PAUSE))
+            }
+            ResetCause::Watchdog => {
+                self.console.put(b"\r\nThe script did not react to Ctrl-C: watchdog reset (simulated board)\r\nRebooting...\r\n");
+                Ok(())
+            }
+            ResetCause::DeepSleep { milliseconds } => {
+                self.pause(milliseconds.map(Duration::from_millis))
+            }
+            ResetCause::PowerOn | ResetCause::Reset => Ok(()),
+        }
+    }
+
+    /// Lets time pass with no Python running; None is for ever. The reset button ends it.
+    fn pause(&mut self, time: Option<Duration>) -> Result<(), Halt> {
+        let end = time.map(|time| Instant::now() + time);
+        while end.is_none_or(|end| Instant::now() < end) {
+            match self.pump(end) {
+                Err(Halt::Off) => return Err(Halt::Off),
+                Err(Halt::Reset(_)) => return Ok(()),
+                Ok(()) => {}
+            }
+            // Nobody listens while the board sleeps.
+            self.input.clear();
+        }
+        Ok(())
+    }
+
+    /// From the start of MicroPython to a soft reset, which is `Ok`.
+    fn session(
+        &mut self,
+        mode: &mut ReplMode,
+        started: &mut Option<Sender<Result<Walls, String>>>,
+    ) -> Result<(), Halt> {
+        if let Err(problem) = self.start_child()? {
+            match started.take() {
+                // The owner shows it; nobody is there to hear it if he has gone.
+                Some(started) => drop(started.send(Err(problem))),
+                None => self.console.put_cooked(problem.as_bytes()),
+            }
+            return Err(Halt::Off);
+        }
+        if let Some(started) = started.take() {
+            // The owner may have gone; then the order to stop is on its way.
+            let _ = started.send(Ok(self.walls));
+        }
+        let booted = match self.run_file("boot.py")? {
+            Outcome::SystemExit => return Ok(()),
+            outcome => self.show_raised(outcome),
+        };
+        if booted && *mode == ReplMode::Friendly {
+            match self.run_file("main.py")? {
+                Outcome::SystemExit => return Ok(()),
+                outcome => self.show_raised(outcome),
+            };
+        }
+        loop {
+            let left = match mode {
+                ReplMode::Raw => self.raw_repl()?,
+                ReplMode::Friendly => self.friendly_repl()?,
+            };
+            match left {
+                crate::repl::Left::SoftReset => return Ok(()),
+                crate::repl::Left::To(other) => *mode = other,
+            }
+        }
+    }
+
+    /// Prints a traceback; true if there was none.
+    pub(crate) fn show_raised(&mut self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Raised(traceback) => {
+                self.console.put_cooked(&traceback);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Starts the process and waits until it is ready; the inner error is what it said instead.
+    fn start_child(&mut self) -> Result<Result<(), String>, Halt> {
+        self.session += 1;
+        self.page.set(KBD_INTR, 0);
+        let walls = WallFiles::build(&self.config.root);
+        self.walls = walls.walls();
+        let child = match Child::start(&self.config, &self.page, walls, crate::modules::START) {
+            Ok(child) => child,
+            Err(e) => return Ok(Err(format!("it cannot be started: {e}"))),
+        };
+        self.child = Some(child);
+        let limit = Instant::now() + START_LIMIT;
+        let mut said = Vec::new();
+        while !self.ready {
+            if let Some(child) = &self.child {
+                said.extend(child.printed());
+            }
+            match self.pump_once(Some(limit), false) {
+                Ok(()) if Instant::now() < limit => {}
+                Ok(()) => return Ok(Err("it does not get ready".to_string())),
+                Err(Halt::Off) => return Err(Halt::Off),
+                Err(Halt::Reset(_)) => {
+                    if let Some(child) = &self.child {
+                        said.extend(child.printed());
+                    }
+                    let text = String::from_utf8_lossy(&said).trim().replace('\n', " / ");
+                    return Ok(Err(if text.is_empty() {
+                        "it ended without a word".to_string()
+                    } else {
+                        text
+                    }));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn run_file(&mut self, name: &str) -> Result<Outcome, Halt> {
+        let packet = [b"F", name.as_bytes()].concat();
+        self.command(&packet)?;
+        self.wait_for_outcome()
+    }
+
+    /// Runs code; `single` prints the value of an expression, as the friendly REPL does.
+    pub(crate) fn execute(&mut self, code: &[u8], single: bool) -> Result<Outcome, Halt> {
+        let kind: &[u8] = if single { b"s" } else { b"e" };
+        let whole = [kind, code].concat();
+        for part in whole.chunks(PACKET) {
+            self.command(&[b"C", part].concat())?;
+        }
+        self.command(b"X")?;
+        self.wait_for_outcome()
+    }
+
+    fn command(&mut self, packet: &[u8]) -> Result<(), Halt> {
+        let sent = match &self.child {
+            Some(child) => child.send(packet).is_ok(),
+            None => false,
+        };
+        // A process that is gone is noticed, with its reason, by the pump.
+        if sent { Ok(()) } else { self.pump(None) }
+    }
+
+    fn wait_for_outcome(&mut self) -> Result<Outcome, Halt> {
+        self.running = true;
+        self.outcome = None;
+        loop {
+            if let Some(outcome) = self.outcome.take() {
+                self.running = false;
+                self.interrupted_at = None;
+                if let Some(child) = &self.child {
+                    for byte in child.take_back().into_iter().rev() {
+                        self.input.push_front(byte);
+                    }
+                }
+                return Ok(outcome);
+            }
+            self.pump(None)?;
+        }
+    }
+
+    /// The next typed byte, as soon as there is one.
+    pub(crate) fn read_byte(&mut self) -> Result<u8, Halt> {
+        loop {
+            if let Some(byte) = self.input.pop_front() {
+                return Ok(byte);
+            }
+            self.pump(None)?;
+        }
+    }
+
+    /// Waits for anything to happen, at the longest until `until`, and deals with it.
+    fn pump(&mut self, until: Option<Instant>) -> Result<(), Halt> {
+        self.pump_once(until, true)
+    }
+
+    fn pump_once(&mut self, until: Option<Instant>, take_output: bool) -> Result<(), Halt> {
+        let mut wake_at = until;
+        let mut earlier = |time: Option<Instant>| {
+            wake_at = match (wake_at, time) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            }
+        };
+        if let Some(child) = &mut self.child {
+            earlier(child.kick_again(&self.page));
+        }
+        earlier(self.peripherals.next_timer());
+        earlier(self.console.next_look());
+        earlier(self.interrupted_at.map(|at| at + INTERRUPT_LIMIT));
+        let wait = wake_at.map(|at| timespec(at.saturating_duration_since(Instant::now())));
+
+        let want_input = self.running || self.input.is_empty();
+        let want_output = take_output && self.console.has_room();
+        let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        let mut child_at = None;
+        if let Some(child) = &self.child {
+            child_at = Some(fds.len());
+            fds.push(PollFd::new(&child.control, PollFlags::IN));
+            if want_output {
+                fds.push(PollFd::new(&child.stdout, PollFlags::IN));
+            }
+        }
+        let mut console_at = None;
+        let console = &mut self.console;
+        if let Some((fd, flags)) = console.interest(want_input) {
+            console_at = Some(fds.len());
+            fds.push(PollFd::from_borrowed_fd(fd, flags));
+        }
+        // A signal to this thread, or no memory in the kernel: what happened is seen next time.
+        let _ = poll(&mut fds, wait.as_ref());
+        let found: Vec<PollFlags> = fds.iter().map(PollFd::revents).collect();
+        drop(fds);
+
+        if !found[0].is_empty() {
+            // The bytes only wake; the orders say what for.
+            let _ = rustix::io::read(self.wake.as_fd(), &mut [0; 64]);
+        }
+        while let Ok(order) = self.orders.try_recv() {
+            self.obey(order)?;
+        }
+        if let Some(at) = console_at {
+            let typed = self.console.on_poll(found[at]);
+            self.take_typed(&typed);
+        }
+        if let Some(at) = child_at {
+            if want_output && !found[at + 1].is_empty() {
+                self.take_printed();
+            }
+            if !found[at].is_empty() {
+                self.take_packets()?;
+            }
+        }
+        if let Some(child) = &mut self.child {
+            self.peripherals.fire_timers(child, &self.page);
+        }
+        self.feed_script();
+        self.check_interrupt()
+    }
+
+    fn obey(&mut self, order: Order) -> Result<(), Halt> {
+        match order {
+            Order::Stop => return Err(Halt::Off),
+            Order::Reset => return Err(Halt::Reset(ResetCause::Reset)),
+            Order::Input { pin, value } => {
+                self.peripherals
+                    .set_input(pin, value, &self.page, self.child.as_mut());
+            }
+            Order::Microvolts { pin, microvolts } => self.page.set_microvolts(pin, microvolts),
+            Order::Answer { session, packet } => {
+                if session == self.session
+                    && let Some(child) = &self.child
+                {
+                    // A process that is gone wants no answer.
+                    let _ = child.send(&packet);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_typed(&mut self, typed: &[u8]) {
+        for &byte in typed {
+            if self.running && byte == 3 && self.page.get(KBD_INTR) != 0 {
+                self.interrupt();
+            } else if !self.running || self.input.len() < self.config.input_ring {
+                self.input.push_back(byte);
+            }
+        }
+    }
+
+    /// Ctrl-C for the script.
+    fn interrupt(&mut self) {
+        let Some(child) = &mut self.child else { return };
+        if self.page.get(CTRL_C) == self.page.get(CTRL_C_SEEN) {
+            self.page.count(CTRL_C);
+            self.interrupted_at = Some(Instant::now());
+        }
+        child.kick(&self.page);
+    }
+
+    fn check_interrupt(&mut self) -> Result<(), Halt> {
+        if let Some(at) = self.interrupted_at
+            && let Some(child) = &mut self.child
+        {
+            if child.kick_again(&self.page).is_none() {
+                self.interrupted_at = None;
+            } else if at.elapsed() >= INTERRUPT_LIMIT {
+                return Err(Halt::Reset(ResetCause::Watchdog));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the script what was typed for it.
+    fn feed_script(&mut self) {
+        if !self.running || self.input.is_empty() {
+            return;
+        }
+        if let Some(child) = &self.child {
+            let n = child.type_in(self.input.make_contiguous());
+            self.input.drain(..n);
+        }
+    }
+
+    fn take_printed(&mut self) {
+        if let Some(child) = &self.child {
+            let printed = child.printed();
+            self.console.put_cooked(&printed);
+        }
+    }
+
+    /// Everything that was printed up to now, however much it is.
+    pub(crate) fn drain_printed(&mut self) {
+        while let Some(child) = &self.child {
+            let printed = child.printed();
+            if printed.is_empty() {
+                break;
+            }
+            self.console.put_cooked(&printed);
+        }
+    }
+
+    fn take_packets(&mut self) -> Result<(), Halt> {
+        while let Some(packet) = self.child.as_ref().and_then(Child::receive) {
+            let Some((&kind, content)) = packet.split_first() else {
+                return Err(self.child_ended());
+            };
+            match kind {
+                b'R' => {
+                    let pid = std::str::from_utf8(content)
+                        .ok()
+                        .and_then(|t| t.parse().ok());
+                    if let (Some(child), Some(pid)) = (&mut self.child, pid) {
+                        child.ready(pid);
+                    }
+                    self.ready = true;
+                }
+                b'T' => self.traceback.extend_from_slice(content),
+                b'E' => {
+                    // All that the script printed comes before its end.
+                    self.drain_printed();
+                    self.outcome = match content.split_first() {
+                        Some((b'1', rest)) => {
+                            let mut traceback = std::mem::take(&mut self.traceback);
+                            traceback.extend_from_slice(rest);
+                            Some(Outcome::Raised(traceback))
+                        }
+                        Some((b'x', _)) => Some(Outcome::SystemExit),
+                        _ => Some(Outcome::Done),
+                    };
+                }
+                b'Q' => self.answer_request(content),
+                b'N' => self.take_notice(content)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The process is gone: why, as an ESP32 would put it.
+    fn child_ended(&mut self) -> Halt {
+        self.drain_printed();
+        let status = match &mut self.child {
+            Some(child) => child.ended(),
+            None => ExitStatus::default(),
+        };
+        Halt::Reset(match status.signal() {
+            Some(signal) => ResetCause::Crash { signal },
+            None => ResetCause::Reset,
+        })
+    }
+}
