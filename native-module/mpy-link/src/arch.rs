@@ -95,3 +95,80 @@ pub(crate) fn for_arch(arch: Arch) -> Result<&'static dyn Architecture, LinkErro
             supported: SUPPORTED.map(|supported| supported.name()).join(", "),
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("the sources are there") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+
+    /// Whoever adds a CPU touches `arch/`, this file's table, and nothing else.
+    #[test]
+    fn generic_files_name_no_cpu() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut files = Vec::new();
+        sources(&root, &mut files);
+        let mut found = Vec::new();
+        let mut checked = 0;
+        for file in files {
+            let name = file.strip_prefix(&root).expect("below src").to_owned();
+            // The command's default and this table are where a CPU may be named.
+            if name.starts_with("arch")
+                || name == Path::new("arch.rs")
+                || name == Path::new("main.rs")
+            {
+                continue;
+            }
+            checked += 1;
+            let text = fs::read_to_string(&file).expect("UTF-8").to_lowercase();
+            for (number, line) in text.lines().enumerate() {
+                // Documentation may speak of CPUs; code may not.
+                if line.trim_start().starts_with("//") {
+                    continue;
+                }
+                for cpu in [
+                    "x64", "x86", "amd64", "arm", "thumb", "xtensa", "riscv", "rv32", "rv64",
+                    "aarch",
+                ] {
+                    if line.contains(cpu) {
+                        found.push(format!("{}:{}: {cpu}", name.display(), number + 1));
+                    }
+                }
+            }
+        }
+        assert!(checked > 10, "only {checked} files were checked");
+        assert!(
+            found.is_empty(),
+            "CPU names in generic files:\n{}",
+            found.join("\n")
+        );
+    }
+
+    #[test]
+    fn every_file_says_what_it_decides_and_stays_short() {
+        let mut files = Vec::new();
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut files,
+        );
+        for file in files {
+            let text = fs::read_to_string(&file).expect("UTF-8");
+            assert!(
+                text.starts_with("//! "),
+                "{} does not open with //!",
+                file.display()
+            );
+            assert!(text.lines().count() < 800, "{} is too long", file.display());
+        }
+    }
+}

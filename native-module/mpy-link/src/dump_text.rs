@@ -66,9 +66,10 @@ impl fmt::Display for Object {
             Object::Tuple(items) => {
                 f.write_str("(")?;
                 for (index, item) in items.iter().enumerate() {
-                    let space = if index > 0 { " " } else { "" };
-                    write!(f, "{space}{item},")?;
+                    let comma = if index > 0 { ", " } else { "" };
+                    write!(f, "{comma}{item}")?;
                 }
+                f.write_str(if items.len() == 1 { "," } else { "" })?;
                 f.write_str(")")
             }
         }

@@ -33,7 +33,7 @@ impl fmt::Display for Location {
 pub struct Undefined {
     pub symbol: String,
     /// `None` if an option asked for it.
-    pub used_at: Option<Location>,
+    pub used_at: Option<Box<Location>>,
     /// A hint that belongs to this name, or empty.
     pub hint: &'static str,
 }
@@ -98,7 +98,7 @@ pub enum LinkError {
     BadEntry { symbol: String, found: &'static str },
     #[error("{location}: {relocation} for {symbol}: {problem}")]
     Relocation {
-        location: Location,
+        location: Box<Location>,
         relocation: &'static str,
         symbol: String,
         problem: String,
@@ -107,7 +107,7 @@ pub enum LinkError {
         "{location}: refers to {symbol} in section {section} of {owner}, which is left out: {why}"
     )]
     LeftOut {
-        location: Location,
+        location: Box<Location>,
         symbol: String,
         owner: String,
         section: String,

@@ -106,3 +106,48 @@ pub(crate) struct Meaning {
     pub kind: RelocationKind,
     pub field: Field,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_hold_what_fits() {
+        let cases = [
+            (Field::signed(4), 0x7fff_ffff, true),
+            (Field::signed(4), 0x8000_0000, false),
+            (Field::signed(4), -0x8000_0000, true),
+            (Field::signed(4), -0x8000_0001, false),
+            (Field::unsigned(4), 0xffff_ffff, true),
+            (Field::unsigned(4), -1, false),
+            (Field::either(1), 255, true),
+            (Field::either(1), -128, true),
+            (Field::either(1), 256, false),
+            (Field::either(8), u64::MAX as i128, true),
+            (Field::either(8), i64::MIN as i128, true),
+            (Field::either(8), u64::MAX as i128 + 1, false),
+        ];
+        for (field, value, fits) in cases {
+            assert_eq!(field.holds(value), fits, "{field:?} {value:#x}");
+        }
+    }
+
+    #[test]
+    fn fields_read_back_what_they_store() {
+        for (field, value) in [
+            (Field::signed(4), -5),
+            (Field::either(2), -1),
+            (Field::either(8), i64::MIN),
+        ] {
+            let mut bytes = [0xaa; 9];
+            field.store(&mut bytes, value.into());
+            assert_eq!(field.load(&bytes), value);
+            assert!(
+                bytes[usize::from(field.width)..]
+                    .iter()
+                    .all(|byte| *byte == 0xaa),
+                "only its own bytes"
+            );
+        }
+    }
+}

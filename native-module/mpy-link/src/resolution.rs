@@ -375,7 +375,7 @@ impl<'a> Resolution<'a> {
 }
 
 /// Where a relocation stands, in the words of an error.
-pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -> Location {
+pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -> Box<Location> {
     let owner = &program.sections[section.0];
     let object = &program.objects[owner.object];
     // The nearest named symbol at or before the offset.
@@ -393,16 +393,16 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
         })
         .max_by_key(|(start, _)| *start)
         .map(|(_, name)| name.to_owned());
-    Location {
+    Box::new(Location {
         object: object.name.clone(),
         section: owner.name.clone(),
         offset,
         inside,
-    }
+    })
 }
 
 /// The error entry for a name that nothing defines.
-pub(crate) fn undefined(symbol: &str, used_at: Option<Location>) -> Undefined {
+pub(crate) fn undefined(symbol: &str, used_at: Option<Box<Location>>) -> Undefined {
     let hint = match symbol {
         "memcmp" | "bcmp" | "strlen" => {
             "add an archive with it: link Rust as --crate-type staticlib, which brings compiler_builtins"

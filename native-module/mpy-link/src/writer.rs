@@ -132,3 +132,71 @@ fn put_run(
         put_uint(file, run);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uints_are_big_endian_base_128() {
+        for (value, bytes) in [
+            (0, &[0][..]),
+            (0x7f, &[0x7f]),
+            (0x80, &[0x81, 0x00]),
+            (0x3fff, &[0xff, 0x7f]),
+            (0x4000, &[0x81, 0x80, 0x00]),
+        ] {
+            let mut file = Vec::new();
+            put_uint(&mut file, value);
+            assert_eq!(file, bytes, "{value:#x}");
+        }
+    }
+
+    #[test]
+    fn qstrs_that_every_micropython_has_go_by_number() {
+        // `makeqstrdata.py` counts its list from 1: the empty string, then __dir__.
+        for (text, bytes) in [
+            ("", &[0x03][..]),
+            ("__dir__", &[0x05]),
+            ("ab", &[0x04, b'a', b'b', 0]),
+        ] {
+            let mut file = Vec::new();
+            put_qstr(&mut file, text);
+            assert_eq!(file, bytes, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn relocations_in_a_row_share_an_address_and_a_count() {
+        let at = |in_rodata, word, destination| LoadRelocation {
+            in_rodata,
+            word,
+            destination,
+        };
+        let mut file = Vec::new();
+        put_relocations(
+            &mut file,
+            &[
+                at(false, 3, Destination::Text),
+                at(false, 4, Destination::Text),
+                at(false, 5, Destination::Text),
+                at(false, 6, Destination::FunctionTable),
+                at(false, 7, Destination::TableEntry(51)),
+                at(false, 8, Destination::TableEntry(51)),
+                at(true, 9, Destination::Bss),
+            ],
+        );
+        let expected = [
+            1 << 1 | 1, // text, repeated, with an address:
+            3 << 1,
+            3,
+            8 << 1,
+            60 << 1,
+            60 << 1,
+            4 << 1 | 1, // bss, with an address in rodata:
+            9 << 1 | 1,
+            0xff,
+        ];
+        assert_eq!(file, expected);
+    }
+}

@@ -16,12 +16,10 @@
 //! part                       not a case of its own, used by another
 //! ```
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::{
+use crate::support::{
     NO_MICROPYTHON, archive, cases, gcc, link, micropython, run_micropython, rustc, scratch, skip,
 };
 

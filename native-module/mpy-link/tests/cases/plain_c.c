@@ -1,0 +1,2 @@
+//# part
+int plain_c(int n) { return n + 1; }

@@ -1,0 +1,187 @@
+//! Thousands of damaged objects, archives and .mpy files: an error or a result, never a panic.
+//!
+//! The damage comes from a generator with fixed seeds, so a failure repeats.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::support::{archive, gcc, rustc, scratch};
+use mpy_link::{Arch, Input, LinkOptions, dump, link};
+
+/// xorshift64*: small, repeatable, good enough to place damage.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+
+    fn damage(&mut self, original: &[u8]) -> Vec<u8> {
+        let mut bytes = original.to_vec();
+        for _ in 0..=self.below(4) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = self.below(bytes.len());
+            match self.below(6) {
+                0 => bytes[at] ^= 1 << self.below(8),
+                1 => bytes[at] = self.next() as u8,
+                2 => bytes[at] = [0, 0x7f, 0x80, 0xff][self.below(4)],
+                // Whole fields: sizes, offsets and indices of a file's tables.
+                3 => {
+                    let value =
+                        [0, 1, u64::MAX, i64::MIN as u64, 1 << 31, self.next()][self.below(6)];
+                    let width = [2, 4, 8][self.below(3)];
+                    let at = at & !(width - 1);
+                    if let Some(field) = bytes.get_mut(at..at + width) {
+                        field.copy_from_slice(&value.to_le_bytes()[..width]);
+                    }
+                }
+                4 => bytes.truncate(at),
+                _ => {
+                    let from = self.below(bytes.len());
+                    let length = self.below(32).min(bytes.len() - at).min(bytes.len() - from);
+                    bytes.copy_within(from..from + length, at);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+fn survives<T>(what: &str, round: u64, bytes: &[u8], work: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("panicked.bin");
+        fs::write(&file, bytes).expect("the culprit can be kept");
+        panic!(
+            "{what}, round {round}, panics; the bytes are in {}",
+            file.display()
+        );
+    })
+}
+
+fn hammer(name: &str, original: &[u8], rounds: u64) {
+    let options = LinkOptions::new(Arch::X64, "damaged.py");
+    let mut linked = 0;
+    for round in 0..rounds {
+        let bytes = Random(round * 2 + 1).damage(original);
+        let input = [Input {
+            name: name.to_owned(),
+            bytes,
+        }];
+        let result = survives(name, round, &input[0].bytes, || link(&options, &input));
+        match result {
+            // What links has to be a file that the dump can read.
+            Ok(result) => {
+                linked += 1;
+                let read = survives(name, round, &result.mpy, || dump(&result.mpy));
+                assert!(read.is_ok(), "{name}, round {round}: {read:?}");
+            }
+            Err(error) => {
+                let text = survives(name, round, &[], || error.to_string());
+                assert!(!text.is_empty());
+            }
+        }
+    }
+    assert!(
+        linked > 0 && linked < rounds,
+        "{name}: {linked} of {rounds} linked: the damage is none or total"
+    );
+}
+
+#[test]
+fn damaged_objects() {
+    let folder = scratch("robustness-objects");
+    let flags = [
+        "-fPIC",
+        "-O2",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-fcommon",
+    ];
+    for source in [
+        "statics.c",
+        "pointers.c",
+        "weak.c",
+        "init_array.c",
+        "qstrs.c",
+    ] {
+        let object = gcc(&folder, source, &flags);
+        hammer(source, &fs::read(object).expect("the object"), 1500);
+    }
+    let object = gcc(&folder, "bad_range.S", &["-DPLAIN"]);
+    let mut bytes = fs::read(object).expect("the object");
+    // Make the constant fit, so that the undamaged file links.
+    let wide = 0x1_2345_6789u64.to_le_bytes();
+    let at = bytes
+        .windows(8)
+        .position(|window| window == wide)
+        .expect("the constant");
+    bytes[at..at + 8].copy_from_slice(&5u64.to_le_bytes());
+    hammer("bad_range.S", &bytes, 1500);
+}
+
+#[test]
+fn damaged_archives() {
+    let folder = scratch("robustness-archives");
+    let flags = ["-fPIC", "-O2"];
+    let members: Vec<_> = ["archive.c", "archive_first.c", "archive_second.c"]
+        .iter()
+        .map(|part| gcc(&folder, part, &flags))
+        .collect();
+    let file = folder.join("libparts.a");
+    archive(&file, "rcs", &members);
+    hammer("libparts.a", &fs::read(&file).expect("the archive"), 3000);
+}
+
+#[test]
+fn damaged_rust_objects() {
+    let folder = scratch("robustness-rust");
+    let object = rustc(&folder, "rust_static_only.rs", "obj", &["-O"]);
+    hammer(
+        "rust_static_only.rs",
+        &fs::read(object).expect("the object"),
+        3000,
+    );
+}
+
+#[test]
+fn damaged_mpy_files() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mpy");
+    let mut originals = Vec::new();
+    for entry in fs::read_dir(folder).expect("the fixtures") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "mpy") {
+            originals.push(fs::read(path).expect("the fixture"));
+        }
+    }
+    let folder = scratch("robustness-mpy");
+    let object = gcc(&folder, "pointers.c", &["-fPIC", "-O2"]);
+    let input = Input {
+        name: "pointers.o".to_owned(),
+        bytes: fs::read(object).expect("the object"),
+    };
+    originals.push(
+        link(&LinkOptions::new(Arch::X64, "x.py"), &[input])
+            .expect("it links")
+            .mpy,
+    );
+    let (mut good, mut bad) = (0, 0);
+    for (index, original) in originals.iter().enumerate() {
+        for round in 0..4000 {
+            let bytes = Random(round * 2 + 1).damage(original);
+            let result = survives("a .mpy", round + index as u64 * 10_000, &bytes, || {
+                dump(&bytes).map(|dump| dump.to_string().len() + format!("{dump:?}").len())
+            });
+            if result.is_ok() { good += 1 } else { bad += 1 }
+        }
+    }
+    assert!(good > 100 && bad > 100, "{good} read, {bad} refused");
+}
