@@ -1,10 +1,15 @@
 //! Arguments of a native function.
 
+use core::mem::MaybeUninit;
+
 use micropython_sys::arg::{MP_ARG_OBJ, MP_ARG_REQUIRED};
 use micropython_sys::{MpArg, MpArgVal, MpObj};
 
 use crate::table::table;
 use crate::{Obj, Qstr};
+
+/// The most parameters of a native function, `self` included.
+const MAX_PARAMETERS: usize = 12;
 
 /// What a native function was called with.
 #[derive(Clone, Copy)]
@@ -40,37 +45,43 @@ impl Args {
         defaults: [Obj; N],
         names: fn() -> [Qstr; N],
     ) -> [Obj; N] {
+        const { assert!(N <= MAX_PARAMETERS, "too many parameters") };
+        let mut values = defaults;
         if self.n_kw == 0 && self.n_pos >= required && self.n_pos <= N {
-            let mut values = defaults;
             for (i, value) in values.iter_mut().enumerate().take(self.n_pos) {
                 // SAFETY: `i` is below `n_pos`.
                 *value = Obj(unsafe { *self.values.add(i) });
             }
-            return values;
+        } else {
+            self.take_by_name(required, &names(), &mut values);
         }
-        self.take_by_name(required, defaults, names())
+        values
     }
 
+    /// Replaces the defaults in `values` by what the caller gave. Raises TypeError.
     #[cold]
     #[inline(never)]
-    fn take_by_name<const N: usize>(
-        &self,
-        required: usize,
-        defaults: [Obj; N],
-        names: [Qstr; N],
-    ) -> [Obj; N] {
-        let allowed = core::array::from_fn::<_, N, _>(|i| MpArg {
-            qst: names[i].0,
-            flags: if i < required {
+    fn take_by_name(&self, required: usize, names: &[Qstr], values: &mut [Obj]) {
+        let unset = MpArgVal { u_obj: MpObj::NULL };
+        let mut allowed = [const { MaybeUninit::<MpArg>::uninit() }; MAX_PARAMETERS];
+        let mut given = [unset; MAX_PARAMETERS];
+        for (i, (arg, (name, default))) in allowed
+            .iter_mut()
+            .zip(names.iter().zip(&*values))
+            .enumerate()
+        {
+            let flags = if i < required {
                 MP_ARG_OBJ | MP_ARG_REQUIRED
             } else {
                 MP_ARG_OBJ
-            },
-            defval: MpArgVal {
-                u_obj: defaults[i].0,
-            },
-        });
-        let mut values = [MpArgVal { u_obj: MpObj::NULL }; N];
+            };
+            arg.write(MpArg {
+                qst: name.0,
+                flags,
+                defval: MpArgVal { u_obj: default.0 },
+            });
+        }
+        let n = values.len().min(names.len()).min(MAX_PARAMETERS);
         // SAFETY: counts and arrays belong together; the entry writes one value per allowed argument.
         // EXCEPTION: TypeError for a missing, doubled or unknown argument.
         unsafe {
@@ -78,12 +89,14 @@ impl Args {
                 self.n_pos,
                 self.n_kw,
                 self.values,
-                N,
-                allowed.as_ptr(),
-                values.as_mut_ptr(),
+                n,
+                allowed.as_ptr().cast(),
+                given.as_mut_ptr(),
             );
         }
-        // SAFETY: every argument was declared MP_ARG_OBJ, so each union holds a reference.
-        values.map(|value| Obj(unsafe { value.u_obj }))
+        for (value, given) in values.iter_mut().zip(&given) {
+            // SAFETY: every argument was declared MP_ARG_OBJ, so each union holds a reference.
+            *value = Obj(unsafe { given.u_obj });
+        }
     }
 }

@@ -19,7 +19,7 @@ pub struct Method {
 
 impl Obj {
     /// `self.name`. Raises AttributeError, or what a property raises.
-    #[inline]
+    #[inline(never)]
     pub fn get(self, name: Qstr) -> Obj {
         // SAFETY: the reference is valid and the number an interned string's.
         // EXCEPTION: AttributeError, or what `__getattr__` or a property raises.
@@ -27,7 +27,7 @@ impl Obj {
     }
 
     /// `self.name = value`. Raises AttributeError, or what a property raises.
-    #[inline]
+    #[inline(never)]
     pub fn set(self, name: Qstr, value: Obj) {
         // SAFETY: the references are valid and the number an interned string's.
         // EXCEPTION: AttributeError, MemoryError, or what a property raises.
@@ -35,7 +35,7 @@ impl Obj {
     }
 
     /// The method `self.name`. Raises AttributeError.
-    #[inline]
+    #[inline(never)]
     pub fn method(self, name: Qstr) -> Method {
         let mut pair = [MpObj::NULL; 2];
         // SAFETY: the entry writes two references. EXCEPTION: AttributeError.
@@ -44,7 +44,7 @@ impl Obj {
     }
 
     /// The method `self.name`, if there is one. Raises only what a property or `__getattr__` raises.
-    #[inline]
+    #[inline(never)]
     pub fn method_maybe(self, name: Qstr) -> Option<Method> {
         let mut pair = [MpObj::NULL; 2];
         // SAFETY: the entry writes two references.

@@ -18,7 +18,7 @@ pub struct Buffer {
 
 impl Obj {
     /// The object's bytes for reading; a str's are its UTF-8. Raises TypeError if it has none.
-    #[inline]
+    #[inline(never)]
     pub fn buffer(self) -> Buffer {
         Buffer::new(self, MP_BUFFER_READ | MP_BUFFER_RAISE_IF_UNSUPPORTED).unwrap_or(Buffer::EMPTY)
     }

@@ -69,7 +69,7 @@ impl BytesBuilder {
     ///
     /// `like` is any bytes object; it lends its type.
     pub fn new(like: Obj, len: usize) -> Result<Self> {
-        let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
+        let no_memory = || Error::text(qstr!("MemoryError"), c"memory allocation failed");
         let object = alloc(size_of::<ObjStr>())
             .ok_or_else(no_memory)?
             .cast::<ObjStr>();

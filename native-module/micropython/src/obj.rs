@@ -1,5 +1,7 @@
 //! Object references, and conversion of None, bool, int, str and bytes.
 
+use core::ffi::CStr;
+
 use micropython_sys::native_type::{MP_NATIVE_TYPE_INT, MP_NATIVE_TYPE_QSTR, MP_NATIVE_TYPE_UINT};
 use micropython_sys::op::MP_BINARY_OP_EQUAL;
 use micropython_sys::types::MP_TYPE_FLAG_INSTANCE_TYPE;
@@ -33,7 +35,7 @@ impl Obj {
     }
 
     /// An int. May raise MemoryError if it does not fit a small int.
-    #[inline]
+    #[inline(never)]
     pub fn from_int(value: isize) -> Self {
         // SAFETY: the entry accepts any word with this type.
         // EXCEPTION: MemoryError, only where a big int must be allocated.
@@ -49,10 +51,22 @@ impl Obj {
     }
 
     /// A new str. May raise MemoryError.
+    #[inline(never)]
     pub fn from_text(text: &str) -> Self {
-        // SAFETY: pointer and length describe valid UTF-8, which the entry copies.
-        // EXCEPTION: MemoryError.
+        Obj::from_raw_text(text.as_bytes())
+    }
+
+    /// A new str from bytes. Raises UnicodeError if they are not UTF-8; may raise MemoryError.
+    #[inline(never)]
+    pub fn from_raw_text(text: &[u8]) -> Self {
+        // SAFETY: pointer and length describe readable memory, which the entry copies.
+        // EXCEPTION: MemoryError; UnicodeError if it is not UTF-8.
         Obj(unsafe { (table().obj_new_str)(text.as_ptr().cast(), text.len()) })
+    }
+
+    /// A new str from a C string, which must be UTF-8. May raise MemoryError, UnicodeError.
+    pub fn from_c_text(text: &CStr) -> Self {
+        Obj::from_raw_text(text.to_bytes())
     }
 
     /// A new bytes object that holds a copy. May raise MemoryError.
@@ -82,7 +96,7 @@ impl Obj {
     }
 
     /// Python's truth value. Raises what `__bool__` or `__len__` raises.
-    #[inline]
+    #[inline(never)]
     pub fn is_true(self) -> bool {
         if self.0 == table().const_true {
             return true;
@@ -96,14 +110,14 @@ impl Obj {
 
     /// The value of an int or bool; OverflowError if it does not fit a word. Raises TypeError for anything
     /// else.
-    #[inline]
+    #[inline(never)]
     pub fn to_int(self) -> Result<isize> {
         let value = self.to_int_truncated() as isize;
         let again = Obj::from_int(value);
         if again == self || again.equals(self) {
             Ok(value)
         } else {
-            Err(Error::text(qstr!("OverflowError"), "int too large"))
+            Err(Error::text(qstr!("OverflowError"), c"int too large"))
         }
     }
 
@@ -115,6 +129,7 @@ impl Obj {
     }
 
     /// Python's `==`. Raises what `__eq__` raises.
+    #[inline(never)]
     pub fn equals(self, other: Obj) -> bool {
         // SAFETY: both references are valid. EXCEPTION: what `__eq__` raises.
         let answer = unsafe { (table().binary_op)(MP_BINARY_OP_EQUAL, self.0, other.0) };
@@ -122,6 +137,7 @@ impl Obj {
     }
 
     /// `self[index]`. Raises IndexError, KeyError, TypeError.
+    #[inline(never)]
     pub fn item(self, index: Obj) -> Obj {
         // SAFETY: both references are valid; SENTINEL asks for a load.
         // EXCEPTION: what indexing raises.
@@ -166,7 +182,7 @@ impl Obj {
     /// An error if the object is no dict or has more entries than fit. Does not raise.
     pub fn dict_entries(self, pairs: &mut [[Obj; 2]]) -> Result<&[[Obj; 2]]> {
         if !self.is_dict() {
-            return Err(Error::text(qstr!("TypeError"), "a dict is needed"));
+            return Err(Error::text(qstr!("TypeError"), c"a dict is needed"));
         }
         // SAFETY: the type says that the reference points to a dict; nothing below runs Python code, so
         // the dict does not change while it is read.
@@ -178,7 +194,7 @@ impl Obj {
             if entry.key != MpObj::NULL && entry.key != MpObj::SENTINEL {
                 let place = pairs.get_mut(n).ok_or(Error::text(
                     qstr!("TypeError"),
-                    "too many keyword arguments",
+                    c"too many keyword arguments",
                 ))?;
                 *place = [Obj(entry.key), Obj(entry.value)];
                 n += 1;

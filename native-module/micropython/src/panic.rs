@@ -21,14 +21,9 @@ fn panic(info: &PanicInfo) -> ! {
         text.push(b": ");
         text.push(message.as_bytes());
     }
-    // Paths and messages are UTF-8; the cut at the end may split a character, which `valid_up_to` drops.
-    let bytes = &text.bytes[..text.len];
-    let text = match core::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or("Rust panic"),
-    };
     let class = Obj::global(qstr!("RuntimeError"));
-    Error::instance(class.call(&[Obj::from_text(text)])).raise()
+    let text = Obj::from_raw_text(text.whole_characters());
+    Error::instance(class.call(&[text])).raise()
 }
 
 /// Text in a fixed buffer, cut where it is full. `core::fmt` would cost more than the rest of a module.
@@ -43,6 +38,23 @@ impl Text {
             *place = *byte;
             self.len += 1;
         }
+    }
+
+    /// What was written, less a character at the end that was cut.
+    fn whole_characters(&self) -> &[u8] {
+        let mut text = self.bytes.get(..self.len).unwrap_or(&[]);
+        if self.len == self.bytes.len() {
+            // Every byte of a character but its first is 0b10xx_xxxx.
+            while let [rest @ .., last] = text
+                && *last >= 0x80
+            {
+                text = rest;
+                if *last >= 0xc0 {
+                    break;
+                }
+            }
+        }
+        text
     }
 
     fn push_number(&mut self, mut number: u32) {

@@ -138,7 +138,7 @@ impl Stream {
         if bytes.len() > len {
             return Err(Error::text(
                 qstr!("ValueError"),
-                "read() returned more than was asked for",
+                c"read() returned more than was asked for",
             ));
         }
         // SAFETY: no longer than `len`, and the answer is another object's memory or the same place.
@@ -171,7 +171,7 @@ impl Stream {
 }
 
 fn unsupported() -> Error {
-    Error::text(qstr!("OSError"), "stream operation not supported")
+    Error::text(qstr!("OSError"), c"stream operation not supported")
 }
 
 /// The stream functions of an object's type, if it has any.

@@ -136,9 +136,9 @@ fn call_keywords(args: Args) -> Result<Obj> {
 fn fail(args: Args) -> Result<Obj> {
     Err(match one(args).to_int()? {
         0 => Error::new(qstr!("KeyError")),
-        1 => Error::text(qstr!("ValueError"), "a message with ñ"),
+        1 => Error::text(qstr!("ValueError"), c"a message with ñ"),
         2 => Error::int(qstr!("OSError"), -7),
-        3 => Error::text(qstr!("OwnError"), "of this module"),
+        3 => Error::text(qstr!("OwnError"), c"of this module"),
         4 => Error::instance(Obj::global(qstr!("OwnError")).call(&[Obj::from_int(4)])),
         5 => Error::instance(enter_module(|| import(qstr!("no_such_module")))),
         _ => return Ok(Obj::none()),

@@ -7,7 +7,7 @@ use mqtt_core::{Packet, PacketType, Receiver};
 use crate::incoming::{Step, advance};
 use crate::io::Memory;
 use crate::state::State;
-use crate::{assertion, io, mqtt_exception, packet_error};
+use crate::{assertion, io, mqtt_exception, no_memory, packet_error};
 
 /// Level and option name of `setsockopt` that switch Nagle's algorithm off: IPPROTO_TCP and TCP_NODELAY, the
 /// same numbers on Linux and on lwIP.
@@ -83,8 +83,8 @@ fn send_connect(this: Obj, clean_session: bool) -> Result<()> {
     } else {
         0
     };
-    let keep_alive =
-        u16::try_from(keep_alive).map_err(|_| assertion("keepalive must be 0 to 65535 seconds"))?;
+    let keep_alive = u16::try_from(keep_alive)
+        .map_err(|_| assertion(c"keepalive must be 0 to 65535 seconds"))?;
     let lw_topic = this.get(qstr!("lw_topic"));
     let will = if lw_topic.is_true() {
         let qos = this.get(qstr!("lw_qos")).to_int()? as u8 & 3;
@@ -116,7 +116,6 @@ fn send_connect(this: Obj, clean_session: bool) -> Result<()> {
         }
     };
     let size = packet.size();
-    let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
     let block = micropython::alloc(size).ok_or_else(no_memory)?;
     // SAFETY: the block has `size` bytes. The collector never moves it, and frees it itself if the write raises.
     unsafe {
@@ -151,7 +150,7 @@ fn await_connack(this: Obj, state: *mut State) -> Result<isize> {
         // SAFETY: as above.
         let receiver = unsafe { &(*state).session.receiver };
         if receiver.remaining().is_some() && !is_connack_so_far(receiver) {
-            return Err(assertion("the broker's answer is no CONNACK"));
+            return Err(assertion(c"the broker's answer is no CONNACK"));
         }
     }
     // SAFETY: as above; the packet is copied out before other code runs.
@@ -167,7 +166,7 @@ fn await_connack(this: Obj, state: *mut State) -> Result<isize> {
     match packet {
         Some((flags, 0)) => Ok(isize::from(flags & 1)),
         Some((_, return_code)) => Err(mqtt_exception(return_code)),
-        None => Err(assertion("the broker's answer is no CONNACK")),
+        None => Err(assertion(c"the broker's answer is no CONNACK")),
     }
 }
 
@@ -180,9 +179,9 @@ fn is_connack_so_far(receiver: &Receiver) -> bool {
 /// The error of a stream that ends inside the CONNACK: umqtt.simple's, which indexes what it has.
 fn connack_cut(receiver: &Receiver) -> Error {
     if receiver.is_idle() || is_connack_so_far(receiver) {
-        Error::text(qstr!("IndexError"), "connection closed before CONNACK")
+        Error::text(qstr!("IndexError"), c"connection closed before CONNACK")
     } else {
-        assertion("the broker's answer is no CONNACK")
+        assertion(c"the broker's answer is no CONNACK")
     }
 }
 

@@ -94,10 +94,10 @@ pub fn set_last_will(args: Args) -> Result<Obj> {
         },
     );
     if !(0..=2).contains(&qos.to_int()?) {
-        return Err(assertion("will: qos must be 0, 1 or 2"));
+        return Err(assertion(c"will: qos must be 0, 1 or 2"));
     }
     if !topic.is_true() {
-        return Err(assertion("will: topic is empty"));
+        return Err(assertion(c"will: topic is empty"));
     }
     this.set(qstr!("lw_topic"), topic);
     this.set(qstr!("lw_msg"), msg);

@@ -187,7 +187,7 @@ unsafe fn handle(this: Obj, stream: Stream, state: *mut State) -> Result<Option<
                     // SAFETY: `ack` is a local.
                     unsafe { io::write_all(this, stream, ack.as_ptr(), ack.len())? };
                 }
-                _ => return Err(assertion("QoS 2 is not supported")),
+                _ => return Err(assertion(c"QoS 2 is not supported")),
             }
         }
     }
@@ -240,7 +240,7 @@ fn object(part: Part, stored: Option<BytesBuilder>) -> Result<Obj> {
 }
 
 fn lost_storage() -> Error {
-    Error::text(qstr!("RuntimeError"), "_state was changed")
+    Error::text(qstr!("RuntimeError"), c"_state was changed")
 }
 
 unsafe fn forget_packet(state: *mut State) {
@@ -259,14 +259,14 @@ fn malformed(first_byte: u8) -> Error {
     if first_byte >> 4 == 3 {
         packet_error(mqtt_core::Error::MalformedPacket)
     } else {
-        assertion("malformed packet from broker")
+        assertion(c"malformed packet from broker")
     }
 }
 
 /// The error of a stream that ends: `OSError(-1)` at a packet's start and wherever umqtt.simple would go on with
 /// what it has; its IndexError or AssertionError where it asks for a byte that is not there.
 fn cut(receiver: &Receiver) -> Error {
-    let index_error = || Error::text(qstr!("IndexError"), "connection closed inside a packet");
+    let index_error = || Error::text(qstr!("IndexError"), c"connection closed inside a packet");
     let closed = || Error::int(qstr!("OSError"), -1);
     let first_byte = receiver.first_byte();
     match first_byte >> 4 {
@@ -284,7 +284,7 @@ fn cut(receiver: &Receiver) -> Error {
                 }
             }
         }
-        4 if receiver.remaining().is_none() => assertion("connection closed inside PUBACK"),
+        4 if receiver.remaining().is_none() => assertion(c"connection closed inside PUBACK"),
         4 | 9 | 11 | 13 => index_error(),
         _ => closed(),
     }
@@ -367,7 +367,7 @@ pub fn recv_len(args: Args) -> Result<Obj> {
             Ok(0) => {
                 return Err(Error::text(
                     qstr!("IndexError"),
-                    "connection closed inside a packet",
+                    c"connection closed inside a packet",
                 ));
             }
             Ok(_) => n += 1,

@@ -10,7 +10,7 @@ pub fn socket(client: Obj) -> Result<Stream> {
     if sock.is_none() {
         return Err(Error::text(
             qstr!("AttributeError"),
-            "not connected: call connect() first",
+            c"not connected: call connect() first",
         ));
     }
     Ok(Stream::new(sock))

@@ -6,6 +6,8 @@
 //! and `_state` ([`state::State`]).
 #![no_std]
 
+use core::ffi::CStr;
+
 use micropython::{Class, Error, Module, Obj, Result, Static, function, import, module, qstr};
 
 mod connect;
@@ -60,24 +62,37 @@ fn init(module: &Module) -> Result<()> {
 }
 
 /// `AssertionError(message)`: the exception that umqtt.simple's assertions raise.
-fn assertion(message: &'static str) -> Error {
+#[cold]
+#[inline(never)]
+fn assertion(message: &'static CStr) -> Error {
     Error::text(qstr!("AssertionError"), message)
 }
 
 /// `MQTTException(code)`.
+#[cold]
+#[inline(never)]
 fn mqtt_exception(code: u8) -> Error {
     Error::int(qstr!("MQTTException"), isize::from(code))
 }
 
+/// `MemoryError`, as MicroPython words it.
+#[cold]
+#[inline(never)]
+fn no_memory() -> Error {
+    Error::text(qstr!("MemoryError"), c"memory allocation failed")
+}
+
 /// The error of a packet that cannot be encoded or understood.
+#[cold]
+#[inline(never)]
 fn packet_error(error: mqtt_core::Error) -> Error {
     use mqtt_core::Error as E;
     match error {
-        E::StringTooLong => Error::text(qstr!("ValueError"), "longer than 65535 bytes"),
-        E::PacketTooLarge => assertion("packet too large"),
-        E::BufferTooSmall => Error::text(qstr!("RuntimeError"), "packet buffer too small"),
+        E::StringTooLong => Error::text(qstr!("ValueError"), c"longer than 65535 bytes"),
+        E::PacketTooLarge => assertion(c"packet too large"),
+        E::BufferTooSmall => Error::text(qstr!("RuntimeError"), c"packet buffer too small"),
         E::MalformedLength | E::MalformedPacket => {
-            Error::text(qstr!("MQTTException"), "malformed packet from broker")
+            Error::text(qstr!("MQTTException"), c"malformed packet from broker")
         }
     }
 }

@@ -9,7 +9,7 @@ use mqtt_core::{AckKind, Answer, encode_remaining_length};
 use crate::incoming::serve_virtually;
 use crate::io::Memory;
 use crate::state::{PACKET_BUFFER_MAX, State};
-use crate::{assertion, io, mqtt_exception, packet_error};
+use crate::{assertion, io, mqtt_exception, no_memory, packet_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
 const STACK_PACKET: usize = 256;
@@ -36,8 +36,8 @@ pub fn publish(args: Args) -> Result<Obj> {
     let qos = match qos.to_int()? {
         0 => 0,
         1 => 1,
-        2 => return Err(assertion("QoS 2 is not supported")),
-        _ => return Err(Error::text(qstr!("ValueError"), "qos must be 0 or 1")),
+        2 => return Err(assertion(c"QoS 2 is not supported")),
+        _ => return Err(Error::text(qstr!("ValueError"), c"qos must be 0 or 1")),
     };
     let retain = retain.is_true();
     let message = Message {
@@ -98,7 +98,7 @@ impl Message {
             delivery,
         };
         if head.remaining() >= TOO_LARGE {
-            return Err(assertion("message too large"));
+            return Err(assertion(c"message too large"));
         }
         let stream = io::socket(this)?;
         let bound = PUBLISH_OVERHEAD + topic.len() + payload_len;
@@ -129,7 +129,6 @@ impl Message {
         head: &PublishHead,
         bound: usize,
     ) -> Result<()> {
-        let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
         let state = State::of(this)?;
         let head_bound = PUBLISH_OVERHEAD + head.topic.len();
         // With little memory the head alone will do, and the payload goes out from where it is.
@@ -186,7 +185,7 @@ fn renewed(state: *mut State, connection: u16, kind: AckKind, packet_id: u16) ->
     if unsafe { (*state).session.connection } == connection {
         return Err(Error::text(
             qstr!("RuntimeError"),
-            "too many calls wait for the broker",
+            c"too many calls wait for the broker",
         ));
     }
     Ok(expect(state, kind, packet_id))
@@ -199,11 +198,11 @@ pub fn subscribe(args: Args) -> Result<Obj> {
         [qstr!("self"), qstr!("topic"), qstr!("qos")]
     });
     if this.get(qstr!("cb")).is_none() {
-        return Err(assertion("Subscribe callback is not set"));
+        return Err(assertion(c"Subscribe callback is not set"));
     }
     let qos = qos.to_int()?;
     if !(0..=2).contains(&qos) {
-        return Err(Error::text(qstr!("ValueError"), "qos must be 0, 1 or 2"));
+        return Err(Error::text(qstr!("ValueError"), c"qos must be 0, 1 or 2"));
     }
     request(this, topic, AckKind::SubAck, qos as u8)
 }
@@ -231,7 +230,10 @@ pub fn send_subunsub(args: Args) -> Result<Obj> {
     match typ.to_int()? {
         0x82 => request(this, topic, AckKind::SubAck, qos.to_int()? as u8),
         0xa2 => request(this, topic, AckKind::UnsubAck, 0),
-        _ => Err(Error::text(qstr!("ValueError"), "typ must be 0x82 or 0xa2")),
+        _ => Err(Error::text(
+            qstr!("ValueError"),
+            c"typ must be 0x82 or 0xa2",
+        )),
     }
 }
 
@@ -259,7 +261,7 @@ fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8) -> Result<Obj> {
             Answer::Came(0x80) => return Err(mqtt_exception(0x80)),
             Answer::Came(_) => return Ok(Obj::none()),
             Answer::Pending if stray != 0 => {
-                return Err(assertion("the broker's answer has another packet id"));
+                return Err(assertion(c"the broker's answer has another packet id"));
             }
             Answer::Pending => {}
             Answer::Forgotten => {
@@ -278,7 +280,6 @@ fn send_request(
     qos: u8,
     packet_id: u16,
 ) -> Result<()> {
-    let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
     let filter = topic.buffer();
     let stream = io::socket(this)?;
     let bound = encode::packet_size(2 + 2 + filter.len() + 1);
@@ -316,7 +317,6 @@ pub fn send_str(args: Args) -> Result<Obj> {
         .to_be_bytes();
     let stream = io::socket(this)?;
     let state = State::of(this)?;
-    let no_memory = || Error::text(qstr!("MemoryError"), "memory allocation failed");
     // SAFETY: the block has room for length and field, which are copied before other code runs.
     unsafe {
         let block = State::take_out(state, 2 + field.len()).ok_or_else(no_memory)?;
@@ -341,7 +341,7 @@ pub fn encode_len(args: Args) -> Result<Obj> {
         if !packet.set(1 + i, *byte) {
             return Err(Error::text(
                 qstr!("IndexError"),
-                "bytearray index out of range",
+                c"bytearray index out of range",
             ));
         }
     }

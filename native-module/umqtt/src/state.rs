@@ -46,7 +46,7 @@ impl State {
     pub fn of(client: Obj) -> Result<*mut State> {
         let memory = client.get(qstr!("_state")).buffer();
         if memory.len() != size_of::<State>() || !memory.as_ptr().cast::<State>().is_aligned() {
-            return Err(Error::text(qstr!("RuntimeError"), "_state was changed"));
+            return Err(Error::text(qstr!("RuntimeError"), c"_state was changed"));
         }
         Ok(memory.as_ptr().cast())
     }
