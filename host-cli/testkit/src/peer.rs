@@ -23,7 +23,7 @@ pub enum Step {
     ReadToEnd,
 }
 
-/// A listening peer; serves one connection after the other by the same script.
+/// A listening peer; the first connection is played by the first script, and so on, each for itself.
 #[derive(Debug)]
 pub struct Peer {
     address: SocketAddr,
@@ -31,7 +31,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Listens on a free port of the loopback and plays each script on one connection, in order.
+    /// Listens on a free port of the loopback and plays each script on one connection, in order of connecting. A
+    /// client may come back before the script of its last connection has ended.
     ///
     /// # Panics
     /// Where no port can be had.
@@ -39,12 +40,16 @@ impl Peer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
         let thread = thread::spawn(move || {
-            scripts
+            let connections: Vec<_> = scripts
                 .into_iter()
                 .map(|script| match listener.accept() {
-                    Ok((stream, _)) => play(stream, script),
+                    Ok((stream, _)) => thread::spawn(move || play(stream, script)),
                     Err(error) => panic!("the scripted peer cannot accept: {error}"),
                 })
+                .collect();
+            connections
+                .into_iter()
+                .map(|connection| connection.join().expect("a scripted connection"))
                 .collect()
         });
         Peer { address, thread }
@@ -55,7 +60,8 @@ impl Peer {
         self.address
     }
 
-    /// What each connection received, once all scripts are played.
+    /// What each connection received, once all scripts are played. Waits for as many connections as there are
+    /// scripts.
     ///
     /// # Panics
     /// Where the peer itself failed.

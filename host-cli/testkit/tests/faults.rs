@@ -1,0 +1,396 @@
+//! Decides what happens where the peer breaks off, stalls or dribbles at any position of any packet: the exception
+//! that umqtt.simple 1.3.4 raises, or the work done; never a hang beyond the set timeout and never a lost byte.
+//!
+//! What upstream does is measured in the same run. Where ours means to differ, `[[fault]]` in
+//! `python/tests/differences.toml` says so with a reason.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use testkit::{Implementation, Interpreter, Module, Peer, Program, Step, Version, need};
+
+/// The client's timeout.
+const TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a stalling peer says nothing, before it closes.
+const STALL: Duration = Duration::from_millis(500);
+/// Up to here a call may take: the timeout, and what a busy computer adds.
+const IN_TIME: Duration = Duration::from_millis(400);
+
+/// An exchange: its name in `python/tests/faults.py`, how many bytes of requests come before the answer at which the
+/// peer misbehaves, and that answer.
+struct Exchange {
+    name: &'static str,
+    request: usize,
+    answer: &'static [u8],
+}
+
+/// The size of the CONNECT that `faults.py` sends: 2 of fixed header, 10 of variable header, 2 + 6 of client id.
+const CONNECT_SIZE: usize = 20;
+
+const EXCHANGES: [Exchange; 9] = [
+    Exchange {
+        name: "connect",
+        request: 0,
+        answer: b"\x20\x02\x00\x00",
+    },
+    Exchange {
+        name: "publish-1",
+        request: 13,
+        answer: b"\x40\x02\x00\x01",
+    },
+    Exchange {
+        name: "publish-1",
+        request: 13,
+        answer: b"\x30\x05\x00\x01nab\x40\x02\x00\x01",
+    },
+    Exchange {
+        name: "subscribe",
+        request: 8,
+        answer: b"\x90\x03\x00\x01\x00",
+    },
+    Exchange {
+        name: "wait",
+        request: 0,
+        answer: b"\x30\x09\x00\x03a/bhola",
+    },
+    Exchange {
+        name: "wait",
+        request: 0,
+        answer: b"\x32\x0b\x00\x03a/b\x12\x34hola",
+    },
+    Exchange {
+        name: "wait-twice",
+        request: 0,
+        answer: b"\x30\x05\x00\x01nab\x30\x05\x00\x01ncd",
+    },
+    Exchange {
+        name: "check",
+        request: 0,
+        answer: b"\x30\x09\x00\x03a/bhola",
+    },
+    Exchange {
+        name: "ping",
+        request: 2,
+        answer: b"\xd0\x00",
+    },
+];
+
+/// A packet that grows past a one-byte length, for the dribbling peer.
+fn long_publish() -> Vec<u8> {
+    let mut packet = b"\x30\xd0\x02\x00\x01t".to_vec();
+    packet.extend((0..333).map(|i| i as u8));
+    packet
+}
+
+/// One line of `faults.py`.
+#[derive(Debug, Deserialize)]
+struct Line {
+    case: String,
+    outcome: String,
+    ms: u64,
+    calls: Vec<[String; 2]>,
+}
+
+/// An intended difference.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    name: String,
+    reason: String,
+    /// How the case's name begins: exchange and kind of fault, as `wait eof`.
+    cases: Vec<String>,
+    upstream: String,
+    ours: String,
+}
+
+/// The whole list; the other kind is `differential.rs`'s.
+#[derive(Debug, Deserialize)]
+struct Rules {
+    #[serde(default)]
+    fault: Vec<Rule>,
+}
+
+fn rules() -> Vec<Rule> {
+    let path = testkit::repository().join("python/tests/differences.toml");
+    let text = std::fs::read_to_string(&path).expect("python/tests/differences.toml");
+    let rules: Rules =
+        toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    for rule in &rules.fault {
+        assert!(
+            !rule.reason.is_empty(),
+            "the difference {} gives no reason",
+            rule.name
+        );
+    }
+    rules.fault
+}
+
+/// Every case with the script of its peer; the first case of each exchange is the undisturbed one.
+fn cases() -> Vec<(String, &'static str, Vec<Step>)> {
+    let mut cases = Vec::new();
+    for (number, exchange) in EXCHANGES.iter().enumerate() {
+        let mut before = vec![Step::Read(CONNECT_SIZE)];
+        if exchange.name != "connect" {
+            before.push(Step::Send(b"\x20\x02\x00\x00".to_vec()));
+        }
+        before.push(Step::Read(exchange.request));
+        let mut add = |fault: &str, steps: Vec<Step>| {
+            let name = format!("{}#{number} {fault}", exchange.name);
+            cases.push((
+                name,
+                exchange.name,
+                before.iter().cloned().chain(steps).collect(),
+            ));
+        };
+        add(
+            "whole",
+            vec![Step::Send(exchange.answer.to_vec()), Step::ReadToEnd],
+        );
+        let pause = Duration::from_millis(3);
+        add(
+            "dribble",
+            vec![
+                Step::Dribble(exchange.answer.to_vec(), pause),
+                Step::ReadToEnd,
+            ],
+        );
+        for position in 0..exchange.answer.len() {
+            let part = Step::Send(exchange.answer[..position].to_vec());
+            let rest = Step::Send(exchange.answer[position..].to_vec());
+            add(
+                &format!("eof-{position}"),
+                vec![part.clone(), Step::Close, Step::ReadToEnd],
+            );
+            add(
+                &format!("stall-{position}"),
+                vec![
+                    part.clone(),
+                    Step::Stall(STALL),
+                    Step::Close,
+                    Step::ReadToEnd,
+                ],
+            );
+            add(
+                &format!("pause-{position}"),
+                vec![part, Step::Stall(pause * 5), rest, Step::ReadToEnd],
+            );
+        }
+    }
+    let long = vec![
+        Step::Read(CONNECT_SIZE),
+        Step::Send(b"\x20\x02\x00\x00".to_vec()),
+        Step::Dribble(long_publish(), Duration::ZERO),
+        Step::ReadToEnd,
+    ];
+    cases.push(("wait#long dribble".into(), "wait", long));
+    cases
+}
+
+/// What one implementation did: the lines of the program, and the bytes that each connection received.
+fn run(interpreter: &Interpreter, module: &Module, timeout_argument: bool) -> Vec<(Line, Vec<u8>)> {
+    let cases = cases();
+    let peer = Peer::start(cases.iter().map(|(_, _, script)| script.clone()).collect());
+    let mut program = Program::new(interpreter, module, "faults")
+        .argument("127.0.0.1")
+        .argument(peer.address().port())
+        .argument(TIMEOUT.as_millis())
+        .limit(Duration::from_secs(240));
+    if timeout_argument {
+        program = program.argument("--timeout-argument");
+    }
+    for (name, exchange, _) in &cases {
+        program = program.argument(format!("{name}={exchange}"));
+    }
+    let text = program.run().expect_success("faults.py");
+    let received = peer.finish();
+    let lines: Vec<Line> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}")))
+        .collect();
+    assert_eq!(lines.len(), cases.len(), "every case must have run");
+    lines.into_iter().zip(received).collect()
+}
+
+fn broken_off_stalled_or_dribbling(test: &str, version: Version) {
+    let interpreter = need!(test, Interpreter::find(version));
+    let upstream = need!(test, Implementation::Upstream.module());
+    let ours = need!(test, Implementation::Ours.module());
+    let rules = rules();
+    let mut used = vec![false; rules.len()];
+    let (upstream, ours) = std::thread::scope(|scope| {
+        let upstream = scope.spawn(|| run(&interpreter, &upstream, false));
+        let ours = run(&interpreter, &ours, true);
+        (upstream.join().expect("upstream's run"), ours)
+    });
+    let mut wrong = Vec::new();
+    let mut whole = 0;
+    for (index, ((theirs, _), (mine, received))) in upstream.iter().zip(&ours).enumerate() {
+        if mine.case.ends_with(" whole") {
+            whole = index;
+        }
+        let (undisturbed, sent_undisturbed) = &ours[whole];
+        let hung = Duration::from_millis(mine.ms) > IN_TIME;
+        let stalled = mine.case.contains(" stall-");
+        let disturbed = stalled || mine.case.contains(" eof-");
+        let work_done = (&mine.outcome, &mine.calls) == (&undisturbed.outcome, &undisturbed.calls)
+            && received == sent_undisturbed;
+        // `check` may look once before the message comes; only what it delivers counts.
+        let work_done =
+            work_done || mine.case.starts_with("check") && mine.calls == undisturbed.calls;
+        let timed_out = stalled && mine.outcome == "raised OSError(110,)";
+        let allowed = rules.iter().position(|rule| {
+            rule.cases
+                .iter()
+                .any(|case| mine.case.starts_with(case.as_str()))
+                && theirs.outcome.starts_with(&rule.upstream)
+                && mine.outcome.starts_with(&rule.ours)
+        });
+        let fine = if mine.case == "wait#long dribble" {
+            let packet = long_publish();
+            let hex = |bytes: &[u8]| {
+                bytes
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect::<String>()
+            };
+            mine.calls == [[hex(&packet[5..6]), hex(&packet[6..])]]
+        } else if disturbed {
+            (mine.outcome == theirs.outcome && mine.calls == theirs.calls) || timed_out
+        } else {
+            work_done
+        };
+        if hung {
+            wrong.push(format!(
+                "{}: took {} ms with a timeout of {TIMEOUT:?}: {}",
+                mine.case, mine.ms, mine.outcome
+            ));
+        } else if !fine {
+            match allowed {
+                Some(rule) => used[rule] = true,
+                None => wrong.push(format!(
+                    "{}: ours {} {:?}, upstream {} {:?} after {} ms",
+                    mine.case, mine.outcome, mine.calls, theirs.outcome, theirs.calls, theirs.ms
+                )),
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n{}",
+        wrong.len(),
+        ours.len(),
+        wrong.join("\n")
+    );
+    let idle: Vec<_> = rules
+        .iter()
+        .zip(&used)
+        .filter(|(_, used)| !**used)
+        .map(|(rule, _)| &rule.name)
+        .collect();
+    assert!(
+        idle.is_empty(),
+        "rules that allow nothing; remove them: {idle:?}"
+    );
+    println!("{} cases", ours.len());
+}
+
+#[test]
+fn broken_off_stalled_or_dribbling_on_1_25() {
+    broken_off_stalled_or_dribbling("broken_off_stalled_or_dribbling_on_1_25", Version::V1_25);
+}
+
+#[test]
+fn broken_off_stalled_or_dribbling_on_1_26() {
+    broken_off_stalled_or_dribbling("broken_off_stalled_or_dribbling_on_1_26", Version::V1_26);
+}
+
+/// One line of `faults_python_socket.py`.
+#[derive(Debug, Deserialize)]
+struct PythonLine {
+    case: String,
+    outcome: String,
+    calls: Vec<[String; 2]>,
+    written: String,
+    unread: usize,
+}
+
+fn run_python(interpreter: &Interpreter, module: &Module) -> Vec<PythonLine> {
+    let text = Program::new(interpreter, module, "faults_python_socket")
+        .argument("--short-writes")
+        .run()
+        .expect_success("faults_python_socket.py");
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}")))
+        .collect()
+}
+
+/// Sockets written in Python: those that take and give a few bytes at a time change nothing, and those that fail lead
+/// to the exception that upstream raises, or to the socket's own.
+fn python_sockets(test: &str, version: Version) {
+    let interpreter = need!(test, Interpreter::find(version));
+    let upstream = need!(test, Implementation::Upstream.module());
+    let ours = need!(test, Implementation::Ours.module());
+    let upstream = run_python(&interpreter, &upstream);
+    let ours = run_python(&interpreter, &ours);
+    assert_eq!(upstream.len(), ours.len(), "both must run the same cases");
+    let rules = rules();
+    let mut wrong = Vec::new();
+    let mut whole = 0;
+    for (index, (theirs, mine)) in upstream.iter().zip(&ours).enumerate() {
+        let (exchange, fault) = mine.case.split_once(' ').expect("exchange and fault");
+        if fault == "whole" {
+            whole = index;
+        }
+        let undisturbed = &ours[whole];
+        assert!(
+            undisturbed.outcome.starts_with("returned"),
+            "{exchange} does not work undisturbed: {undisturbed:?}"
+        );
+        let same_as_undisturbed = (&mine.outcome, &mine.calls, &mine.written, mine.unread)
+            == (
+                &undisturbed.outcome,
+                &undisturbed.calls,
+                &undisturbed.written,
+                undisturbed.unread,
+            );
+        let fine = if fault.starts_with("eof-") {
+            mine.outcome == theirs.outcome && mine.calls == theirs.calls
+        } else if fault.contains("error-") {
+            // What was written before is the beginning of what would have been written.
+            mine.outcome == "raised OSError(104,)" && undisturbed.written.starts_with(&mine.written)
+        } else {
+            same_as_undisturbed
+        };
+        let allowed = rules.iter().any(|rule| {
+            rule.cases
+                .iter()
+                .any(|case| mine.case.starts_with(case.as_str()))
+                && theirs.outcome.starts_with(&rule.upstream)
+                && mine.outcome.starts_with(&rule.ours)
+        });
+        if !fine && !allowed {
+            wrong.push(format!(
+                "{}:\n    ours     {mine:?}\n    upstream {theirs:?}",
+                mine.case
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n{}",
+        wrong.len(),
+        ours.len(),
+        wrong.join("\n")
+    );
+    println!("{} cases", ours.len());
+}
+
+#[test]
+fn python_sockets_on_1_25() {
+    python_sockets("python_sockets_on_1_25", Version::V1_25);
+}
+
+#[test]
+fn python_sockets_on_1_26() {
+    python_sockets("python_sockets_on_1_26", Version::V1_26);
+}
