@@ -8,6 +8,7 @@
 //! archive: a.c b.c           compile these into an archive and link that
 //! as: staticlib              how to compile Rust: staticlib (the default), rlib, obj
 //! keep: symbol               keep this symbol
+//! options: ARGUMENTS         for MicroPython
 //! python: LINE               a line of the script that runs after `import case`
 //! prints: LINE               a line that the script prints; all of them, in order
 //! map-has: TEXT, map-lacks: TEXT     a name in the list of what stands where
@@ -31,6 +32,7 @@ struct Case {
     archive: Vec<String>,
     kind: String,
     keep: Vec<String>,
+    options: Vec<String>,
     python: Vec<String>,
     prints: Vec<String>,
     map_has: Vec<String>,
@@ -77,6 +79,7 @@ impl Case {
                 "archive" => case.archive = words(),
                 "as" => case.kind = value,
                 "keep" => case.keep.push(value),
+                "options" => case.options = words(),
                 "python" => case.python.push(value),
                 "prints" => case.prints.push(value),
                 "map-has" => case.map_has.push(value),
@@ -178,7 +181,7 @@ impl Case {
             fs::write(folder.join("case.mpy"), &linked.mpy).expect("the module can be written");
             if let Some(program) = micropython {
                 let script = format!("import case\n{}", self.python.join("\n"));
-                let printed = run_micropython(program, &folder, &script);
+                let printed = run_micropython(program, &self.options, &folder, &script);
                 let expected: String = self.prints.iter().map(|line| format!("{line}\n")).collect();
                 if printed != expected {
                     wrong.push(format!("prints\n{printed}instead of\n{expected}"));

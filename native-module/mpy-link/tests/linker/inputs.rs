@@ -158,7 +158,7 @@ fn rlibs_are_archives() {
     fs::write(folder.join("case.mpy"), &linked.mpy).expect("the module can be written");
     match micropython() {
         Some(program) => assert_eq!(
-            run_micropython(&program, &folder, "import case"),
+            run_micropython(&program, &[], &folder, "import case"),
             "rust 42\n"
         ),
         None => skip(name, NO_MICROPYTHON),
@@ -193,4 +193,26 @@ fn archives_may_come_first_and_links_repeat() {
     let first = bytes(&[library.clone(), main.clone()]);
     assert_eq!(first, bytes(&[main.clone(), library.clone()]));
     assert_eq!(first, bytes(&[main, library]));
+}
+
+#[test]
+fn strings_that_cannot_be_interned_are_refused() {
+    let folder = scratch("inputs-qstr");
+    let object = gcc(&folder, "qstrs.c", &["-fPIC"]);
+    let input = Input {
+        name: "qstrs.o".to_owned(),
+        bytes: fs::read(object).expect("the object"),
+    };
+    let link = |name: String| {
+        mpy_link::link(
+            &LinkOptions::new(Arch::X64, name),
+            std::slice::from_ref(&input),
+        )
+    };
+    assert!(link("x".repeat(255)).is_ok());
+    let error = link("x".repeat(256)).expect_err("too long").to_string();
+    assert_eq!(
+        error,
+        "the module's longest qstr would be 256 bytes; the limit is 255"
+    );
 }

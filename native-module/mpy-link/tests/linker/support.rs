@@ -129,12 +129,13 @@ pub const NO_MICROPYTHON: &str =
     "no MicroPython: set UMQTT_MICROPYTHON to one with .mpy 6.3 (1.23 or later)";
 
 /// Runs a script in `folder`. Returns what it printed, with what it wrote to stderr behind.
-pub fn run_micropython(program: &Path, folder: &Path, script: &str) -> String {
+pub fn run_micropython(program: &Path, options: &[String], folder: &Path, script: &str) -> String {
     /// Far more than a case takes; a module that loops forever must not stop the tests.
     const LIMIT: Duration = Duration::from_secs(20);
     let output = folder.join("output.txt");
     let file = fs::File::create(&output).expect("the output file can be made");
     let mut child = Command::new(program)
+        .args(options)
         .arg("-c")
         .arg(script)
         .current_dir(folder)
