@@ -1,0 +1,183 @@
+//! Decides which broker a script talks to: what `--broker` may say.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The value of `--broker`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BrokerChoice {
+    /// The broker inside this command.
+    Embedded,
+    /// One that runs elsewhere.
+    Outside(OutsideBroker),
+}
+
+/// `[mqtt[s]://][user[:password]@]host[:port]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutsideBroker {
+    pub host: String,
+    pub port: u16,
+    pub tls: bool,
+    pub user: Option<String>,
+    pub password: Option<String>,
+}
+
+/// Why a text names no broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadBroker {
+    Scheme,
+    Host,
+    Port,
+}
+
+impl FromStr for BrokerChoice {
+    type Err = BadBroker;
+
+    fn from_str(text: &str) -> Result<Self, BadBroker> {
+        if text == "embedded" {
+            return Ok(Self::Embedded);
+        }
+        let (tls, rest) = match text.split_once("://") {
+            Some(("mqtt", rest)) => (false, rest),
+            Some(("mqtts", rest)) => (true, rest),
+            Some(_) => return Err(BadBroker::Scheme),
+            None => (false, text),
+        };
+        // A password may hold an @, a host may not.
+        let (login, address) = match rest.rsplit_once('@') {
+            Some((login, address)) => (Some(login), address),
+            None => (None, rest),
+        };
+        let (user, password) = match login.map(|login| login.split_once(':').unwrap_or((login, "")))
+        {
+            Some((user, "")) => (Some(user.to_owned()), None),
+            Some((user, password)) => (Some(user.to_owned()), Some(password.to_owned())),
+            None => (None, None),
+        };
+        let (host, port) = host_and_port(address.strip_suffix('/').unwrap_or(address))?;
+        // The ports that MQTT and MQTT over TLS have with IANA.
+        let port = port.unwrap_or(if tls { 8883 } else { 1883 });
+        Ok(Self::Outside(OutsideBroker {
+            host,
+            port,
+            tls,
+            user,
+            password,
+        }))
+    }
+}
+
+/// `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`.
+fn host_and_port(address: &str) -> Result<(String, Option<u16>), BadBroker> {
+    let (host, port) = if let Some(rest) = address.strip_prefix('[') {
+        let (host, port) = rest.split_once(']').ok_or(BadBroker::Host)?;
+        match port.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if port.is_empty() => (host, None),
+            None => return Err(BadBroker::Host),
+        }
+    } else {
+        match address.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (address, None),
+        }
+    };
+    if host.is_empty() || host.contains(|letter: char| letter.is_whitespace() || letter == '/') {
+        return Err(BadBroker::Host);
+    }
+    let port = match port.map(str::parse) {
+        Some(Ok(0) | Err(_)) => return Err(BadBroker::Port),
+        Some(Ok(port)) => Some(port),
+        None => None,
+    };
+    Ok((host.to_owned(), port))
+}
+
+impl fmt::Display for OutsideBroker {
+    /// Without the password, so that it can be shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.tls { "mqtts://" } else { "mqtt://" })?;
+        if let Some(user) = &self.user {
+            write!(f, "{user}@")?;
+        }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outside(
+        host: &str,
+        port: u16,
+        tls: bool,
+        user: Option<&str>,
+        password: Option<&str>,
+    ) -> BrokerChoice {
+        let (user, password) = (user.map(str::to_owned), password.map(str::to_owned));
+        BrokerChoice::Outside(OutsideBroker {
+            host: host.to_owned(),
+            port,
+            tls,
+            user,
+            password,
+        })
+    }
+
+    #[test]
+    fn what_broker_may_say() {
+        let cases = [
+            ("embedded", BrokerChoice::Embedded),
+            ("localhost", outside("localhost", 1883, false, None, None)),
+            (
+                "127.0.0.1:1884",
+                outside("127.0.0.1", 1884, false, None, None),
+            ),
+            ("mqtt://h", outside("h", 1883, false, None, None)),
+            ("mqtts://h", outside("h", 8883, true, None, None)),
+            ("mqtts://h:1/", outside("h", 1, true, None, None)),
+            ("ana@h", outside("h", 1883, false, Some("ana"), None)),
+            (
+                "mqtt://ana:a@b:c@h:7",
+                outside("h", 7, false, Some("ana"), Some("a@b:c")),
+            ),
+            ("[::1]:1884", outside("::1", 1884, false, None, None)),
+            ("[::1]", outside("::1", 1883, false, None, None)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_broker_may_not_say() {
+        let cases = [
+            ("", BadBroker::Host),
+            ("http://h", BadBroker::Scheme),
+            ("ws://h", BadBroker::Scheme),
+            (":1883", BadBroker::Host),
+            ("h:0", BadBroker::Port),
+            ("h:70000", BadBroker::Port),
+            ("h:x", BadBroker::Port),
+            ("a b", BadBroker::Host),
+            ("h/topic", BadBroker::Host),
+            ("[::1", BadBroker::Host),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse::<BrokerChoice>(), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let Ok(BrokerChoice::Outside(broker)) = "mqtts://ana:secreta@h".parse() else {
+            panic!("a valid broker");
+        };
+        assert_eq!(broker.to_string(), "mqtts://ana@h:8883");
+    }
+}

@@ -1,0 +1,132 @@
+//! Decides what may be written on the command line.
+//!
+//! The texts here are the English help; `usage` holds the Spanish one and words the errors.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use board_link::Lang;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::usage::{self, Answer};
+
+/// MQTT lessons on MicroPython boards, real or simulated
+#[derive(Debug, Parser)]
+#[command(
+    name = "umqtt",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    disable_help_subcommand = true
+)]
+#[command(max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Language of messages and help: en or es; else that of the locale
+    #[arg(long, global = true, value_name = "LANG", value_parser = ["en", "es"], hide_possible_values = true)]
+    lang: Option<String>,
+
+    /// Show this help
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
+
+    /// Show the version
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a script on a board and show what it prints beside what the broker receives
+    Run(RunOptions),
+    /// Put umqtt on a board: the native module, umqtt.robust and upip
+    Install(InstallOptions),
+    /// List the ports that boards are attached to
+    Ports(PortsOptions),
+    /// Run the MQTT broker alone and show every packet
+    Broker(BrokerOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// The script, such as main.py; it is sent unchanged
+    pub script: PathBuf,
+
+    #[command(flatten)]
+    pub port: PortOption,
+
+    /// The broker: embedded, or [mqtt[s]://][user[:password]@]host[:port]; host names of public
+    /// brokers lead to it on the simulated board. Default: embedded
+    #[arg(long, value_name = "BROKER")]
+    pub broker: Option<String>,
+
+    /// Stop the script after N seconds, as Ctrl-C does
+    #[arg(long, value_name = "N", value_parser = seconds)]
+    pub seconds: Option<Duration>,
+
+    /// Let host names of public brokers lead to the real ones
+    #[arg(long)]
+    pub online: bool,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InstallOptions {
+    #[command(flatten)]
+    pub port: PortOption,
+}
+
+#[derive(Debug, Args)]
+pub struct PortsOptions {
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BrokerOptions {
+    /// The address to listen on: IP:PORT, localhost:PORT or PORT. Default: 127.0.0.1:1883
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PortOption {
+    /// The board: a device (/dev/ttyUSB0, COM3), sim, socket://HOST:PORT, rfc2217://HOST:PORT,
+    /// id:SERIAL or auto. Default: auto, the one attached board, else the simulated one
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+}
+
+/// A number of seconds above 0, with or without a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| text.to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(text.to_owned()),
+    }
+}
+
+/// The clap description in `lang`.
+pub fn description(lang: Lang) -> clap::Command {
+    usage::localize(Cli::command(), lang)
+}
+
+/// Takes the command line apart, or gives what to print instead.
+pub fn parse(arguments: &[OsString], lang: Lang) -> Result<Command, Answer> {
+    let matches = description(lang)
+        .try_get_matches_from(arguments)
+        .map_err(|error| usage::answer(&error, lang))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| usage::answer(&error, lang))?;
+    Ok(cli.command)
+}

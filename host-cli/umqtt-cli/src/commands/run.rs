@@ -1,0 +1,332 @@
+//! `umqtt run`: decides how a script is run on a board beside its broker, and how that ends.
+
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use board_link::{Board, Ending, Event, Lang, Run, Traceback};
+use board_sim::{BrokerHosts, HostMap};
+use broker::{Broker, BrokerConfig, BrokerError, DEFAULT_PORT, TapOptions};
+
+use crate::broker_choice::{BadBroker, BrokerChoice, OutsideBroker};
+use crate::cli::RunOptions;
+use crate::commands::broker as broker_command;
+use crate::display::{Display, Form, Message, Sender};
+use crate::failure::{Failure, Status};
+use crate::module::{self, InstallError};
+use crate::observer::Observer;
+use crate::script::Script;
+use crate::simulated::Simulated;
+use crate::stop::Stop;
+use crate::target::{self, Target};
+
+/// How long packets that are on their way when the script ends may take to be shown.
+const LAST_PACKETS: Duration = Duration::from_millis(200);
+
+pub fn run(options: &RunOptions, lang: Lang) -> Result<(), Failure> {
+    let script = Script::read(&options.script, lang)?;
+    let broker = options
+        .broker
+        .as_deref()
+        .map(|text| choose_broker(text, lang))
+        .transpose()?;
+    let stop = Stop::on_signals(lang)?;
+    let display = Display::start(
+        Form {
+            json: options.json,
+            all_packets: false,
+            lang,
+        },
+        &stop,
+    );
+    let sender = display.sender();
+    let done = Session {
+        options,
+        script: &script,
+        broker,
+        display: &sender,
+        stop: &stop,
+        lang,
+    }
+    .run();
+    let (ending, status, error) = match &done {
+        Ok(ending) => (*ending, 0, None),
+        Err(failure) => (
+            "failed",
+            failure.status(),
+            failure.message().map(str::to_owned),
+        ),
+    };
+    sender.show(Message::End {
+        ending,
+        status,
+        error,
+    });
+    drop(sender);
+    display.finish();
+    done.map(|_| ())
+}
+
+fn choose_broker(text: &str, lang: Lang) -> Result<BrokerChoice, Failure> {
+    text.parse().map_err(|error| {
+        let why = match error {
+            BadBroker::Scheme => lang.pick("only mqtt:// and mqtts:// are known", "solo valen mqtt:// y mqtts://"),
+            BadBroker::Host => lang.pick("it has no host name", "no tiene nombre de host"),
+            BadBroker::Port => lang.pick("its port is no number from 1 to 65535", "su puerto no es un número de 1 a 65535"),
+        };
+        let message = match lang {
+            Lang::En => format!("\"{text}\" is no broker: {why}"),
+            Lang::Es => format!("\"{text}\" no es un broker: {why}"),
+        };
+        let help = lang.pick(
+            "embedded, test.mosquitto.org, 192.168.1.7:1884, mqtts://user:password@host, for example",
+            "por ejemplo embedded, test.mosquitto.org, 192.168.1.7:1884, mqtts://usuario:contraseña@host",
+        );
+        Failure::new(Status::Usage, message, help)
+    })
+}
+
+/// One run, with all that its steps need.
+struct Session<'a> {
+    options: &'a RunOptions,
+    script: &'a Script,
+    /// What `--broker` says.
+    broker: Option<BrokerChoice>,
+    display: &'a Sender,
+    stop: &'a Stop,
+    lang: Lang,
+}
+
+/// Whoever shows the packets; dropping it ends that.
+enum Watch {
+    Embedded {
+        broker: Option<Broker>,
+        forwarding: Option<JoinHandle<()>>,
+    },
+    Outside {
+        _observer: Observer,
+    },
+    Nobody,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Self::Embedded { broker, forwarding } = self {
+            // The thread ends with the broker's tap.
+            drop(broker.take());
+            if let Some(forwarding) = forwarding.take() {
+                let _ = forwarding.join();
+            }
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Runs the script; the word says how it ended well.
+    fn run(&self) -> Result<&'static str, Failure> {
+        let target = Target::choose(self.options.port.port.as_deref(), self.display, self.lang)?;
+        let (watch, hosts) = self.start_broker(matches!(target, Target::Simulated))?;
+        self.stop.interrupted(self.lang)?;
+        // Declared before the board, so that it outlives the connection to it.
+        let simulated;
+        let transport = match target {
+            Target::Real(transport) => transport,
+            Target::Simulated => {
+                simulated = Simulated::start(hosts, self.display, self.lang)?;
+                self.stop.interrupted(self.lang)?;
+                simulated.open(self.lang)?
+            }
+        };
+        let mut board = target::connect(transport, self.lang)?;
+        self.prepare(&mut board)?;
+        self.stop.interrupted(self.lang)?;
+        if let Some(seconds) = self.options.seconds {
+            self.stop.request_after(seconds);
+        }
+        let ended = board.exec_streaming(
+            &self.script.text,
+            &mut |event| {
+                if let Event::Stdout(text) = event {
+                    self.display.show(Message::Script(text.to_owned()));
+                }
+            },
+            self.stop.flag(),
+        );
+        std::thread::sleep(LAST_PACKETS);
+        let run = ended.map_err(|error| Failure::from_link(&error, self.lang))?;
+        let done = self.judge(&run);
+        if !matches!(run.ending, Ending::Restarted) {
+            // The script's own end is what counts; a board that is stuck now says so next time.
+            let _ = board.exit_raw();
+        }
+        drop(board);
+        drop(watch);
+        done
+    }
+
+    /// Puts umqtt on the board and gives the script a fresh interpreter.
+    fn prepare(&self, board: &mut Board) -> Result<(), Failure> {
+        let link = |error| Failure::from_link(&error, self.lang);
+        let info = board.info().map_err(link)?;
+        match module::install(board, &info, self.display, self.lang) {
+            Ok(written) if written.is_empty() => {}
+            Ok(written) => {
+                let label = self.lang.pick("put on the board", "puesto en la placa");
+                self.display
+                    .note(format!("{label}: {}", written.join(", ")));
+            }
+            // The script may do well with what the firmware brings.
+            Err(InstallError::Unfit(unfit)) => self.display.note(unfit.message(&info, self.lang)),
+            Err(InstallError::Link(error)) => return Err(link(error)),
+        }
+        board.soft_reset().map(|_| ()).map_err(link)
+    }
+
+    fn judge(&self, run: &Run) -> Result<&'static str, Failure> {
+        let traceback = Traceback::parse(&run.stderr, &self.script.name, 0);
+        if !run.stderr.trim().is_empty() {
+            self.display.show(Message::Traceback(traceback.to_string()));
+        }
+        match run.ending {
+            Ending::Finished => Ok("finished"),
+            Ending::Stopped => Ok("stopped"),
+            Ending::Exited => Ok("exited"),
+            Ending::Raised => Err(Failure::shown(Status::Failed)),
+            Ending::Restarted => Err(Failure::new(
+                Status::NoBoard,
+                self.lang.pick(
+                    "the board restarted while the script ran: machine.reset(), a crash or its reset button",
+                    "la placa se reinició mientras corría el programa: machine.reset(), un fallo o su botón de reset",
+                ),
+                self.lang.pick(
+                    "run it again; a script that resets the board cannot be followed",
+                    "ejecútalo otra vez; no se puede seguir a un programa que reinicia la placa",
+                ),
+            )),
+        }
+    }
+
+    /// Starts or finds the broker, and says where public brokers' names lead on the simulated board.
+    fn start_broker(&self, simulated: bool) -> Result<(Watch, HostMap), Failure> {
+        let (watch, broker) = match (&self.broker, simulated) {
+            (Some(BrokerChoice::Outside(broker)), _) => {
+                let hosts = self.resolve(broker)?;
+                let observer = Observer::start(broker, self.display.clone(), self.stop, self.lang)?;
+                let label = self
+                    .lang
+                    .pick("watching the broker", "observando el broker");
+                self.display.note(format!("{label} {broker}"));
+                (
+                    Watch::Outside {
+                        _observer: observer,
+                    },
+                    Some(hosts),
+                )
+            }
+            (None | Some(BrokerChoice::Embedded), true) => {
+                let (watch, address) = self.embed(Ipv4Addr::LOCALHOST)?;
+                (
+                    watch,
+                    Some(BrokerHosts {
+                        tcp: address,
+                        tls: None,
+                    }),
+                )
+            }
+            (Some(BrokerChoice::Embedded), false) => (self.embed(Ipv4Addr::UNSPECIFIED)?.0, None),
+            (None, false) => {
+                self.display.note(self.lang.pick(
+                    "the script talks to the broker it names; --broker shows what arrives there",
+                    "el programa habla con el broker que nombra; --broker muestra lo que llega allí",
+                ));
+                (Watch::Nobody, None)
+            }
+        };
+        let hosts = HostMap {
+            broker: broker.filter(|_| !self.options.online),
+            ..HostMap::default()
+        };
+        Ok((watch, hosts))
+    }
+
+    /// Starts the broker on MQTT's own port, or on a free one where that is taken.
+    fn embed(&self, ip: Ipv4Addr) -> Result<(Watch, SocketAddr), Failure> {
+        let start = |port| {
+            Broker::start(BrokerConfig {
+                listen: SocketAddr::from((ip, port)),
+                ..BrokerConfig::default()
+            })
+        };
+        let broker = match start(DEFAULT_PORT) {
+            Err(BrokerError::Taken { owner, .. }) => {
+                let broker =
+                    start(0).map_err(|error| broker_command::explain(&error, self.lang))?;
+                let owner = owner.unwrap_or_else(|| {
+                    self.lang
+                        .pick("another program", "otro programa")
+                        .to_owned()
+                });
+                let address = broker.addr();
+                self.display.note(match self.lang {
+                    Lang::En => format!(
+                        "port {DEFAULT_PORT} belongs to {owner}: the broker listens on {address}"
+                    ),
+                    Lang::Es => format!(
+                        "el puerto {DEFAULT_PORT} es de {owner}: el broker escucha en {address}"
+                    ),
+                });
+                broker
+            }
+            started => {
+                let broker = started.map_err(|error| broker_command::explain(&error, self.lang))?;
+                let address = broker.addr();
+                self.display.note(match self.lang {
+                    Lang::En => format!("the broker listens on {address}"),
+                    Lang::Es => format!("el broker escucha en {address}"),
+                });
+                broker
+            }
+        };
+        let address = broker.addr();
+        let tap = broker.tap(TapOptions::default());
+        let forwarding = broker_command::forward(tap, self.display.clone(), self.lang);
+        Ok((
+            Watch::Embedded {
+                broker: Some(broker),
+                forwarding: Some(forwarding),
+            },
+            address,
+        ))
+    }
+
+    /// Where the names of public brokers lead on the simulated board: to the outside broker.
+    fn resolve(&self, broker: &OutsideBroker) -> Result<BrokerHosts, Failure> {
+        let addresses = (broker.host.as_str(), broker.port).to_socket_addrs();
+        // Boards speak IPv4; an address of version 6 is the second choice.
+        let mut addresses: Vec<SocketAddr> = addresses.map(Iterator::collect).unwrap_or_default();
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        let Some(address) = addresses.first().copied() else {
+            let message = match self.lang {
+                Lang::En => format!("the broker {broker} has a host name that nobody knows"),
+                Lang::Es => format!("nadie conoce el nombre de host del broker {broker}"),
+            };
+            let help = self.lang.pick(
+                "check the name and this computer's network",
+                "revisa el nombre y la red de este equipo",
+            );
+            return Err(Failure::new(Status::Failed, message, help));
+        };
+        // A broker listens for one of the two on this port; scripts that want the other use its usual one.
+        Ok(if broker.tls {
+            BrokerHosts {
+                tcp: SocketAddr::new(address.ip(), DEFAULT_PORT),
+                tls: Some(address),
+            }
+        } else {
+            BrokerHosts {
+                tcp: address,
+                tls: None,
+            }
+        })
+    }
+}

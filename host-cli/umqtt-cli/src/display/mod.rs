@@ -1,0 +1,130 @@
+//! Decides how a run is shown: in two columns on a terminal that is wide enough, else in lines with
+//! their source in front, or as JSON. One thread writes, so that nothing mixes within a line.
+
+mod clean;
+mod json;
+mod rows;
+pub mod text;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use board_link::Lang;
+use broker::TapEvent;
+
+use crate::stop::Stop;
+
+/// Messages that may wait to be written before their senders wait too.
+const WAITING: usize = 1024;
+
+/// Something to show.
+#[derive(Debug)]
+pub enum Message {
+    /// A piece of the script's standard output, as it came.
+    Script(String),
+    /// A traceback with the script's own file name.
+    Traceback(String),
+    Mqtt(TapEvent),
+    /// What the command itself has to say.
+    Note(String),
+    /// The end of a run, for `--json`: a word for how it ended, the exit status, the error if any.
+    End {
+        ending: &'static str,
+        status: u8,
+        error: Option<String>,
+    },
+}
+
+/// Which form to show things in.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    pub json: bool,
+    /// Also those packets that say nothing but "received".
+    pub all_packets: bool,
+    pub lang: Lang,
+}
+
+/// Turns messages into output. `idle` is called when nothing waits to be shown.
+trait Renderer {
+    fn show(&mut self, out: &mut dyn Write, message: &Message) -> io::Result<()>;
+    /// Ends a line that is still open.
+    fn finish(&mut self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// The one that may send things to be shown; clones go to other threads.
+#[derive(Debug, Clone)]
+pub struct Sender(SyncSender<Message>);
+
+impl Sender {
+    /// Shows a message. After the reader of our output has gone, it is dropped.
+    pub fn show(&self, message: Message) {
+        let _ = self.0.send(message);
+    }
+
+    pub fn note(&self, text: impl Into<String>) {
+        self.show(Message::Note(text.into()));
+    }
+}
+
+/// The thread that writes to standard output.
+#[derive(Debug)]
+pub struct Display {
+    sender: SyncSender<Message>,
+    thread: JoinHandle<()>,
+}
+
+impl Display {
+    /// Starts showing. When nobody reads our output any more (`umqtt … | head`), `stop` is set.
+    pub fn start(form: Form, stop: &Stop) -> Self {
+        let (sender, messages) = mpsc::sync_channel(WAITING);
+        let stop = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let mut renderer: Box<dyn Renderer> = if form.json {
+                Box::new(json::Json::new())
+            } else {
+                Box::new(rows::Rows::new(form, rows::Style::of_stdout()))
+            };
+            if write_all(&messages, renderer.as_mut(), &mut io::stdout().lock()).is_err() {
+                stop.request();
+            }
+        });
+        Self { sender, thread }
+    }
+
+    pub fn sender(&self) -> Sender {
+        Sender(self.sender.clone())
+    }
+
+    /// Waits until everything is shown. All senders must be gone by then.
+    pub fn finish(self) {
+        drop(self.sender);
+        // A panic of that thread has been printed by itself.
+        let _ = self.thread.join();
+    }
+}
+
+fn write_all(
+    messages: &Receiver<Message>,
+    renderer: &mut dyn Renderer,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    loop {
+        match messages.recv_timeout(Duration::from_millis(20)) {
+            Ok(message) => renderer.show(&mut out, &message)?,
+            Err(RecvTimeoutError::Timeout) => out.flush()?,
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    renderer.finish(&mut out)?;
+    out.flush()
+}
+
+/// Whether standard output is a terminal that may get colours (see no-color.org).
+fn colours_wanted() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+}

@@ -1,0 +1,181 @@
+//! Decides how the simulated board is started: which MicroPython, which folder, which host names.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use board_link::{Lang, PortSpec, Transport};
+use board_sim::{FindOptions, HostMap, MicroPython, Progress, SimBoard, SimConfig};
+
+use crate::display::Sender;
+use crate::failure::{Failure, Status};
+
+/// Names the folder that is the simulated board's filesystem.
+const ROOT_VARIABLE: &str = "UMQTT_SIM_ROOT";
+
+/// A simulated board and the folder it lives on.
+pub struct Simulated {
+    // The board goes first: its process must not outlive the folder.
+    board: SimBoard,
+    _flash: Flash,
+}
+
+/// The folder, and what keeps others from it.
+enum Flash {
+    /// It stays; the lock on the file beside it goes with this value.
+    Kept { path: PathBuf, _lock: File },
+    /// Another run has that one; this goes when the run ends.
+    Temporary(tempfile::TempDir),
+}
+
+impl Flash {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept { path, .. } => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+impl Simulated {
+    /// Starts the board, fetching MicroPython first where the computer has none.
+    pub fn start(hosts: HostMap, display: &Sender, lang: Lang) -> Result<Self, Failure> {
+        let micropython = find(lang)?;
+        let flash = flash(display, lang)?;
+        let version = micropython.implementation().version.clone();
+        let mut config = SimConfig::new(flash.path(), micropython);
+        config.hosts = hosts;
+        let board = SimBoard::start(config).map_err(|error| {
+            Failure::complete(
+                Status::Failed,
+                lang.pick(error.to_string(), error.to_spanish()),
+            )
+        })?;
+        display.note(match lang {
+            Lang::En => format!(
+                "simulated board: MicroPython {version}, files in {}",
+                flash.path().display()
+            ),
+            Lang::Es => format!(
+                "placa simulada: MicroPython {version}, ficheros en {}",
+                flash.path().display()
+            ),
+        });
+        Ok(Self {
+            board,
+            _flash: flash,
+        })
+    }
+
+    /// Opens its serial line as that of any other board.
+    pub fn open(&self, lang: Lang) -> Result<Box<dyn Transport>, Failure> {
+        let device = PortSpec::Device(self.board.device().display().to_string());
+        board_link::open(&device).map_err(|error| Failure::from_link(&error, lang))
+    }
+}
+
+/// MicroPython, with a line on standard error that says what is being fetched.
+fn find(lang: Lang) -> Result<MicroPython, Failure> {
+    let live = std::io::stderr().is_terminal();
+    let mut shown = false;
+    let found = MicroPython::find(&FindOptions::default(), &mut |progress: &Progress| {
+        let mut errors = std::io::stderr().lock();
+        // Standard error may be closed; that is no reason not to fetch.
+        if live {
+            let text = lang.pick(progress.to_string(), progress.to_spanish());
+            let _ = write!(errors, "\r\x1b[K{text}");
+            let _ = errors.flush();
+        } else if !shown {
+            let text = lang.pick(
+                "fetching MicroPython, once",
+                "descargando MicroPython, solo esta vez",
+            );
+            let _ = writeln!(errors, "umqtt: {text}");
+        }
+        shown = true;
+    });
+    if live && shown {
+        let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+    }
+    found.map_err(|error| {
+        Failure::complete(
+            Status::Failed,
+            lang.pick(error.to_string(), error.to_spanish()),
+        )
+    })
+}
+
+/// The folder for this run: the user's own, or a temporary one while another run has it.
+fn flash(display: &Sender, lang: Lang) -> Result<Flash, Failure> {
+    let path = match std::env::var_os(ROOT_VARIABLE).filter(|value| !value.is_empty()) {
+        Some(path) => PathBuf::from(path),
+        None => data_folder(lang)?.join("umqtt").join("sim").join("flash"),
+    };
+    let failed = |error: std::io::Error| {
+        let message = match lang {
+            Lang::En => format!(
+                "the simulated board's folder {} cannot be used: {error}",
+                path.display()
+            ),
+            Lang::Es => format!(
+                "no se puede usar la carpeta de la placa simulada {}: {error}",
+                path.display()
+            ),
+        };
+        let help = match lang {
+            Lang::En => format!("free some room, or name another folder in {ROOT_VARIABLE}"),
+            Lang::Es => format!("libera espacio, o indica otra carpeta en {ROOT_VARIABLE}"),
+        };
+        Failure::new(Status::Failed, message, help)
+    };
+    fs::create_dir_all(&path).map_err(failed)?;
+    let lock = File::create(path.with_extension("lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Flash::Kept { path, _lock: lock }),
+        Err(TryLockError::WouldBlock) => {
+            display.note(match lang {
+                Lang::En => format!(
+                    "another run uses {}: this one gets a temporary folder",
+                    path.display()
+                ),
+                Lang::Es => format!(
+                    "otra ejecución usa {}: esta recibe una carpeta temporal",
+                    path.display()
+                ),
+            });
+            tempfile::Builder::new()
+                .prefix("umqtt-flash-")
+                .tempdir()
+                .map(Flash::Temporary)
+                .map_err(failed)
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Where programs keep a user's data: `$XDG_DATA_HOME`, else what the system has for it.
+fn data_folder(lang: Lang) -> Result<PathBuf, Failure> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let home = if cfg!(target_os = "macos") {
+        "Library/Application Support"
+    } else {
+        ".local/share"
+    };
+    absolute("XDG_DATA_HOME")
+        .or_else(|| Some(absolute("HOME")?.join(home)))
+        .ok_or_else(|| {
+            let message = lang.pick(
+                "there is no folder for the simulated board: HOME is not set",
+                "no hay carpeta para la placa simulada: HOME no está definida",
+            );
+            let help = match lang {
+                Lang::En => format!("name one in {ROOT_VARIABLE}"),
+                Lang::Es => format!("indica una en {ROOT_VARIABLE}"),
+            };
+            Failure::new(Status::Failed, message, help)
+        })
+}

@@ -1,0 +1,38 @@
+//! Decides which board a command works on.
+
+use board_link::{Board, Lang, PortSpec, Timeouts, Transport};
+
+use crate::display::Sender;
+use crate::failure::Failure;
+
+/// A board that was chosen and not yet spoken to.
+pub enum Target {
+    /// To be started by us.
+    Simulated,
+    /// Attached, and opened.
+    Real(Box<dyn Transport>),
+}
+
+impl Target {
+    /// What `--port` means; without it, the one attached board, else the simulated one.
+    pub fn choose(port: Option<&str>, display: &Sender, lang: Lang) -> Result<Self, Failure> {
+        let link = |error| Failure::from_link(&error, lang);
+        let asked: PortSpec = port.unwrap_or("auto").parse().map_err(link)?;
+        let meant = board_link::resolve(&asked).map_err(link)?;
+        if meant == PortSpec::Sim {
+            if asked == PortSpec::Auto {
+                display.note(lang.pick(
+                    "no board is attached: using the simulated one",
+                    "no hay ninguna placa conectada: se usa la simulada",
+                ));
+            }
+            return Ok(Self::Simulated);
+        }
+        board_link::open(&meant).map(Self::Real).map_err(link)
+    }
+}
+
+/// Reaches the raw REPL of a board, whatever it was doing.
+pub fn connect(transport: Box<dyn Transport>, lang: Lang) -> Result<Board, Failure> {
+    Board::connect(transport, Timeouts::default()).map_err(|error| Failure::from_link(&error, lang))
+}

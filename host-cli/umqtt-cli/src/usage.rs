@@ -1,0 +1,402 @@
+//! Decides how the command line's help and errors read, in English and Spanish.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use board_link::Lang;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::failure::{Failure, Status};
+
+/// Something to print instead of running a command.
+#[derive(Debug)]
+pub enum Answer {
+    /// Help or version that was asked for.
+    Text(String),
+    /// Help because nothing was asked for.
+    Help(String),
+    Failure(Failure, Lang),
+}
+
+impl Answer {
+    /// Prints it and gives the exit status.
+    pub fn print(self) -> ExitCode {
+        match self {
+            Self::Text(text) => {
+                // A closed pipe after `--help | head` is nobody's error.
+                let _ = std::io::stdout().lock().write_all(text.as_bytes());
+                ExitCode::SUCCESS
+            }
+            Self::Help(text) => {
+                let _ = std::io::stderr().lock().write_all(text.as_bytes());
+                ExitCode::from(Status::Usage as u8)
+            }
+            Self::Failure(failure, lang) => {
+                failure.print(lang);
+                ExitCode::from(failure.status())
+            }
+        }
+    }
+}
+
+/// Per subcommand, `""` for the command itself: usage line, examples, in English and Spanish.
+const FRAMES: [(&str, [&str; 2], [&str; 2]); 5] = [
+    (
+        "",
+        ["umqtt COMMAND [OPTIONS]", "umqtt ORDEN [OPCIONES]"],
+        [
+            "Examples:
+  umqtt run main.py                          on the attached board, else on the simulated one
+  umqtt run main.py --port sim --seconds 20  on the simulated board, for 20 seconds
+  umqtt broker                               only the broker, until Ctrl-C
+
+Exit status: 0 done, 1 the script raised or the work failed, 2 wrong usage, 3 no board or board lost",
+            "Ejemplos:
+  umqtt run main.py                          en la placa conectada o, si no hay, en la simulada
+  umqtt run main.py --port sim --seconds 20  en la placa simulada, durante 20 segundos
+  umqtt broker                               solo el broker, hasta Ctrl-C
+
+Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 uso incorrecto,
+3 no hay placa o se perdió",
+        ],
+    ),
+    (
+        "run",
+        ["umqtt run SCRIPT [OPTIONS]", "umqtt run PROGRAMA [OPCIONES]"],
+        [
+            "Examples:
+  umqtt run examples/publicar/main.py
+  umqtt run main.py --port /dev/ttyUSB0 --broker test.mosquitto.org
+  umqtt run main.py --broker mqtts://ana:secret@broker.example.org --json",
+            "Ejemplos:
+  umqtt run examples/publicar/main.py
+  umqtt run main.py --port /dev/ttyUSB0 --broker test.mosquitto.org
+  umqtt run main.py --broker mqtts://ana:secreta@broker.example.org --json",
+        ],
+    ),
+    (
+        "install",
+        ["umqtt install [OPTIONS]", "umqtt install [OPCIONES]"],
+        [
+            "Examples:
+  umqtt install
+  umqtt install --port /dev/ttyUSB0",
+            "Ejemplos:
+  umqtt install
+  umqtt install --port /dev/ttyUSB0",
+        ],
+    ),
+    (
+        "ports",
+        ["umqtt ports [OPTIONS]", "umqtt ports [OPCIONES]"],
+        ["Example:\n  umqtt ports --json", "Ejemplo:\n  umqtt ports --json"],
+    ),
+    (
+        "broker",
+        ["umqtt broker [OPTIONS]", "umqtt broker [OPCIONES]"],
+        [
+            "Examples:
+  umqtt broker
+  umqtt broker --listen 0.0.0.0:1883   for every computer and board of this network, without password",
+            "Ejemplos:
+  umqtt broker
+  umqtt broker --listen 0.0.0.0:1883   para todos los equipos y placas de esta red, sin contraseña",
+        ],
+    ),
+];
+
+/// The Spanish help of subcommands (`run`), their arguments (`run.script`) and those that all have (`lang`).
+const SPANISH: [(&str, &str); 18] = [
+    (
+        "",
+        "Lecciones de MQTT en placas MicroPython, reales o simuladas",
+    ),
+    (
+        "lang",
+        "Idioma de mensajes y ayuda: en o es; si no, el del sistema",
+    ),
+    ("help", "Mostrar esta ayuda"),
+    ("version", "Mostrar la versión"),
+    (
+        "run",
+        "Ejecutar un programa en una placa y ver lo que imprime junto a lo que recibe el broker",
+    ),
+    (
+        "run.script",
+        "El programa, por ejemplo main.py; se envía sin cambios",
+    ),
+    ("run.port", PORT_ES),
+    (
+        "run.broker",
+        "El broker: embedded (el incluido) o [mqtt[s]://][usuario[:contraseña]@]host[:puerto]; en la placa simulada los \
+         nombres de brokers públicos llevan a él. Por defecto: embedded",
+    ),
+    (
+        "run.seconds",
+        "Parar el programa a los N segundos, como hace Ctrl-C",
+    ),
+    (
+        "run.online",
+        "Que los nombres de brokers públicos lleven a los de verdad",
+    ),
+    ("run.json", JSON_ES),
+    (
+        "install",
+        "Poner umqtt en una placa: el módulo nativo, umqtt.robust y upip",
+    ),
+    ("install.port", PORT_ES),
+    ("ports", "Listar los puertos en los que hay placas"),
+    ("ports.json", JSON_ES),
+    (
+        "broker",
+        "Ejecutar solo el broker MQTT y mostrar cada paquete",
+    ),
+    (
+        "broker.listen",
+        "La dirección en la que escucha: IP:PUERTO, localhost:PUERTO o PUERTO. Por defecto: 127.0.0.1:1883",
+    ),
+    ("broker.json", JSON_ES),
+];
+
+const PORT_ES: &str = "La placa: un dispositivo (/dev/ttyUSB0, COM3), sim, socket://HOST:PUERTO, rfc2217://HOST:PUERTO, \
+                       id:SERIE o auto. Por defecto: auto, la única placa conectada o, si no hay, la simulada";
+const JSON_ES: &str = "Imprimir un objeto JSON por línea";
+
+fn spanish(key: &str) -> Option<&'static str> {
+    SPANISH
+        .iter()
+        .find(|(known, _)| *known == key)
+        .map(|(_, text)| *text)
+}
+
+/// Gives the description of the command line its usage lines and examples, and in Spanish its texts.
+pub fn localize(command: clap::Command, lang: Lang) -> clap::Command {
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let mut command = localize_one(command, "", lang);
+    for name in names {
+        command = command.mut_subcommand(&name, |subcommand| localize_one(subcommand, &name, lang));
+    }
+    command
+}
+
+fn localize_one(mut command: clap::Command, name: &str, lang: Lang) -> clap::Command {
+    if let Some((_, usage, examples)) = FRAMES.iter().find(|(known, ..)| *known == name) {
+        command = command
+            .override_usage(lang.pick(usage[0], usage[1]))
+            .after_help(lang.pick(examples[0], examples[1]));
+    }
+    let [usage, arguments, options, commands] = lang.pick(
+        ["Usage", "Arguments", "Options", "Commands"],
+        ["Uso", "Argumentos", "Opciones", "Órdenes"],
+    );
+    command = command
+        .help_template(format!(
+            "{{about-with-newline}}\n{usage}: {{usage}}\n\n{{all-args}}{{after-help}}"
+        ))
+        .subcommand_help_heading(commands);
+    if lang == Lang::Es
+        && let Some(about) = spanish(name)
+    {
+        command = command.about(about);
+    }
+    let ids: Vec<_> = command
+        .get_arguments()
+        .map(|argument| argument.get_id().clone())
+        .collect();
+    for id in ids {
+        let text = spanish(&format!("{name}.{id}")).or_else(|| spanish(id.as_str()));
+        command = command.mut_arg(&id, |argument| {
+            let heading = if argument.is_positional() {
+                arguments
+            } else {
+                options
+            };
+            let argument = argument.help_heading(heading);
+            match (lang, text) {
+                (Lang::Es, Some(text)) => argument.help(text),
+                _ => argument,
+            }
+        });
+    }
+    command
+}
+
+/// Words what clap found: help and version as they are, errors with what to try.
+pub fn answer(error: &clap::Error, lang: Lang) -> Answer {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Answer::Text(error.render().to_string())
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Answer::Help(error.render().to_string())
+        }
+        _ => {
+            let (message, help) = explain(error, lang);
+            Answer::Failure(Failure::new(Status::Usage, message, help), lang)
+        }
+    }
+}
+
+fn explain(error: &clap::Error, lang: Lang) -> (String, String) {
+    let context = |kind| error.get(kind).map(text).filter(|text| !text.is_empty());
+    let argument = context(ContextKind::InvalidArg).unwrap_or_default();
+    let see_help = lang
+        .pick(
+            "umqtt --help lists what there is",
+            "umqtt --help muestra lo que hay",
+        )
+        .to_owned();
+    let es = lang == Lang::Es;
+    let message = match error.kind() {
+        ErrorKind::UnknownArgument if es => format!("no hay ninguna opción {argument}"),
+        ErrorKind::UnknownArgument => format!("there is no option {argument}"),
+        ErrorKind::InvalidSubcommand => {
+            let command = context(ContextKind::InvalidSubcommand).unwrap_or_default();
+            if es {
+                format!("no hay ninguna orden {command}")
+            } else {
+                format!("there is no command {command}")
+            }
+        }
+        ErrorKind::MissingRequiredArgument if es => format!("falta {argument}"),
+        ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
+        ErrorKind::ArgumentConflict if es => format!("{argument} se dio más de una vez"),
+        ErrorKind::ArgumentConflict => format!("{argument} was given more than once"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::InvalidUtf8 => {
+            match context(ContextKind::InvalidValue) {
+                Some(value) if es => format!("\"{value}\" no vale para {argument}"),
+                Some(value) => format!("\"{value}\" is no value for {argument}"),
+                None if es => format!("{argument} necesita un valor"),
+                None => format!("{argument} needs a value"),
+            }
+        }
+        // Whatever else clap may find, in its own words without its frame.
+        _ => error
+            .render()
+            .to_string()
+            .trim_start_matches("error: ")
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let suggestion = [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::ValidValue,
+    ]
+    .into_iter()
+    .find_map(context);
+    let help = match suggestion {
+        Some(suggestion) if es => format!("quizá {suggestion}; {see_help}"),
+        Some(suggestion) => format!("perhaps {suggestion}; {see_help}"),
+        None => see_help,
+    };
+    (message, help)
+}
+
+fn text(value: &ContextValue) -> String {
+    match value {
+        ContextValue::String(text) => text.clone(),
+        ContextValue::Strings(texts) => texts.join(", "),
+        ContextValue::StyledStr(text) => text.to_string(),
+        ContextValue::StyledStrs(texts) => texts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::cli;
+
+    #[test]
+    fn everything_has_a_spanish_text_and_an_example() {
+        let command = cli::description(Lang::En);
+        let subcommands = command
+            .get_subcommands()
+            .map(|subcommand| (subcommand.get_name(), subcommand));
+        for (name, command) in subcommands.chain([("", &command)]) {
+            assert!(
+                spanish(name).is_some(),
+                "no Spanish text for the command {name:?}"
+            );
+            assert!(
+                FRAMES.iter().any(|(known, ..)| *known == name),
+                "no examples for {name:?}"
+            );
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                let known = spanish(&format!("{name}.{id}")).or_else(|| spanish(id));
+                assert!(known.is_some(), "no Spanish text for {name}.{id}");
+                assert!(
+                    argument.get_help().is_some(),
+                    "no English text for {name}.{id}"
+                );
+            }
+        }
+    }
+
+    fn refused(line: &str, lang: Lang) -> (u8, String) {
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        match cli::parse(&arguments, lang) {
+            Err(Answer::Failure(failure, _)) => (failure.status(), failure.to_string()),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn errors_are_worded_in_both_languages() {
+        let cases = [
+            (
+                "umqtt run main.py --sceonds 3",
+                "there is no option --sceonds",
+                "no hay ninguna opción --sceonds",
+            ),
+            (
+                "umqtt rnu main.py",
+                "there is no command rnu",
+                "no hay ninguna orden rnu",
+            ),
+            ("umqtt run", "<SCRIPT> is missing", "falta <SCRIPT>"),
+            (
+                "umqtt run m.py --seconds x",
+                "\"x\" is no value for --seconds <N>",
+                "\"x\" no vale para --seconds <N>",
+            ),
+            (
+                "umqtt run m.py --seconds -1",
+                "there is no option -1",
+                "no hay ninguna opción -1",
+            ),
+            (
+                "umqtt run m.py --seconds 0",
+                "\"0\" is no value for --seconds <N>",
+                "\"0\" no vale para --seconds <N>",
+            ),
+            (
+                "umqtt run m.py --port",
+                "--port <PORT> needs a value",
+                "--port <PORT> necesita un valor",
+            ),
+            (
+                "umqtt ports --lang fr",
+                "\"fr\" is no value for --lang <LANG>",
+                "\"fr\" no vale para --lang <LANG>",
+            ),
+        ];
+        for (line, english, spanish) in cases {
+            assert_eq!(refused(line, Lang::En), (2, english.to_owned()));
+            assert_eq!(refused(line, Lang::Es), (2, spanish.to_owned()));
+        }
+    }
+}
