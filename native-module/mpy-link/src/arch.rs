@@ -8,9 +8,9 @@ mod x64;
 use micropython_sys::arch::Arch;
 
 use crate::error::LinkError;
-use crate::input::SectionKind;
 use crate::piece::{Block, Cause, Fixup, Goal, Group, Piece, PieceId, Pieces};
 use crate::relocation::{Field, Meaning, RelocationKind};
+use crate::section::SectionKind;
 
 /// What a CPU's file decides.
 pub(crate) trait Architecture {

@@ -1,8 +1,8 @@
 //! Links ELF objects and archives into a native MicroPython `.mpy` file, and shows what such files hold.
 //!
 //! # Phases
-//! 1. `input` reads an object: what each section is for, what each relocation means. Relocation
-//!    numbers end here; from now on there are kinds (`relocation`).
+//! 1. `input` reads an object: what each section is for (`section`), what each relocation means.
+//!    Relocation numbers end here; from now on there are kinds (`relocation`).
 //! 2. `resolution` decides what each name stands for and which archive members join.
 //! 3. `liveness` keeps what the roots reach.
 //! 4. `references` plans every reference of what is left: filled in by the linker, left to
@@ -14,7 +14,7 @@
 //!
 //! # Invariants
 //! * What is not understood is an error. Sections are sorted by type and flags, not by known names;
-//!   the few that are left out on purpose stand in one list (`input`).
+//!   the few that are left out on purpose stand in one list (`section`).
 //! * Every word of the output that depends on where the module is loaded is in the list for the
 //!   loader, or is a distance within one block. There is no third kind.
 //! * No file outside `arch` names a CPU (a test), and none but the CPU's file knows an instruction.
@@ -59,6 +59,7 @@ mod piece;
 mod references;
 mod relocation;
 mod resolution;
+mod section;
 mod writer;
 
 pub use destination::Destination;
@@ -67,9 +68,10 @@ pub use error::{LinkError, Location, Undefined};
 pub use image::MapEntry;
 pub use micropython_sys::arch::Arch;
 
-use input::{Program, SectionKind};
+use input::Program;
 use piece::Goal;
 use resolution::Target;
+use section::SectionKind;
 
 /// What to make.
 #[derive(Clone, Debug)]

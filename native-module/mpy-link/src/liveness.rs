@@ -7,8 +7,9 @@
 use std::collections::HashSet;
 
 use crate::error::{LinkError, Undefined};
-use crate::input::{Program, SectionId, SectionKind, shown_symbol};
+use crate::input::{Program, SectionId, shown_symbol};
 use crate::resolution::{Resolution, Target, location, undefined};
+use crate::section::SectionKind;
 
 /// Returns, by section, whether it stays.
 pub(crate) fn live_sections<'a>(

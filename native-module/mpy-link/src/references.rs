@@ -5,10 +5,11 @@ use std::borrow::Cow;
 
 use crate::arch::{Architecture, CodeSection, PlanError, Reference};
 use crate::error::LinkError;
-use crate::input::{Place, Program, SectionId, SectionKind, Symbol, shown_symbol};
+use crate::input::{Place, Program, SectionId, Symbol, shown_symbol};
 use crate::piece::{Block, Cause, Fixup, Formula, Goal, Piece, PieceId, Pieces};
 use crate::relocation::RelocationKind;
 use crate::resolution::{Resolution, Target, location};
+use crate::section::SectionKind;
 
 /// Makes a piece of every live section and plans all that must be filled in.
 pub(crate) fn plan<'a>(

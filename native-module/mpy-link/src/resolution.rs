@@ -14,7 +14,8 @@ use object::read::archive::ArchiveFile;
 
 use crate::arch::Architecture;
 use crate::error::{LinkError, Location, Undefined};
-use crate::input::{self, Binding, FileKind, Place, Program, SectionId, SectionKind};
+use crate::input::{self, Binding, FileKind, Place, Program, SectionId};
+use crate::section::SectionKind;
 
 /// What a symbol stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

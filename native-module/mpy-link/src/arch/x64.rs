@@ -6,14 +6,15 @@
 //! garbage collector scans. [`code`] tells how code reaches that.
 
 mod code;
+mod detour;
 
 use micropython_sys::arch::Arch;
 use object::elf;
 
 use super::{Architecture, CodeSection, PlanError};
-use crate::input::SectionKind;
 use crate::piece::{Block, Cause, Fixup, Goal, Group, Piece, PieceId, Pieces};
 use crate::relocation::{Field, Meaning, RelocationKind};
+use crate::section::SectionKind;
 
 pub(super) struct X64;
 
@@ -167,6 +168,6 @@ impl Architecture for X64 {
     }
 
     fn entry_code<'a>(&self, first: &[Goal<'a>], entry: Goal<'a>, cause: Cause) -> Piece<'a> {
-        code::entry(first, entry, cause)
+        detour::entry(first, entry, cause)
     }
 }
