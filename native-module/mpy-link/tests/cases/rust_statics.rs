@@ -1,4 +1,4 @@
-//# variants: -C opt-level=0 | -O | -C opt-level=s | -C opt-level=3 -C lto=fat -C codegen-units=1
+//# variants: -C opt-level=0 -g | -O | -C opt-level=s | -C opt-level=3 -C lto=fat -C codegen-units=1
 //# prints: counter 1 2 3
 //# prints: atomic 5 7 9 true
 //# prints: initialised 43 [1, 20, 3] 2.5

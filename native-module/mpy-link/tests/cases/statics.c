@@ -1,4 +1,4 @@
-//# variants: -O0 | -O1 | -O2 | -Os | -O3 -mavx2 | -O2 -fno-function-sections -fno-data-sections | -O2 -mno-red-zone
+//# variants: -O0 -g | -O1 | -O2 | -Os | -O3 -mavx2 | -O2 -fno-function-sections -fno-data-sections | -O2 -mno-red-zone
 //# prints: bss 1 2 3
 //# prints: data 42 -7 65535 255
 //# prints: wide 1000000000000 -5

@@ -48,10 +48,7 @@ pub(super) fn plan<'a>(
     piece: PieceId,
     code: &CodeSection<'_, 'a>,
 ) -> Result<Vec<Fixup<'a>>, PlanError> {
-    let wanted = code
-        .references
-        .iter()
-        .any(|reference| changes_code(reference));
+    let wanted = code.references.iter().any(changes_code);
     let fields = if wanted { decode(code) } else { HashMap::new() };
     let mut editor = Editor {
         pieces,
@@ -90,13 +87,13 @@ fn decode(code: &CodeSection<'_, '_>) -> HashMap<u64, At> {
     bounds.push(code.bytes.len());
     for bound in bounds.windows(2) {
         let (start, end) = (bound[0], bound[1]);
-        let relocations: Vec<&Reference<'_>> = code
-            .references
-            .iter()
-            .filter(|reference| (start as u64..end as u64).contains(&reference.offset))
-            .collect();
-        if relocations.iter().any(|reference| changes_code(reference)) {
-            decode_run(&code.bytes[..end], start, &relocations, &mut found);
+        let before = |offset: usize| {
+            code.references
+                .partition_point(|reference| reference.offset < offset as u64)
+        };
+        let references = &code.references[before(start)..before(end)];
+        if references.iter().any(changes_code) {
+            decode_run(&code.bytes[..end], start, references, &mut found);
         }
     }
     found
@@ -106,11 +103,11 @@ fn decode(code: &CodeSection<'_, '_>) -> HashMap<u64, At> {
 fn decode_run(
     bytes: &[u8],
     start: usize,
-    relocations: &[&Reference<'_>],
+    references: &[Reference<'_>],
     found: &mut HashMap<u64, At>,
 ) {
     let mut decoder = Decoder::with_ip(64, &bytes[start..], start as u64, DecoderOptions::NONE);
-    let mut waiting = relocations.iter().peekable();
+    let mut waiting = references.iter().peekable();
     let mut run = Vec::new();
     while decoder.can_decode() && waiting.peek().is_some() {
         let instruction = decoder.decode();
