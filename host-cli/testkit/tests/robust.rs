@@ -1,7 +1,7 @@
 //! Decides whether umqtt.robust works over our umqtt.simple when the link is lost again and again: upstream's own
 //! umqtt.robust as PyPI has it, and ours.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use testkit::{Implementation, Interpreter, Peer, Program, Step, Version, need};
@@ -38,7 +38,7 @@ fn scripts(connect_size: usize) -> Vec<Vec<Step>> {
     ]
 }
 
-fn over_a_link_that_breaks(test: &str, version: Version, robust: &PathBuf) {
+fn over_a_link_that_breaks(test: &str, version: Version, robust: &Path) {
     let interpreter = need!(test, Interpreter::find(version));
     let module = need!(test, Implementation::Ours.module());
     need!(test, module.add(robust, "robust.py"));

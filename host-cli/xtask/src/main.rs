@@ -1,2 +1,107 @@
-//! Skeleton.
-fn main() {}
+//! Decides what can be done to this repository by one command: set-up, all tests, the prebuilt module, benchmarks.
+
+mod bench;
+mod prebuilt;
+mod readme;
+mod setup;
+mod test;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Set-up, tests, prebuilt module and benchmarks of umqtt-rs"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what the tests need and fetch MicroPython, its sources and PyPI's umqtt into the user's cache
+    Setup,
+    /// Set up, then run everything: format, lints, the prebuilt module, all tests of the workspace, the READMEs
+    Test {
+        /// Fail where something cannot be tested, instead of skipping it
+        #[arg(long)]
+        require_all: bool,
+        /// Use what is installed and fetched already
+        #[arg(long)]
+        no_setup: bool,
+    },
+    /// Build native-module/prebuilt/x64/umqtt/simple.mpy
+    Prebuilt {
+        /// Change nothing; fail where the committed file is not what the sources make
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure what the project promises
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Publishing: QoS 0 against a bare write, QoS 1 against umqtt.simple 1.3.4
+    Publish,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Setup => setup::run().and_then(|problems| match problems.len() {
+            0 => Ok(true),
+            _ => bail!("{} parts of the set-up failed, see above", problems.len()),
+        }),
+        Task::Test {
+            require_all,
+            no_setup,
+        } => test::run(require_all, !no_setup),
+        Task::Prebuilt { check } => prebuilt::run(check),
+        Task::Bench {
+            what: Bench::Publish,
+        } => bench::publish(),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The cargo that runs this program, in the repository's root.
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(testkit::repository());
+    command
+}
+
+/// What a program prints, its end cut off.
+///
+/// # Errors
+/// Where it does not run or fails; with what it complained of.
+fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    if !output.status.success() {
+        bail!(
+            "{} failed ({}): {}",
+            command.get_program().display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_string())
+}

@@ -1,0 +1,213 @@
+//! Decides what the tests need from outside and how it gets here: Debian packages by apt, MicroPython and its sources
+//! into the user's cache, PyPI's umqtt by pip. It only fetches what is missing and says what it does.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
+use testkit::Version;
+
+/// Debian's packages that tests need, and what for.
+const PACKAGES: [(&str, &str); 5] = [
+    ("mosquitto", "a real broker"),
+    ("mosquitto-clients", "its clients"),
+    ("libclang-dev", "bindgen, which checks the ABI"),
+    ("python3-pip", "fetching PyPI's umqtt"),
+    ("xz-utils", "unpacking Debian's sources"),
+];
+
+/// PyPI's packages: name, version, folder in the cache.
+const PYPI: [(&str, &str, &str); 2] = [
+    (
+        "micropython-umqtt.simple",
+        "1.3.4",
+        "micropython-umqtt.simple-1.3.4",
+    ),
+    (
+        "micropython-umqtt.robust",
+        "1.0.*",
+        "micropython-umqtt.robust",
+    ),
+];
+
+/// Sets everything up as far as possible; what could not be is returned and was printed. Tests that need it say so
+/// themselves.
+pub fn run() -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    let mut attempt = |what: String, done: Result<()>| {
+        if let Err(error) = done {
+            eprintln!("set-up: {what}: {error:#}");
+            problems.push(what);
+        }
+    };
+    attempt("Debian packages".into(), packages());
+    for version in Version::ALL {
+        attempt(
+            format!("MicroPython {}", version.name()),
+            interpreter(version),
+        );
+        attempt(
+            format!("the source of MicroPython {}", version.name()),
+            source(version),
+        );
+    }
+    for (name, version, folder) in PYPI {
+        attempt(
+            format!("{name} {version} of PyPI"),
+            pypi(name, version, folder),
+        );
+    }
+    Ok(problems)
+}
+
+fn packages() -> Result<()> {
+    let missing: Vec<_> = PACKAGES
+        .into_iter()
+        .filter(|(package, _)| !is_installed(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|(package, _)| *package).collect();
+    let by_hand = format!(
+        "apt-get install --no-install-recommends {}",
+        names.join(" ")
+    );
+    if Command::new("apt-get").arg("--version").output().is_err() {
+        bail!(
+            "this system has no apt; install what corresponds to Debian's {}",
+            names.join(", ")
+        );
+    }
+    let prefix: &[&str] = if crate::output(Command::new("id").arg("-u"))? == "0" {
+        &[]
+    } else if Command::new("sudo")
+        .args(["-n", "true"])
+        .output()
+        .is_ok_and(|run| run.status.success())
+    {
+        &["sudo", "-n"]
+    } else {
+        bail!("neither root nor sudo without a password; run this yourself: sudo {by_hand}");
+    };
+    for (package, purpose) in &missing {
+        println!("set-up: installing {package} ({purpose})");
+    }
+    if names.contains(&"mosquitto") {
+        println!(
+            "set-up: Debian may start a Mosquitto on port 1883; the tests use their own, so you may stop it"
+        );
+    }
+    let apt_get = |arguments: &[&str]| -> Result<()> {
+        let words: Vec<&str> = prefix
+            .iter()
+            .copied()
+            .chain([
+                "env",
+                "DEBIAN_FRONTEND=noninteractive",
+                "apt-get",
+                "-q",
+                "-o",
+                "DPkg::Lock::Timeout=300",
+            ])
+            .chain(arguments.iter().copied())
+            .collect();
+        crate::output(Command::new(words[0]).args(&words[1..])).map(drop)
+    };
+    apt_get(&["update"]).context("apt-get update")?;
+    let install: Vec<&str> = ["install", "-y", "--no-install-recommends"]
+        .into_iter()
+        .chain(names)
+        .collect();
+    apt_get(&install).with_context(|| format!("try it yourself: sudo {by_hand}"))
+}
+
+/// True where dpkg says so, or where there is no dpkg to ask and the tests must find out.
+fn is_installed(package: &str) -> bool {
+    match Command::new("dpkg-query")
+        .args(["-W", "-f=${db:Status-Status}", package])
+        .output()
+    {
+        Ok(output) => output.stdout == b"installed",
+        Err(_) => false,
+    }
+}
+
+/// Prints each new stage of a fetch once.
+fn progress() -> impl FnMut(&Progress) {
+    let mut last = String::new();
+    move |progress| {
+        let text = progress.to_string();
+        let stage = text.split(':').next().unwrap_or_default().to_string();
+        if stage != last {
+            println!("set-up: {stage}");
+            last = stage;
+        }
+    }
+}
+
+fn interpreter(version: Version) -> Result<()> {
+    let options = FindOptions {
+        offline: false,
+        ..version.find_options()
+    };
+    MicroPython::find(&options, &mut progress())
+        .map(drop)
+        .map_err(Into::into)
+}
+
+fn source(version: Version) -> Result<()> {
+    let variable = format!("UMQTT_MICROPYTHON_SRC_{}", version.name().replace('.', "_"));
+    if std::env::var_os(variable).is_some() {
+        return Ok(());
+    }
+    micropython::source_package(
+        "micropython",
+        version.name(),
+        &FindOptions::default(),
+        &mut progress(),
+    )
+    .map(drop)
+    .map_err(Into::into)
+}
+
+fn pypi(name: &str, version: &str, folder: &str) -> Result<()> {
+    let target = testkit::cache()
+        .map_err(anyhow::Error::msg)?
+        .join("pypi")
+        .join(folder);
+    if target.is_dir() {
+        return Ok(());
+    }
+    println!("set-up: fetching {name} {version}");
+    let part = target.with_extension("part");
+    if part.exists() {
+        std::fs::remove_dir_all(&part)
+            .with_context(|| format!("cannot remove {}", part.display()))?;
+    }
+    fetch(name, version, &part)?;
+    std::fs::rename(&part, &target).with_context(|| format!("cannot rename {}", part.display()))
+}
+
+/// Runs the script with the first Python that has pip: the one on PATH, else Debian's.
+fn fetch(name: &str, version: &str, folder: &Path) -> Result<()> {
+    let has_pip = |python: &&str| {
+        Command::new(python)
+            .args(["-c", "import pip"])
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    let python = ["python3", "/usr/bin/python3"]
+        .into_iter()
+        .find(has_pip)
+        .context("no python3 with pip; on Debian: apt-get install python3-pip")?;
+    let script = testkit::repository().join("host-cli/xtask/src/pypi.py");
+    crate::output(
+        Command::new(python)
+            .arg(script)
+            .args([name, version])
+            .arg(folder),
+    )
+    .map(drop)
+}

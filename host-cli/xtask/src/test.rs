@@ -1,0 +1,183 @@
+//! Decides what "all tests" are and what counts: every tier runs, whatever the one before did, and the last line says
+//! how many passed, failed and were skipped.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::{cargo, prebuilt, readme, setup};
+
+/// What the tiers gave.
+#[derive(Debug, Default, PartialEq)]
+struct Count {
+    /// Those that skipped themselves included, as `cargo test` counts them.
+    passed: usize,
+    failed: usize,
+    /// Tests that said so themselves.
+    skipped_themselves: usize,
+    /// Tests that `cargo test` calls ignored.
+    ignored: usize,
+}
+
+impl Count {
+    /// Counts one check that was made.
+    fn add(&mut self, name: &str, outcome: Result<bool>) {
+        match outcome {
+            Ok(true) => {
+                println!("check {name} ... ok");
+                self.passed += 1;
+            }
+            Ok(false) => {
+                println!("check {name} ... FAILED");
+                self.failed += 1;
+            }
+            Err(error) => {
+                println!("check {name} ... FAILED: {error:#}");
+                self.failed += 1;
+            }
+        }
+    }
+
+    /// Counts what a line of `cargo test` says: a summary, or a test that skipped itself (which the summary calls
+    /// passed).
+    fn line(&mut self, line: &str) {
+        if let Some(summary) = line.strip_prefix("test result: ") {
+            let number = |word: &str| {
+                summary
+                    .split(';')
+                    .filter_map(|part| part.trim().strip_suffix(word))
+                    .find_map(|part| part.split_whitespace().last()?.parse::<usize>().ok())
+                    .unwrap_or(0)
+            };
+            self.passed += number(" passed");
+            self.failed += number(" failed");
+            self.ignored += number(" ignored");
+        } else if line.starts_with("skipped: ") {
+            self.skipped_themselves += 1;
+        }
+    }
+
+    fn last_line(&self) -> String {
+        let passed = self.passed.saturating_sub(self.skipped_themselves);
+        match self.skipped_themselves + self.ignored {
+            0 => format!("{passed} passed, {} failed", self.failed),
+            skipped => format!("{passed} passed, {} failed, {skipped} skipped", self.failed),
+        }
+    }
+}
+
+/// Runs everything. True where nothing failed, and with `require_all` nothing was skipped.
+pub fn run(require_all: bool, with_setup: bool) -> Result<bool> {
+    if with_setup {
+        // What is missing now is reported by the tests that need it.
+        setup::run()?;
+    }
+    let mut count = Count::default();
+    count.add(
+        "cargo fmt",
+        succeeds(cargo().args(["fmt", "--all", "--check"])),
+    );
+    count.add(
+        "cargo clippy",
+        succeeds(cargo().args([
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ])),
+    );
+    match prebuilt::same_toolchain() {
+        Ok(None) => count.add(
+            "the prebuilt module is what the sources make",
+            prebuilt::run(true),
+        ),
+        Ok(Some(difference)) => println!("note: the prebuilt module was not rebuilt: {difference}"),
+        Err(error) => count.add("the prebuilt module", Err(error)),
+    }
+    cargo_test(require_all, &mut count)?;
+    for (name, outcome) in readme::check() {
+        count.add(&name, outcome);
+    }
+    if require_all {
+        // Tests that skip themselves fail by themselves under UMQTT_REQUIRE_ALL; what is left are ignored ones.
+        count.failed += std::mem::take(&mut count.ignored);
+    }
+    println!("{}", count.last_line());
+    Ok(count.failed == 0)
+}
+
+fn succeeds(command: &mut Command) -> Result<bool> {
+    Ok(command
+        .status()
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?
+        .success())
+}
+
+/// All tests of the workspace; their output is shown as it comes.
+fn cargo_test(require_all: bool, count: &mut Count) -> Result<()> {
+    let mut command = cargo();
+    command
+        .args([
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--",
+            "--show-output",
+        ])
+        .stdout(Stdio::piped());
+    if require_all {
+        command.env(testkit::REQUIRE_ALL, "1");
+    }
+    let mut child = command.spawn().context("cannot run cargo test")?;
+    let failed_before = count.failed;
+    let passed_before = count.passed;
+    for line in BufReader::new(child.stdout.take().context("a pipe from cargo test")?).lines() {
+        // A test may print anything; what is not UTF-8 is no line of ours.
+        let Ok(line) = line else { continue };
+        println!("{line}");
+        count.line(&line);
+    }
+    let status = child.wait().context("waiting for cargo test")?;
+    if count.passed == passed_before {
+        count.add("cargo test", Err(anyhow::anyhow!("not one test ran")));
+    } else if !status.success() && count.failed == failed_before {
+        count.add(
+            "cargo test",
+            Err(anyhow::anyhow!(
+                "it failed ({status}) without naming a test, see above"
+            )),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Count;
+
+    #[test]
+    fn counts_the_lines_of_cargo_test() {
+        let mut count = Count::default();
+        for line in [
+            "running 3 tests",
+            "test a ... ok",
+            "skipped: b: no Mosquitto",
+            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+            "test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
+        ] {
+            count.line(line);
+        }
+        assert_eq!(count.last_line(), "12 passed, 2 failed, 2 skipped");
+    }
+
+    #[test]
+    fn says_nothing_of_skips_where_there_are_none() {
+        let mut count = Count::default();
+        count.line("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s");
+        assert_eq!(count.last_line(), "1 passed, 0 failed");
+    }
+}
