@@ -43,17 +43,20 @@ impl Args {
         &self,
         required: usize,
         defaults: [Obj; N],
-        names: fn() -> [Qstr; N],
+        names: &'static [Qstr; N],
     ) -> [Obj; N] {
         const { assert!(N <= MAX_PARAMETERS, "too many parameters") };
         let mut values = defaults;
         if self.n_kw == 0 && self.n_pos >= required && self.n_pos <= N {
-            for (i, value) in values.iter_mut().enumerate().take(self.n_pos) {
-                // SAFETY: `i` is below `n_pos`.
-                *value = Obj(unsafe { *self.values.add(i) });
+            // SAFETY: `n_pos` references are given, and `values` has room for as many.
+            unsafe {
+                let given = self.values.cast::<Obj>();
+                values
+                    .as_mut_ptr()
+                    .copy_from_nonoverlapping(given, self.n_pos);
             }
         } else {
-            self.take_by_name(required, &names(), &mut values);
+            self.take_by_name(required, names, &mut values);
         }
         values
     }
@@ -76,7 +79,7 @@ impl Args {
                 MP_ARG_OBJ
             };
             arg.write(MpArg {
-                qst: name.0,
+                qst: name.number() as u16,
                 flags,
                 defval: MpArgVal { u_obj: default.0 },
             });

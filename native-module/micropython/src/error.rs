@@ -74,7 +74,7 @@ impl Error {
     pub const fn instance(exception: Obj) -> Self {
         Error {
             argument: Argument { object: exception },
-            class: Qstr(0),
+            class: Qstr::UNUSED,
             kind: Kind::Instance,
         }
     }

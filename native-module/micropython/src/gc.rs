@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use micropython_sys::{MpObj, ObjStr};
 
 use crate::table::table;
-use crate::{Error, Obj, Result, qstr};
+use crate::{Error, Obj, Result};
 
 /// A static that holds a reference to an object; the collector finds it there.
 ///

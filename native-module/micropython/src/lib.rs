@@ -22,6 +22,10 @@
 //! elsewhere (in compressed form, say) is not.
 #![no_std]
 
+// First, so that the others see its macros.
+#[macro_use]
+mod qstr;
+
 mod args;
 mod attr;
 mod buffer;
@@ -35,9 +39,21 @@ mod memory;
 mod obj;
 #[cfg(feature = "module")]
 mod panic;
-mod qstr;
 mod stream;
 mod table;
+
+qstr_list! {
+    ".mpy_qstrs.0",
+    1,
+    "MemoryError",
+    "OSError",
+    "OverflowError",
+    "RuntimeError",
+    "TypeError",
+    "ValueError",
+    "read",
+    "write"
+}
 
 pub use args::Args;
 pub use attr::Method;

@@ -8,7 +8,7 @@ use micropython_sys::types::MP_TYPE_FLAG_INSTANCE_TYPE;
 use micropython_sys::{MpObj, ObjType};
 
 use crate::table::table;
-use crate::{Error, Qstr, Result, qstr};
+use crate::{Error, Qstr, Result};
 
 /// A reference to a Python object. Copying it copies the reference.
 ///
@@ -200,6 +200,6 @@ impl Obj {
                 n += 1;
             }
         }
-        Ok(&pairs[..n])
+        Ok(pairs.get(..n).unwrap_or(&[]))
     }
 }

@@ -2,7 +2,7 @@
 
 use core::panic::PanicInfo;
 
-use crate::{Error, Obj, qstr};
+use crate::{Error, Obj};
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
@@ -58,16 +58,16 @@ impl Text {
     }
 
     fn push_number(&mut self, mut number: u32) {
-        let mut digits = [0; 10];
+        let mut digits = [b'0'; 10];
         let mut at = digits.len();
-        loop {
+        for digit in digits.iter_mut().rev() {
             at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
+            *digit += (number % 10) as u8;
             number /= 10;
-            if number == 0 || at == 0 {
+            if number == 0 {
                 break;
             }
         }
-        self.push(&digits[at..]);
+        self.push(digits.get(at..).unwrap_or(&[]));
     }
 }

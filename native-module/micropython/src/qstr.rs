@@ -1,36 +1,102 @@
 //! Interned strings: names of attributes, modules and keywords.
+//!
+//! A crate lists its names once, with [`qstrs!`](crate::qstrs); [`qstr!`](crate::qstr) finds a name's place in
+//! that list at compile time, so that naming an attribute costs one small constant. The lists travel in sections
+//! of their own, `.mpy_qstrs.0` for this crate's and `.mpy_qstrs.1` for a module's, from which the linker makes
+//! the module's qstr table in the same order.
 
-/// An interned string of the running interpreter. Make one with [`qstr!`](crate::qstr).
+/// An interned string: a place in the module's qstr table. Make one with [`qstr!`](crate::qstr).
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
-pub struct Qstr(pub(crate) u16);
+pub struct Qstr(u16);
+
+unsafe extern "C" {
+    /// The module's qstr table, which the loader fills: the interpreter's number for each place. The linker
+    /// resolves it (relocation destination 6).
+    static mp_native_qstr_table: [u16; 0];
+}
 
 impl Qstr {
-    /// Wraps a number from the module's qstr table.
+    /// What stands for "no name" where one is not looked at.
+    pub(crate) const UNUSED: Qstr = Qstr(0);
+
+    /// The place of `name` in a list whose first entry has place `first`.
+    ///
+    /// Evaluated at compile time; a name that is missing is a compile error.
     #[doc(hidden)]
-    #[inline(always)]
-    pub const fn from_table(number: u16) -> Self {
-        Qstr(number)
+    pub const fn find(name: &str, list: &[&str], first: usize) -> Self {
+        let mut i = 0;
+        while i < list.len() {
+            if same(name, list[i]) {
+                return Qstr((first + i) as u16);
+            }
+            i += 1;
+        }
+        panic!("this name is not in the crate's qstrs! list: add it there");
     }
 
-    #[inline(always)]
+    /// The interpreter's number of the string.
+    #[inline]
     pub(crate) fn number(self) -> usize {
-        usize::from(self.0)
+        let table = (&raw const mp_native_qstr_table).cast::<u16>();
+        // SAFETY: the table has as many entries as the lists have names, and one more at its start; the loader
+        // fills it before any code of the module runs and nobody changes it afterwards.
+        usize::from(unsafe { table.add(usize::from(self.0)).read() })
     }
 }
 
-/// The interned string of a literal, as `qstr!("publish")`.
-///
-/// The linker collects the literals of a module and fills in their numbers; at run time this is one load.
-#[macro_export]
-macro_rules! qstr {
-    ($name:literal) => {{
-        unsafe extern "C" {
-            #[link_name = concat!("MP_QSTR_", $name)]
-            static NUMBER: u16;
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
         }
-        // SAFETY: the linker places the symbol in the module's qstr table, which the loader fills before any
-        // code of the module runs and never changes afterwards.
-        $crate::Qstr::from_table(unsafe { NUMBER })
-    }};
+        i += 1;
+    }
+    true
+}
+
+/// Lists the names that a module uses: `qstrs!["connect", "publish"]`, once, at the root of its crate.
+#[macro_export]
+macro_rules! qstrs {
+    ($($name:literal),* $(,)?) => {
+        $crate::qstr_list! { ".mpy_qstrs.1", 1 + $crate::qstr_list::NAMES.len(), $($name),* }
+    };
+}
+
+/// The list behind [`qstrs!`]: its section, the place of its first name, the names.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! qstr_list {
+    ($section:literal, $first:expr, $($name:literal),*) => {
+        #[doc(hidden)]
+        pub mod qstr_list {
+            pub const FIRST: usize = $first;
+            pub const NAMES: &[&str] = &[$($name),*];
+            const TEXT: &str = concat!($($name, "\0"),*);
+
+            /// The names for the linker, each with a NUL behind it.
+            #[used]
+            #[unsafe(link_section = $section)]
+            static LIST: [u8; TEXT.len()] = {
+                let mut bytes = [0; TEXT.len()];
+                bytes.copy_from_slice(TEXT.as_bytes());
+                bytes
+            };
+        }
+    };
+}
+
+/// The interned string of a literal, as `qstr!("publish")`. The literal must be in the crate's
+/// [`qstrs!`](crate::qstrs) list.
+#[macro_export]
+#[allow(clippy::crate_in_macro_def, reason = "the list is the calling crate's")]
+macro_rules! qstr {
+    ($name:literal) => {
+        const { $crate::Qstr::find($name, crate::qstr_list::NAMES, crate::qstr_list::FIRST) }
+    };
 }

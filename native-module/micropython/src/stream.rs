@@ -5,7 +5,7 @@ use core::ffi::c_int;
 use micropython_sys::StreamP;
 use micropython_sys::stream::{MP_STREAM_ERROR, MP_STREAM_POLL};
 
-use crate::{Error, Obj, Result, qstr};
+use crate::{Error, Obj, Result};
 
 /// An error number of the operating system or network stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@
 //!    MicroPython's loader, through the table of addresses, through a stub. The CPU's file (`arch`)
 //!    plans those in code. The material is `piece`s and slots of the table.
 //! 5. `layout` gives each piece and slot its address.
-//! 6. `image` fills in every field and lists the words that are left to the loader.
+//! 6. `qstrs` numbers the strings; `image` fills in every field and lists the words that are left to the loader.
 //! 7. `writer` writes the file. `dump` reads any such file back, independently of the writer.
 //!
 //! # Invariants
@@ -56,6 +56,7 @@ mod input;
 mod layout;
 mod liveness;
 mod piece;
+mod qstrs;
 mod references;
 mod relocation;
 mod resolution;
@@ -83,7 +84,8 @@ pub struct LinkOptions {
     /// The function that runs when the module is imported; `mpy_init` by custom.
     pub entry: String,
     /// The strings of the first slots of the module's qstr table, from slot 1 on, for objects that
-    /// name slots by number (`mp_native_qstr_table[1]`, as upstream's headers do).
+    /// name slots by number (`mp_native_qstr_table[1]`, as upstream's headers do) and do not bring
+    /// the list themselves, in sections `.mpy_qstrs.N`.
     pub qstrs: Vec<String>,
     /// Symbols to keep although nothing refers to them.
     pub keep: Vec<String>,
@@ -191,7 +193,7 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
             cause,
         ))
     };
-    let first_qstrs: Vec<&str> = options.qstrs.iter().map(String::as_str).collect();
+    let first_qstrs = qstrs::numbered(&program, &options.qstrs)?;
     let layout = layout::lay_out(&program, &pieces, arch, first)?;
     let image = image::fill(&program, &pieces, &layout, arch, &first_qstrs)?;
     check_qstrs(&options.source_name, &image)?;

@@ -34,7 +34,11 @@ pub(crate) fn live_sections<'a>(
     }
     for (index, section) in program.sections.iter().enumerate() {
         let root = matches!(section.kind, SectionKind::InitArray(_)) || section.retain;
-        if root && section.kind != SectionKind::DuplicateGroup {
+        let left_out = matches!(
+            section.kind,
+            SectionKind::DuplicateGroup | SectionKind::QstrList
+        );
+        if root && !left_out {
             queue.push(SectionId(index));
         }
     }
@@ -57,6 +61,7 @@ pub(crate) fn live_sections<'a>(
             };
             let why = match program.sections[next.0].kind {
                 SectionKind::Ignored(why) | SectionKind::Refused(why) => why,
+                SectionKind::QstrList => "its strings stand in the qstr table instead",
                 SectionKind::DuplicateGroup => {
                     "another object's copy of the same COMDAT group was taken; compile both with the same compiler and options"
                 }

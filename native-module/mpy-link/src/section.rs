@@ -19,6 +19,8 @@ pub(crate) enum SectionKind {
     Bss,
     /// Pointers to functions that run before the entry; the number orders them.
     InitArray(u32),
+    /// A crate's list of the strings that it names by number; becomes part of the qstr table (`qstrs`).
+    QstrList,
     /// Never part of the output, for the reason given.
     Ignored(&'static str),
     /// The same COMDAT group was already taken from another object.
@@ -48,6 +50,9 @@ pub(crate) fn section_kind<Section: SectionHeader<Endian = Endianness>>(
     }
     if let Some(why) = ignored_by_name(name) {
         return Ok(Some(SectionKind::Ignored(why)));
+    }
+    if is_or_under(name, ".mpy_qstrs") {
+        return Ok(Some(SectionKind::QstrList));
     }
     if has(elf::SHF_TLS) {
         return Ok(Some(SectionKind::Refused(

@@ -63,16 +63,17 @@ impl Acks {
 
     /// Notes that an acknowledgement is awaited. Takes a free entry, or the oldest one if none is free.
     pub fn expect(&mut self, kind: AckKind, packet_id: u16) {
-        let index = match self.slots.iter().position(|slot| slot.state == 0) {
-            Some(free) => free,
-            None => usize::from(self.next) % SLOTS,
-        };
+        let oldest = usize::from(self.next) % SLOTS;
+        let free = self.slots.iter().position(|slot| slot.state == 0);
+        let index = free.unwrap_or(oldest);
         self.next = (index as u8 + 1) % SLOTS as u8;
-        self.slots[index] = Slot {
-            packet_id,
-            state: code_of(kind),
-            return_code: 0,
-        };
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = Slot {
+                packet_id,
+                state: code_of(kind),
+                return_code: 0,
+            };
+        }
     }
 
     /// Notes that an acknowledgement came. False if nobody waits for it.

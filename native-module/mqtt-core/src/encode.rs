@@ -199,7 +199,7 @@ impl<S: Sink> Writer<S> {
         } else {
             let (length, n) = encode_remaining_length(remaining);
             w.bytes(&[first_byte])?;
-            w.bytes(&length[..n])?;
+            w.bytes(length.get(..n).unwrap_or(&length))?;
         }
         Ok(w)
     }

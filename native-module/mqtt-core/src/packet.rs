@@ -55,37 +55,38 @@ impl PacketType {
 
 /// Writes `length` as a remaining length (section 2.2.3) and returns how many of the four bytes it took.
 ///
-/// `length` must not exceed [`REMAINING_LENGTH_MAX`]; higher bits are dropped.
-pub const fn encode_remaining_length(length: u32) -> ([u8; 4], usize) {
+/// `length` must not exceed [`REMAINING_LENGTH_MAX`]: what does not fit is dropped.
+pub fn encode_remaining_length(length: u32) -> ([u8; 4], usize) {
     let mut bytes = [0; 4];
     let mut rest = length;
     let mut n = 0;
-    loop {
-        bytes[n] = (rest & 0x7f) as u8;
-        rest >>= 7;
-        if rest == 0 || n == 3 {
-            return (bytes, n + 1);
-        }
-        bytes[n] |= 0x80;
+    for byte in &mut bytes {
         n += 1;
+        *byte = (rest & 0x7f) as u8;
+        rest >>= 7;
+        if rest == 0 {
+            break;
+        }
+        *byte |= 0x80;
     }
+    (bytes, n)
 }
 
 /// Reads a remaining length from the one to four bytes that follow a packet's first byte.
 ///
 /// `Ok(None)` if more bytes are needed, [`Error::MalformedLength`] if the fourth still asks for more.
-pub const fn decode_remaining_length(bytes: &[u8]) -> Result<Option<u32>, Error> {
+pub fn decode_remaining_length(bytes: &[u8]) -> Result<Option<u32>, Error> {
     let mut value = 0;
-    let mut i = 0;
-    while i < bytes.len() {
-        value |= ((bytes[i] & 0x7f) as u32) << (7 * i);
-        if bytes[i] & 0x80 == 0 {
+    let mut shift = 0;
+    for byte in bytes {
+        value |= u32::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
             return Ok(Some(value));
         }
-        if i == 3 {
+        shift += 7;
+        if shift > 21 {
             return Err(Error::MalformedLength);
         }
-        i += 1;
     }
     Ok(None)
 }

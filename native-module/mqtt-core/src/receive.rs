@@ -12,8 +12,8 @@
 //! It may stop after any step and go on later: nothing that was read is forgotten, and nothing past the
 //! packet at hand is asked for, so that polling the stream for readiness stays meaningful.
 
+use crate::Error;
 use crate::packet::{PacketType, decode_remaining_length};
-use crate::{Error, REMAINING_LENGTH_MAX};
 
 /// Bytes of a packet's body that are read in one go; a PUBLISH up to this size needs no other storage.
 pub const CHUNK: usize = 256;
@@ -162,18 +162,16 @@ impl Receiver {
     #[inline]
     pub fn step(&mut self) -> Result<Next<'_>, Error> {
         if self.header_complete == 0 {
+            let have = usize::from(self.head_len);
             // Every packet has two bytes at least, so both are asked for at once.
-            let have = usize::from(self.head_len).min(5);
-            if have < 2 {
-                return Ok(Next::Read(&mut self.head[have..2]));
-            }
-            match decode_remaining_length(&self.head[1..have])? {
+            let want = if have < 2 { 2 } else { have + 1 };
+            let length = self.head.get(1..have).unwrap_or(&[]);
+            match decode_remaining_length(length)? {
                 Some(remaining) => {
-                    debug_assert!(remaining <= REMAINING_LENGTH_MAX);
                     self.remaining = remaining;
                     self.header_complete = 1;
                 }
-                None => return Ok(Next::Read(&mut self.head[have..have + 1])),
+                None => return read(&mut self.head, have, want),
             }
         }
         let (taken, remaining) = (self.taken as usize, self.remaining as usize);
@@ -181,14 +179,12 @@ impl Receiver {
             return Ok(Next::Complete);
         }
         if taken < CHUNK {
-            return Ok(Next::Read(&mut self.chunk[taken..remaining.min(CHUNK)]));
+            return read(&mut self.chunk, taken, remaining.min(CHUNK));
         }
         if !self.is_publish() {
             // Longer than any packet of its kind: read over it, keeping its beginning.
             let from = CHUNK / 2;
-            return Ok(Next::Read(
-                &mut self.chunk[from..CHUNK.min(from + remaining - taken)],
-            ));
+            return read(&mut self.chunk, from, CHUNK.min(from + remaining - taken));
         }
         let (topic_end, payload_start) = self.publish_layout()?;
         if self.stored == 0 {
@@ -197,21 +193,22 @@ impl Receiver {
                 payload_len: remaining - payload_start,
             });
         }
-        Ok(if taken < topic_end {
-            Next::Store {
+        if taken < topic_end {
+            Ok(Next::Store {
                 place: Place::Topic,
                 offset: taken - 2,
                 len: topic_end - taken,
-            }
+            })
         } else if taken < payload_start {
-            Next::Read(&mut self.packet_id[taken - topic_end..])
+            read(&mut self.packet_id, taken - topic_end, 2)
         } else {
-            Next::Store {
+            let (offset, len) = (taken - payload_start, remaining - taken);
+            Ok(Next::Store {
                 place: Place::Payload,
-                offset: taken - payload_start,
-                len: remaining - taken,
-            }
-        })
+                offset,
+                len,
+            })
+        }
     }
 
     /// Notes that `n` bytes of what [`Receiver::step`] asked for have been read.
@@ -229,37 +226,43 @@ impl Receiver {
     pub fn allocated(&mut self) -> Result<(&[u8], &[u8]), Error> {
         let (topic_end, payload_start) = self.publish_layout()?;
         self.stored = 1;
-        for i in topic_end..payload_start.min(CHUNK) {
-            self.packet_id[i - topic_end] = self.chunk[i];
+        let here = |from: usize, to: usize| self.chunk.get(from..to.min(CHUNK)).unwrap_or(&[]);
+        for (place, byte) in self
+            .packet_id
+            .iter_mut()
+            .zip(here(topic_end, payload_start))
+        {
+            *place = *byte;
         }
-        Ok((
-            &self.chunk[2..topic_end.min(CHUNK)],
-            &self.chunk[payload_start.min(CHUNK)..],
-        ))
+        Ok((here(2, topic_end), here(payload_start, CHUNK)))
     }
 
     /// The packet, once [`Receiver::step`] has said that it is complete.
     #[inline]
     pub fn packet(&self) -> Result<Packet<'_>, Error> {
-        let body = &self.chunk[..(self.remaining as usize).min(CHUNK)];
-        let packet_id = |body: &[u8]| u16::from_be_bytes([body[0], body[1]]);
-        Ok(match (PacketType::of(self.head[0]), self.remaining) {
+        let id = |high: &u8, low: &u8| u16::from_be_bytes([*high, *low]);
+        // A body that is longer than the chunk is of no kind but PUBLISH: none of the patterns fits it.
+        let body = self
+            .chunk
+            .get(..self.remaining as usize)
+            .unwrap_or(&self.chunk);
+        Ok(match (PacketType::of(self.head[0]), body) {
             (Some(PacketType::Publish), _) => Packet::Publish(self.publish()?),
-            (Some(PacketType::PubAck), 2) => Packet::PubAck {
-                packet_id: packet_id(body),
+            (Some(PacketType::PubAck), [high, low]) => Packet::PubAck {
+                packet_id: id(high, low),
             },
-            (Some(PacketType::ConnAck), 2) => Packet::ConnAck {
-                flags: body[0],
-                return_code: body[1],
+            (Some(PacketType::ConnAck), [flags, code]) => Packet::ConnAck {
+                flags: *flags,
+                return_code: *code,
             },
-            (Some(PacketType::SubAck), 3) => Packet::SubAck {
-                packet_id: packet_id(body),
-                return_code: body[2],
+            (Some(PacketType::SubAck), [high, low, code]) => Packet::SubAck {
+                packet_id: id(high, low),
+                return_code: *code,
             },
-            (Some(PacketType::UnsubAck), 2) => Packet::UnsubAck {
-                packet_id: packet_id(body),
+            (Some(PacketType::UnsubAck), [high, low]) => Packet::UnsubAck {
+                packet_id: id(high, low),
             },
-            (Some(PacketType::PingResp), 0) => Packet::PingResp,
+            (Some(PacketType::PingResp), []) => Packet::PingResp,
             (
                 Some(
                     PacketType::PubAck
@@ -291,7 +294,10 @@ impl Receiver {
                 packet_id,
             });
         }
-        let body = &self.chunk[..(self.remaining as usize).min(CHUNK)];
+        let body = self
+            .chunk
+            .get(..self.remaining as usize)
+            .unwrap_or(&self.chunk);
         let field = |from: usize, to: usize| body.get(from..to).ok_or(Error::MalformedPacket);
         let packet_id = match field(topic_end, payload_start)? {
             [high, low] => u16::from_be_bytes([*high, *low]),
@@ -326,6 +332,15 @@ impl Receiver {
         }
         Ok((topic_end, payload_start))
     }
+}
+
+/// Asks for the bytes of `buffer` from `from` to `to`.
+#[inline]
+fn read(buffer: &mut [u8], from: usize, to: usize) -> Result<Next<'_>, Error> {
+    buffer
+        .get_mut(from..to)
+        .map(Next::Read)
+        .ok_or(Error::MalformedPacket)
 }
 
 #[cfg(test)]

@@ -5,10 +5,62 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use micropython::{
     Args, BytesBuilder, Class, Error, Function, Module, Obj, Qstr, Result, Static, Stream,
-    enter_module, function, import, module, qstr,
+    enter_module, function, import, module, qstr, qstrs,
 };
 
 module!(init);
+
+qstrs![
+    "Counter",
+    "IndexError",
+    "KeyError",
+    "OSError",
+    "OwnError",
+    "UNIT",
+    "ValueError",
+    "__init__",
+    "a",
+    "add",
+    "arg",
+    "arguments",
+    "b",
+    "buffer",
+    "c",
+    "call_keywords",
+    "call_method",
+    "constants",
+    "copy_stream",
+    "count",
+    "d",
+    "fail",
+    "index",
+    "int",
+    "is_true",
+    "items",
+    "join",
+    "kept",
+    "keywords",
+    "method",
+    "n",
+    "new",
+    "no_such_module",
+    "obj",
+    "object",
+    "panic",
+    "reversed_bytes",
+    "self",
+    "separator",
+    "set_byte",
+    "source",
+    "start",
+    "step",
+    "swap_attribute",
+    "target",
+    "text",
+    "truncated",
+    "twice",
+    "value",
+];
 
 /// In `.bss`.
 static CALLS: AtomicU32 = AtomicU32::new(0);
@@ -62,7 +114,7 @@ fn init(module: &Module) -> Result<()> {
 }
 
 fn one(args: Args) -> Obj {
-    let [value] = args.take(1, [Obj::none()], || [qstr!("value")]);
+    let [value] = args.take(1, [Obj::none()], &[qstr!("value")]);
     value
 }
 
@@ -99,15 +151,17 @@ fn text(args: Args) -> Result<Obj> {
 /// `arguments(a, b, c=30, d=None)`
 fn arguments(args: Args) -> Result<Obj> {
     let none = Obj::none();
-    let values = args.take(2, [none, none, Obj::from_int(30), none], || {
-        [qstr!("a"), qstr!("b"), qstr!("c"), qstr!("d")]
-    });
+    let values = args.take(
+        2,
+        [none, none, Obj::from_int(30), none],
+        &[qstr!("a"), qstr!("b"), qstr!("c"), qstr!("d")],
+    );
     Ok(Obj::from_items(&values))
 }
 
 /// `swap_attribute(obj, new)`: sets `obj.value` and returns what it was.
 fn swap_attribute(args: Args) -> Result<Obj> {
-    let [obj, new] = args.take(2, [Obj::none(); 2], || [qstr!("obj"), qstr!("new")]);
+    let [obj, new] = args.take(2, [Obj::none(); 2], &[qstr!("obj"), qstr!("new")]);
     let old = obj.get(qstr!("value"));
     obj.set(qstr!("value"), new);
     Ok(old)
@@ -115,7 +169,7 @@ fn swap_attribute(args: Args) -> Result<Obj> {
 
 /// `call_method(obj, arg)`: `obj.method(arg)` if there is such a method, else None.
 fn call_method(args: Args) -> Result<Obj> {
-    let [obj, arg] = args.take(2, [Obj::none(); 2], || [qstr!("obj"), qstr!("arg")]);
+    let [obj, arg] = args.take(2, [Obj::none(); 2], &[qstr!("obj"), qstr!("arg")]);
     Ok(match obj.method_maybe(qstr!("method")) {
         Some(method) => method.call(&[arg]),
         None => Obj::none(),
@@ -124,7 +178,7 @@ fn call_method(args: Args) -> Result<Obj> {
 
 /// `call_keywords(obj, keywords)`: `obj.method(1, **keywords)`.
 fn call_keywords(args: Args) -> Result<Obj> {
-    let [obj, keywords] = args.take(2, [Obj::none(); 2], || [qstr!("obj"), qstr!("keywords")]);
+    let [obj, keywords] = args.take(2, [Obj::none(); 2], &[qstr!("obj"), qstr!("keywords")]);
     let mut pairs = [[Obj::none(); 2]; 3];
     let pairs = keywords.dict_entries(&mut pairs)?;
     Ok(obj
@@ -170,7 +224,7 @@ fn kept(_: Args) -> Result<Obj> {
 
 /// `copy_stream(source, target)`: everything, ten bytes at a time; returns how many, or an errno below 0.
 fn copy_stream(args: Args) -> Result<Obj> {
-    let [source, target] = args.take(2, [Obj::none(); 2], || [qstr!("source"), qstr!("target")]);
+    let [source, target] = args.take(2, [Obj::none(); 2], &[qstr!("source"), qstr!("target")]);
     let (source, target) = (Stream::new(source), Stream::new(target));
     let mut buffer = [0u8; 10];
     let mut total = 0;
@@ -207,16 +261,17 @@ fn reversed_bytes(args: Args) -> Result<Obj> {
 
 /// `join(separator, items)` by calling Python: `separator.join(items)`.
 fn join(args: Args) -> Result<Obj> {
-    let [separator, items] =
-        args.take(2, [Obj::none(); 2], || [qstr!("separator"), qstr!("items")]);
+    let [separator, items] = args.take(2, [Obj::none(); 2], &[qstr!("separator"), qstr!("items")]);
     Ok(separator.method(qstr!("join")).call(&[items]))
 }
 
 /// `set_byte(buffer, index, value)`: False if out of range.
 fn set_byte(args: Args) -> Result<Obj> {
-    let [buffer, index, value] = args.take(3, [Obj::none(); 3], || {
-        [qstr!("buffer"), qstr!("index"), qstr!("value")]
-    });
+    let [buffer, index, value] = args.take(
+        3,
+        [Obj::none(); 3],
+        &[qstr!("buffer"), qstr!("index"), qstr!("value")],
+    );
     let done = buffer
         .buffer_mut()
         .set(index.to_int()? as usize, value.to_int()? as u8);
@@ -224,17 +279,21 @@ fn set_byte(args: Args) -> Result<Obj> {
 }
 
 fn counter_init(args: Args) -> Result<Obj> {
-    let [this, start] = args.take(1, [Obj::none(), Obj::from_int(0)], || {
-        [qstr!("self"), qstr!("start")]
-    });
+    let [this, start] = args.take(
+        1,
+        [Obj::none(), Obj::from_int(0)],
+        &[qstr!("self"), qstr!("start")],
+    );
     this.set(qstr!("n"), start);
     Ok(Obj::none())
 }
 
 fn counter_add(args: Args) -> Result<Obj> {
-    let [this, step] = args.take(1, [Obj::none(), Obj::from_int(1)], || {
-        [qstr!("self"), qstr!("step")]
-    });
+    let [this, step] = args.take(
+        1,
+        [Obj::none(), Obj::from_int(1)],
+        &[qstr!("self"), qstr!("step")],
+    );
     let n = this.get(qstr!("n")).to_int()? + step.to_int()?;
     this.set(qstr!("n"), Obj::from_int(n));
     Ok(Obj::from_int(n))
@@ -242,7 +301,7 @@ fn counter_add(args: Args) -> Result<Obj> {
 
 /// Calls `self.add` twice, whichever that is.
 fn counter_twice(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], || [qstr!("self")]);
+    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
     this.method(qstr!("add")).call(&[]);
     Ok(this.method(qstr!("add")).call(&[]))
 }

@@ -16,9 +16,11 @@ const TCP_NODELAY: (isize, isize) = (6, 1);
 /// `connect(clean_session=True, timeout=None)`: returns 1 if the broker kept a session, else 0.
 pub fn connect(args: Args) -> Result<Obj> {
     let none = Obj::none();
-    let [this, clean_session, timeout] = args.take(1, [none, Obj::from_bool(true), none], || {
-        [qstr!("self"), qstr!("clean_session"), qstr!("timeout")]
-    });
+    let [this, clean_session, timeout] = args.take(
+        1,
+        [none, Obj::from_bool(true), none],
+        &[qstr!("self"), qstr!("clean_session"), qstr!("timeout")],
+    );
     let state = State::of(this)?;
     let old = this.get(qstr!("sock"));
     if old.is_true() {
@@ -187,7 +189,7 @@ fn connack_cut(receiver: &Receiver) -> Error {
 
 /// `disconnect()`: tells the broker and closes the socket; `sock` stays set.
 pub fn disconnect(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], || [qstr!("self")]);
+    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
     let stream = io::socket(this)?;
     // SAFETY: the packet is a constant.
     unsafe { io::write_all(this, stream, DISCONNECT.as_ptr(), DISCONNECT.len())? };

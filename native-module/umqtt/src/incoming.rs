@@ -266,18 +266,17 @@ fn malformed(first_byte: u8) -> Error {
 /// The error of a stream that ends: `OSError(-1)` at a packet's start and wherever umqtt.simple would go on with
 /// what it has; its IndexError or AssertionError where it asks for a byte that is not there.
 fn cut(receiver: &Receiver) -> Error {
-    let index_error = || Error::text(qstr!("IndexError"), c"connection closed inside a packet");
     let closed = || Error::int(qstr!("OSError"), -1);
     let first_byte = receiver.first_byte();
     match first_byte >> 4 {
         3 => {
             let has_packet_id = first_byte & 6 != 0;
             match receiver.topic_len() {
-                None => index_error(),
+                None => closed_inside(),
                 Some(topic_len) => {
                     let payload_start = 2 + topic_len + if has_packet_id { 2 } else { 0 };
                     if has_packet_id && receiver.taken() < payload_start {
-                        index_error()
+                        closed_inside()
                     } else {
                         closed()
                     }
@@ -285,7 +284,7 @@ fn cut(receiver: &Receiver) -> Error {
             }
         }
         4 if receiver.remaining().is_none() => assertion(c"connection closed inside PUBACK"),
-        4 | 9 | 11 | 13 => index_error(),
+        4 | 9 | 11 | 13 => closed_inside(),
         _ => closed(),
     }
 }
@@ -293,14 +292,14 @@ fn cut(receiver: &Receiver) -> Error {
 /// `wait_msg()`: waits for a packet. Returns None for a PINGRESP, or if the socket does not block and nothing is
 /// there; else the packet's first byte.
 pub fn wait_msg(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], || [qstr!("self")]);
+    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
     let first_byte = serve(this, State::of(this)?, true)?;
     Ok(returned(first_byte))
 }
 
 /// `check_msg()`: serves a packet if one has arrived, else returns None at once.
 pub fn check_msg(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], || [qstr!("self")]);
+    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
     let state = State::of(this)?;
     let stream = io::socket(this)?;
     let wait_msg = this.method(qstr!("wait_msg"));
@@ -357,26 +356,27 @@ pub fn serve_virtually(this: Obj, state: *mut State) -> Result<()> {
 
 /// `_recv_len()`: reads a remaining length from the socket, as umqtt.simple's helper of that name.
 pub fn recv_len(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], || [qstr!("self")]);
+    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
     let stream = io::socket(this)?;
-    let mut bytes = [0u8; 4];
-    let mut n = 0;
+    let (mut length, mut shift) = (0, 0);
     loop {
-        // SAFETY: `bytes` is a local and has room: a fourth byte ends the length or is an error.
-        match unsafe { stream.read(bytes.as_mut_ptr().add(n), 1)? } {
-            Ok(0) => {
-                return Err(Error::text(
-                    qstr!("IndexError"),
-                    c"connection closed inside a packet",
-                ));
-            }
-            Ok(_) => n += 1,
+        let mut byte = 0u8;
+        // SAFETY: `byte` is a local.
+        match unsafe { stream.read(&raw mut byte, 1)? } {
+            Ok(0) => return Err(closed_inside()),
+            Ok(_) => length |= usize::from(byte & 0x7f) << shift,
             Err(errno) => return Err(errno.into()),
         }
-        if let Some(length) =
-            mqtt_core::decode_remaining_length(&bytes[..n]).map_err(packet_error)?
-        {
+        if byte & 0x80 == 0 {
             return Ok(Obj::from_int(length as isize));
         }
+        shift += 7;
+        if shift > 21 {
+            return Err(packet_error(mqtt_core::Error::MalformedLength));
+        }
     }
+}
+
+fn closed_inside() -> Error {
+    Error::text(qstr!("IndexError"), c"connection closed inside a packet")
 }

@@ -8,7 +8,9 @@
 
 use core::ffi::CStr;
 
-use micropython::{Class, Error, Module, Obj, Result, Static, function, import, module, qstr};
+use micropython::{
+    Class, Error, Module, Obj, Result, Static, function, import, module, qstr, qstrs,
+};
 
 mod connect;
 mod construct;
@@ -18,6 +20,77 @@ mod outgoing;
 mod state;
 
 module!(init);
+
+qstrs![
+    "AssertionError",
+    "AttributeError",
+    "Exception",
+    "IndexError",
+    "MQTTClient",
+    "MQTTException",
+    "MemoryError",
+    "OSError",
+    "RuntimeError",
+    "ValueError",
+    "__init__",
+    "_encode_len",
+    "_raw",
+    "_recv_len",
+    "_send_str",
+    "_send_subunsub",
+    "_state",
+    "_timeout",
+    "ack_n",
+    "ack_op",
+    "cb",
+    "check_msg",
+    "clean_session",
+    "client_id",
+    "close",
+    "connect",
+    "disconnect",
+    "f",
+    "getaddrinfo",
+    "keepalive",
+    "lw_msg",
+    "lw_qos",
+    "lw_retain",
+    "lw_topic",
+    "msg",
+    "object",
+    "password",
+    "pid",
+    "ping",
+    "pkt",
+    "port",
+    "pswd",
+    "publish",
+    "qos",
+    "retain",
+    "s",
+    "self",
+    "server",
+    "server_hostname",
+    "set_callback",
+    "set_last_will",
+    "setblocking",
+    "setsockopt",
+    "settimeout",
+    "sock",
+    "socket",
+    "ssl",
+    "ssl_params",
+    "subscribe",
+    "suscribe",
+    "sz",
+    "timeout",
+    "topic",
+    "typ",
+    "unsubscribe",
+    "user",
+    "wait_msg",
+    "wrap_socket",
+];
 
 /// The class's own `wait_msg`: a client whose `wait_msg` is this one can be served without a Python call.
 static WAIT_MSG: Static = Static::new();

@@ -23,15 +23,13 @@ pub fn publish(args: Args) -> Result<Obj> {
     let [this, topic, msg, retain, qos] = args.take(
         3,
         [none, none, none, Obj::from_bool(false), Obj::from_int(0)],
-        || {
-            [
-                qstr!("self"),
-                qstr!("topic"),
-                qstr!("msg"),
-                qstr!("retain"),
-                qstr!("qos"),
-            ]
-        },
+        &[
+            qstr!("self"),
+            qstr!("topic"),
+            qstr!("msg"),
+            qstr!("retain"),
+            qstr!("qos"),
+        ],
     );
     let qos = match qos.to_int()? {
         0 => 0,
@@ -194,9 +192,11 @@ fn renewed(state: *mut State, connection: u16, kind: AckKind, packet_id: u16) ->
 /// `subscribe(topic, qos=0)`: returns when the broker has answered.
 pub fn subscribe(args: Args) -> Result<Obj> {
     let none = Obj::none();
-    let [this, topic, qos] = args.take(2, [none, none, Obj::from_int(0)], || {
-        [qstr!("self"), qstr!("topic"), qstr!("qos")]
-    });
+    let [this, topic, qos] = args.take(
+        2,
+        [none, none, Obj::from_int(0)],
+        &[qstr!("self"), qstr!("topic"), qstr!("qos")],
+    );
     if this.get(qstr!("cb")).is_none() {
         return Err(assertion(c"Subscribe callback is not set"));
     }
@@ -209,24 +209,25 @@ pub fn subscribe(args: Args) -> Result<Obj> {
 
 /// `unsubscribe(topic)`: returns when the broker has answered.
 pub fn unsubscribe(args: Args) -> Result<Obj> {
-    let [this, topic] = args.take(2, [Obj::none(); 2], || [qstr!("self"), qstr!("topic")]);
+    let [this, topic] = args.take(2, [Obj::none(); 2], &[qstr!("self"), qstr!("topic")]);
     request(this, topic, AckKind::UnsubAck, 0)
 }
 
 /// `_send_subunsub(topic, typ, ack_op, ack_n, qos=0)`, umqtt.simple's helper: `typ` says which request it is.
 pub fn send_subunsub(args: Args) -> Result<Obj> {
     let none = Obj::none();
-    let [this, topic, typ, _ack_op, _ack_n, qos] =
-        args.take(5, [none, none, none, none, none, Obj::from_int(0)], || {
-            [
-                qstr!("self"),
-                qstr!("topic"),
-                qstr!("typ"),
-                qstr!("ack_op"),
-                qstr!("ack_n"),
-                qstr!("qos"),
-            ]
-        });
+    let [this, topic, typ, _ack_op, _ack_n, qos] = args.take(
+        5,
+        [none, none, none, none, none, Obj::from_int(0)],
+        &[
+            qstr!("self"),
+            qstr!("topic"),
+            qstr!("typ"),
+            qstr!("ack_op"),
+            qstr!("ack_n"),
+            qstr!("qos"),
+        ],
+    );
     match typ.to_int()? {
         0x82 => request(this, topic, AckKind::SubAck, qos.to_int()? as u8),
         0xa2 => request(this, topic, AckKind::UnsubAck, 0),
@@ -301,7 +302,7 @@ fn send_request(
 
 /// `ping()`: asks the broker for a sign of life; its answer is read by a later `wait_msg` or `check_msg`.
 pub fn ping(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], || [qstr!("self")]);
+    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
     let stream = io::socket(this)?;
     // SAFETY: the packet is a constant.
     unsafe { io::write_all(this, stream, PINGREQ.as_ptr(), PINGREQ.len())? };
@@ -310,7 +311,7 @@ pub fn ping(args: Args) -> Result<Obj> {
 
 /// `_send_str(s)`: writes a length-prefixed field, as umqtt.simple's helper of that name.
 pub fn send_str(args: Args) -> Result<Obj> {
-    let [this, s] = args.take(2, [Obj::none(); 2], || [qstr!("self"), qstr!("s")]);
+    let [this, s] = args.take(2, [Obj::none(); 2], &[qstr!("self"), qstr!("s")]);
     let field = s.buffer();
     let len = u16::try_from(field.len())
         .map_err(|_| packet_error(mqtt_core::Error::StringTooLong))?
@@ -334,10 +335,10 @@ pub fn send_str(args: Args) -> Result<Obj> {
 /// `_encode_len(pkt, sz)`: writes a remaining length to `pkt[1:]` and returns the index of its last byte, as
 /// umqtt.simple's helper of that name.
 pub fn encode_len(args: Args) -> Result<Obj> {
-    let [pkt, sz] = args.take(2, [Obj::none(); 2], || [qstr!("pkt"), qstr!("sz")]);
+    let [pkt, sz] = args.take(2, [Obj::none(); 2], &[qstr!("pkt"), qstr!("sz")]);
     let (bytes, n) = encode_remaining_length(sz.to_int()? as u32);
     let packet = pkt.buffer_mut();
-    for (i, byte) in bytes[..n].iter().enumerate() {
+    for (i, byte) in bytes.iter().enumerate().take(n) {
         if !packet.set(1 + i, *byte) {
             return Err(Error::text(
                 qstr!("IndexError"),

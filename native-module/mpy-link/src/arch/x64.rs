@@ -141,6 +141,7 @@ impl Architecture for X64 {
             SectionKind::InitArray(_)
             | SectionKind::Ignored(_)
             | SectionKind::DuplicateGroup
+            | SectionKind::QstrList
             | SectionKind::Refused(_) => None,
         }
     }
