@@ -1,15 +1,11 @@
 //! Finding and fetching MicroPython: with the real apt of this machine, and with everything that can fail.
 
-#![cfg(unix)]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::bench::skip;
 use board_sim::micropython::{FindError, FindOptions, MicroPython, Origin, source_package};
-use common::skip;
 
 fn options(cache: &Path) -> FindOptions {
     FindOptions {
@@ -221,7 +217,11 @@ fn an_ordinary_user_can_fetch() {
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&program)
-        .args(["fetches_once_then_uses_the_cache", "--exact", "--nocapture"])
+        .args([
+            "find::fetches_once_then_uses_the_cache",
+            "--exact",
+            "--nocapture",
+        ])
         .env("TMPDIR", cache.path())
         .env("HOME", "/nonexistent")
         .output()
