@@ -196,8 +196,9 @@ fn soak(test: &str, version: Version) {
         .expect("the peer")
         .expect("the peer's connection");
     println!(
-        "{MESSAGES} messages, {} MB each way, in {elapsed:.1?}",
-        bytes / 1_000_000
+        "{MESSAGES} messages, {} MB each way, in {elapsed:.1?}; {}",
+        bytes / 1_000_000,
+        printed.trim()
     );
 }
 
