@@ -124,7 +124,7 @@ pub fn serve(this: Obj, state: *mut State, restore: bool) -> Result<Option<u8>> 
         io::restore_blocking(this);
     }
     // SAFETY: as above.
-    unsafe { handle(this, stream, state) }
+    unsafe { handle(this, state) }
 }
 
 /// What a complete packet from the broker means.
@@ -144,7 +144,7 @@ enum Event {
     Nothing,
 }
 
-unsafe fn handle(this: Obj, stream: Stream, state: *mut State) -> Result<Option<u8>> {
+unsafe fn handle(this: Obj, state: *mut State) -> Result<Option<u8>> {
     // SAFETY: the state is the client's own. Making the objects of a message allocates, which runs no Python
     // code; if there is no memory, the packet stays for the next call.
     let (first_byte, event) = unsafe {
@@ -179,13 +179,21 @@ unsafe fn handle(this: Obj, stream: Stream, state: *mut State) -> Result<Option<
             qos,
             packet_id,
         } => {
+            // SAFETY: as above.
+            let connection = unsafe { (*state).session.connection };
             this.call_method(qstr!("cb"), &[topic, payload]);
             match qos {
                 0 => {}
                 1 => {
-                    let ack = encode::puback(packet_id);
-                    // SAFETY: `ack` is a local.
-                    unsafe { io::write_all(this, stream, ack.as_ptr(), ack.len())? };
+                    // The callback may have connected anew. What came on the old connection is not acknowledged on
+                    // the new one, where that identifier means something else (section 4.4).
+                    // SAFETY: as above.
+                    if unsafe { (*state).session.connection } == connection {
+                        let ack = encode::puback(packet_id);
+                        let stream = io::socket(this)?;
+                        // SAFETY: `ack` is a local.
+                        unsafe { io::write_all(this, stream, ack.as_ptr(), ack.len())? };
+                    }
                 }
                 _ => return Err(assertion(c"QoS 2 is not supported")),
             }
