@@ -37,11 +37,20 @@ def send(message):
             libc_exit(1)
 
 
+short = bytearray(8)  # what is left of a packet for which there is no memory
+
+
 def receive(fd):
     """The next packet, or None if there is none. The supervisor's end ends this process too."""
     size = libc_recv(fd, None, 0, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC)
     if size > 0:
-        packet = bytearray(size)
+        try:
+            packet = bytearray(size)
+        except MemoryError:
+            packet = short
+        if packet is short:
+            libc_recv(fd, short, 8, MSG_DONTWAIT)
+            return short
         if libc_recv(fd, packet, size, MSG_DONTWAIT) == size:
             return packet
     elif size == 0 or errno() not in (EINTR, EAGAIN):
@@ -68,7 +77,9 @@ def request(what, content=b""):
             if packet is None:
                 libc_poll(waiting, 1, 50)
                 continue
-            if packet[0] != 65:  # A, an answer
+            if packet[0] == 65 and packet is short:  # A, an answer
+                raise MemoryError
+            if packet[0] != 65:
                 commands.append(packet)
                 continue
             if packet[1] != mine:
@@ -213,17 +224,28 @@ def describe(exception):
         return b"MemoryError: \n"
 
 
+def joined(parts):
+    """The pieces as one, or None if there was no memory for one of them or for the whole."""
+    try:
+        return None if parts is None else b"".join(parts)
+    except MemoryError:
+        gc.collect()
+        return None
+
+
 def read_file(name):
     try:
         with real_open(name, "rb") as f:
             return f.read()
     except OSError:
         return None
+    except MemoryError:
+        return b"raise MemoryError"
 
 
 def serve(forget):
     """Does what the supervisor says until it goes."""
-    source, result = bytearray(), None
+    parts, result, kind = [], None, 0
     while True:
         try:
             if result is not None:
@@ -239,12 +261,18 @@ def serve(forget):
                 continue
             kind = packet[0]
             if kind == 67:  # C: a piece of code
-                source += packet[1:]
+                if packet is short:
+                    parts = None
+                elif parts is not None:
+                    parts.append(bytes(memoryview(packet)[1:]))
             elif kind == 88:  # X: run what came; s single, e whole
-                code, source = source, bytearray()
+                mode = "single" if packet[1] == 115 else "exec"
                 packet = None
-                mode = "single" if len(code) and code[0] == 115 else "exec"
-                result = run(bytes(memoryview(code)[1:]), "<stdin>", mode)
+                code, parts = joined(parts), []
+                if code is None:
+                    result = b"1MemoryError: the code is too long for the board\n"
+                else:
+                    result = run(code, "<stdin>", mode)
             elif kind == 70:  # F: run a file if there is one
                 name = packet[1:].decode()
                 code = read_file(name)
@@ -255,6 +283,11 @@ def serve(forget):
             code = None
         except KeyboardInterrupt:
             page[RUNNING] = 0
+        except MemoryError:
+            parts = packet = code = None
+            gc.collect()
+            if kind != 67:
+                parts, result = [], b"1MemoryError: \n"
 
 
 # --- Modules of the board. They come from the supervisor and stand in sys.modules before any script
@@ -364,10 +397,11 @@ def start():
     (files,) = load(["_files"])
     settings = request(b"settings").decode().split("\n")
     files.mount(settings[0])
-    del Sim.libc, files
+    del files
     names = [name for name in MODULES if not (name in YIELDING and own_file(name))]
     modules = dict(zip(names, load(names)))
     modules.update(zip(ABSENT, load(["_absent"] * len(ABSENT))))
+    del Sim.libc
     for name, module in modules.items():
         sys.modules[name] = sys.modules["u" + name] = module
     builtins.open = open_file

@@ -35,11 +35,19 @@ implementation = make_implementation()
 
 def make_streams(real_in, real_out, base):
     # Requests of ioctl (MP_STREAM_* in py/stream.h): 4 is close, 10 asks for the number to poll.
+    def part(data, where):
+        """What of `data` is to be written: all, the first n bytes, or n bytes from an offset."""
+        if len(where) == 1:
+            return data[: where[0]]
+        if where:
+            return data[where[0] : where[0] + where[1]]
+        return data
+
     class Raw(base):
         """sys.stdout.buffer: bytes that reach the serial port unchanged."""
 
-        def write(self, data):
-            data = bytes(data)
+        def write(self, data, *where):
+            data = bytes(part(data, where))
             for at in range(0, len(data), 4096):
                 _request(b"raw", data[at : at + 4096])
             return len(data)
@@ -53,8 +61,8 @@ def make_streams(real_in, real_out, base):
     class Out(base):
         buffer = Raw()
 
-        def write(self, text):
-            return real_out.write(text)
+        def write(self, text, *where):
+            return real_out.write(part(text, where))
 
         def ioctl(self, request, arg):
             return 1 if request == 10 else 0
@@ -68,8 +76,8 @@ def make_streams(real_in, real_out, base):
         def read(self, size=-1):
             return real_in.read(size).replace("\r", "\n")
 
-        def readinto(self, where):
-            size = self.buffer.readinto(where)
+        def readinto(self, where, *size):
+            size = self.buffer.readinto(where, *size)
             for i in range(size or 0):
                 if where[i] == 13:
                     where[i] = 10

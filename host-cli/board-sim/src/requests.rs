@@ -13,7 +13,6 @@ use crate::supervisor::{Halt, Order, ResetCause, Supervisor};
 const EAI_UNKNOWN: i32 = -202;
 const ENOENT: i32 = 2;
 const EINVAL: i32 = 22;
-const ENOSPC: i32 = 28;
 
 /// Size of a block of the filesystem in bytes, as on an ESP32.
 const BLOCK: u64 = 4096;
@@ -74,12 +73,10 @@ impl Supervisor {
             "module" => modules::source(text()?)
                 .map(|source| source.as_bytes().to_vec())
                 .ok_or(ENOENT),
+            // Bytes that still fit.
             "room" => {
-                if self.used_blocks() < self.config.flash / BLOCK {
-                    Ok(Vec::new())
-                } else {
-                    Err(ENOSPC)
-                }
+                let blocks = (self.config.flash / BLOCK).saturating_sub(self.used_blocks());
+                Ok((blocks * BLOCK).to_string().into_bytes())
             }
             "statvfs" => {
                 Ok(format!("{} {}", self.config.flash / BLOCK, self.used_blocks()).into_bytes())

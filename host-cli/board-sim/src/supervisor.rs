@@ -354,12 +354,10 @@ impl Supervisor {
     /// Runs code; `single` prints the value of an expression, as the friendly REPL does.
     pub(crate) fn execute(&mut self, code: &[u8], single: bool) -> Result<Outcome, Halt> {
         self.begin();
-        let kind: &[u8] = if single { b"s" } else { b"e" };
-        let whole = [kind, code].concat();
-        for part in whole.chunks(PACKET) {
+        for part in code.chunks(PACKET) {
             self.command(&[b"C", part].concat())?;
         }
-        self.command(b"X")?;
+        self.command(if single { b"Xs" } else { b"Xe" })?;
         self.wait_for_outcome()
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use board_sim::{BrokerHosts, HostMap};
 
@@ -57,6 +58,68 @@ fn numeric_addresses_and_own_names_are_themselves() {
             "import socket\ns = socket.socket()\ns.connect(socket.getaddrinfo('{host}', {port})[0][-1])\ns.close()"
         ));
     }
+}
+
+#[test]
+fn addresses_are_host_and_port_as_on_an_esp32() {
+    let Some((mut bench, listener)) = bench_with_broker() else {
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    let out = bench.run(&format!(
+        "import socket\nprint(socket.getaddrinfo('test.mosquitto.org', 1883)[0][-1] == ('127.0.0.1', {port}))\n\
+         c = socket.socket()\nc.connect(('broker.hivemq.com', 1883))\nc.close()\n\
+         s = socket.socket()\ns.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\ns.bind(('', 0))\ns.listen(1)\ns.close()\n\
+         u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nu.bind(('127.0.0.1', {port}))\n\
+         v = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nv.sendto(b'hola', ('127.0.0.1', {port}))\n\
+         d, a = u.recvfrom(10)\nprint(d, a[0], type(a[1]))\nprint(type(u))"
+    ));
+    assert_eq!(
+        out,
+        "True\nb'hola' 127.0.0.1 <class 'int'>\n<class 'socket'>\n"
+    );
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let out = bench.run(&format!(
+        "s = socket.socket()\ns.bind(('127.0.0.1', {free}))\ns.listen(1)\nc = socket.socket()\n\
+         c.connect(('127.0.0.1', {free}))\nd, a = s.accept()\nprint(a[0], d)\nd.close()\ns.close()"
+    ));
+    assert!(out.starts_with("127.0.0.1 <"), "{out}");
+    let (_, err) = bench
+        .client
+        .exec("socket.socket().connect(('no-existe.invalid', 1883))");
+    assert!(err.ends_with("OSError: -202\n"), "{err}");
+}
+
+/// Timers interrupt system calls all the time; a connection must come about nevertheless.
+#[test]
+fn connecting_and_reading_survive_interrupts() {
+    let Some((mut bench, listener)) = bench_with_broker() else {
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut seen = vec![0; 200_000];
+        for _ in 0..20 {
+            stream.read_exact(&mut seen).unwrap();
+            // Time in which the script waits and its timer goes on.
+            std::thread::sleep(Duration::from_millis(5));
+            stream.write_all(&seen).unwrap();
+        }
+    });
+    let out = bench.run(&format!(
+        "import socket\nfrom machine import Timer\nn = 0\ndef f(t):\n    global n\n    n += 1\n\
+         Timer(0).init(period=1, callback=f)\ns = socket.socket()\ns.connect(('127.0.0.1', {port}))\n\
+         data = bytes(range(250)) * 800\nright = 0\nfor i in range(20):\n\
+         \x20   left = memoryview(data)\n    while left:\n        left = left[s.write(left):]\n\
+         \x20   right += s.read(len(data)) == data\nTimer(0).deinit()\nprint(right, n > 0)"
+    ));
+    assert_eq!(out, "20 True\n");
+    server.join().unwrap();
 }
 
 #[test]

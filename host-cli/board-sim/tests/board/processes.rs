@@ -64,7 +64,7 @@ fn a_dropped_board_leaves_nothing() {
         let device = bench.board.device().to_path_buf();
         let start = Instant::now();
         drop(bench.board);
-        assert!(start.elapsed() < Duration::from_secs(2), "{code}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{code}");
         wait_until_none(bench.folder.path());
         drop(bench.client);
         assert!(!device.exists(), "{code}");
