@@ -137,7 +137,7 @@ pub fn adopt_orphans() {
 }
 
 /// Fails if a process that `umqtt` started outlives it by more than a moment. Other tests may be running
-/// `umqtt` itself meanwhile.
+/// `umqtt` itself and Mosquitto meanwhile.
 pub fn expect_no_process() {
     #[cfg(target_os = "linux")]
     {
@@ -145,7 +145,7 @@ pub fn expect_no_process() {
             let children = children_of(std::process::id());
             children
                 .into_iter()
-                .filter(|process| process.name != "umqtt")
+                .filter(|process| !["umqtt", "mosquitto"].contains(&process.name.as_str()))
                 .collect()
         };
         let deadline = Instant::now() + Duration::from_secs(2);
