@@ -8,6 +8,7 @@
 mod bench;
 mod find;
 mod interrupts;
+mod link;
 mod modules;
 mod mpremote;
 mod network;

@@ -77,7 +77,7 @@ fn runs_code_and_copies_files() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().join("datos.bin");
     let back = folder.path().join("vuelta.bin");
-    let bytes: Vec<u8> = (0..20_000u32).map(|i| (i * i >> 5) as u8).collect();
+    let bytes: Vec<u8> = (0..20_000u32).map(|i| ((i * i) >> 5) as u8).collect();
     std::fs::write(&here, &bytes).unwrap();
     say(&["fs", "mkdir", ":carpeta"]);
     say(&["fs", "cp", here.to_str().unwrap(), ":carpeta/datos.bin"]);
