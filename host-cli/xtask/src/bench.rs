@@ -20,7 +20,7 @@ struct Measured {
     qos_0_bare_write_us: f64,
     qos_0_ours_us: f64,
     qos_0_upstream_us: f64,
-    /// The median over rounds of one to the other in the same round.
+    /// One median to the other.
     qos_0_ours_to_bare_write: f64,
     /// For 1000 messages.
     qos_0_ours_heap_bytes: i64,
