@@ -30,8 +30,13 @@ pub fn connect(args: Args) -> Result<Obj> {
     unsafe { (*state).session.reconnect() };
     open(this, timeout)?;
     send_connect(this, state, clean_session.is_true())?;
-    let session_present = await_connack(this, state)?;
-    Ok(Obj::from_int(session_present))
+    let answer = await_connack(this, state);
+    if answer.is_err() {
+        // What came is no part of a session.
+        // SAFETY: the state is the client's own; nothing borrows it.
+        unsafe { (*state).session.receiver.reset() };
+    }
+    Ok(Obj::from_int(answer?))
 }
 
 /// Makes the socket, connects it and wraps it in TLS where the client asks for that.

@@ -5,6 +5,7 @@ use core::ptr::addr_of_mut;
 use micropython::{Args, BytesBuilder, Errno, Error, Obj, Result, Stream, qstr};
 use mqtt_core::{AckKind, Next, Packet, Part, Place, Receiver, encode};
 
+use crate::io::Block;
 use crate::state::State;
 use crate::{EMPTY_BYTES, WAIT_MSG, assertion, io, packet_error};
 
@@ -68,8 +69,15 @@ pub unsafe fn advance(stream: Stream, state: *mut State) -> Result<Step> {
 
 /// Makes the two objects of a large PUBLISH. If there is no memory, the packet waits as it is for the next call.
 unsafe fn allocate(state: *mut State, topic_len: usize, payload_len: usize) -> Result<()> {
-    let topic = BytesBuilder::new(EMPTY_BYTES.get(), topic_len)?;
-    let payload = BytesBuilder::new(EMPTY_BYTES.get(), payload_len)?;
+    let (topic, payload) = match new_message(topic_len, payload_len) {
+        Ok(message) => message,
+        Err(_) => {
+            // The block that is kept for sending may be what stands in the way.
+            // SAFETY: the state is the client's own.
+            unsafe { Block::drop_kept(state) };
+            new_message(topic_len, payload_len)?
+        }
+    };
     // SAFETY: the state is the client's own. The beginnings that the receiver holds are no longer than the
     // fields themselves, for which there is room now.
     unsafe {
@@ -88,6 +96,13 @@ unsafe fn allocate(state: *mut State, topic_len: usize, payload_len: usize) -> R
         addr_of_mut!((*state).payload).write(Some(payload));
     }
     Ok(())
+}
+
+/// Room for a message, its contents not initialised.
+fn new_message(topic_len: usize, payload_len: usize) -> Result<(BytesBuilder, BytesBuilder)> {
+    // The larger one first, while there is most room.
+    let payload = BytesBuilder::new(EMPTY_BYTES.get(), payload_len)?;
+    Ok((BytesBuilder::new(EMPTY_BYTES.get(), topic_len)?, payload))
 }
 
 /// Reads one packet and does what it asks for. `None` if nothing was there or the packet was a PINGRESP, else the

@@ -122,6 +122,20 @@ impl Block {
         alloc(len).map(|start| Block { start, len })
     }
 
+    /// Frees the block that the client keeps, if there is one.
+    ///
+    /// # Safety
+    /// `state` must come from [`State::of`].
+    pub unsafe fn drop_kept(state: *mut State) {
+        // SAFETY: as the caller promises; the state lets go of the block first.
+        unsafe {
+            let start = core::mem::replace(&mut (*state).block, core::ptr::null_mut());
+            if !start.is_null() {
+                free(start);
+            }
+        }
+    }
+
     /// What the block is filled through. Only one such value at a time may be used.
     pub fn memory(&self) -> Memory {
         // SAFETY: the block is this value's own.
