@@ -9,6 +9,7 @@ use micropython_sys::arch::Arch;
 
 use crate::error::LinkError;
 use crate::piece::{Block, Cause, Fixup, Goal, Group, Piece, PieceId, Pieces};
+use crate::references::plan_data;
 use crate::relocation::{Field, Meaning, RelocationKind};
 use crate::section::SectionKind;
 
@@ -30,6 +31,29 @@ pub(crate) trait Architecture {
 
     /// The alignment in bytes that the loader's memory has at the start of a block.
     fn block_alignment(&self, block: Block) -> u64;
+
+    /// The offset at which code really starts whose symbol has this value: a CPU may tell
+    /// instruction sets apart by a low bit, which stays on in addresses.
+    fn code_offset(&self, value: u64) -> u64 {
+        value
+    }
+
+    /// Whether some ports keep the memory of bss and rodata only because text holds its address.
+    /// They do where text is on MicroPython's heap (`MICROPY_PERSISTENT_CODE_TRACK_BSS_RODATA`), and
+    /// only the exact start of the memory counts as such an address for the garbage collector.
+    fn text_holds_statics(&self) -> bool;
+
+    /// Turns the references of one piece of data into fields to fill.
+    fn plan_data<'a>(
+        &self,
+        pieces: &mut Pieces<'a>,
+        references: &[Reference<'a>],
+    ) -> Result<Vec<Fixup<'a>>, PlanError> {
+        references
+            .iter()
+            .map(|reference| plan_data(pieces, reference))
+            .collect()
+    }
 
     /// Turns the references of one piece of code into fields to fill, adding slots, stubs and
     /// changing instructions as needed.

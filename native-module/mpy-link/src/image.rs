@@ -31,6 +31,8 @@ pub(crate) struct Image<'a> {
     pub qstrs: Vec<&'a str>,
 }
 
+const UNKNOWN_DISTANCE: &str = "the distance is only known after loading; compile with -C relocation-model=pic (rustc) or -fPIC (gcc) and the small code model";
+
 /// What a goal and an addend come to.
 enum Value {
     Number(i128),
@@ -167,6 +169,8 @@ impl<'a> Filler<'_, 'a> {
                 let offset = i128::from(self.layout.slot_offsets[slot.0]);
                 Value::Address(self.layout.got_block.into(), offset + addend)
             }
+            Goal::Statics if self.layout.bss_size > 0 => Value::Address(Destination::Bss, addend),
+            Goal::Statics => Value::Address(Destination::Rodata, addend),
             Goal::GotBase => Value::Address(
                 self.layout.got_block.into(),
                 i128::from(self.layout.got_offset) + addend,
@@ -181,7 +185,7 @@ impl<'a> Filler<'_, 'a> {
         let number = match (fixup.formula, value) {
             (Formula::Absolute, Value::Number(number)) => number,
             (Formula::Absolute, Value::Address(destination, offset)) => {
-                if usize::from(fixup.field.width) != self.word {
+                if !fixup.field.is_number(self.word) {
                     return Err(format!(
                         "a {}-bit absolute address, which no loader can fill in; compile with -C relocation-model=pic (rustc) or -fPIC (gcc)",
                         u32::from(fixup.field.width) * 8
@@ -194,22 +198,28 @@ impl<'a> Filler<'_, 'a> {
             {
                 offset - i128::from(at)
             }
+            (Formula::RelativeToWord, Value::Address(destination, offset))
+                if destination == block.into() =>
+            {
+                offset - i128::from(at & !3)
+            }
+            (Formula::Minus(from), Value::Address(destination, offset)) => {
+                match self.value(from, 0)? {
+                    Value::Address(same, start) if same == destination => offset - start,
+                    _ => return Err(UNKNOWN_DISTANCE.to_owned()),
+                }
+            }
             (Formula::FromGotBase, Value::Address(destination, offset))
                 if destination == self.layout.got_block.into() =>
             {
                 offset - i128::from(self.layout.got_offset)
             }
-            (Formula::Relative | Formula::FromGotBase, _) => {
-                return Err(
-                    "the distance is only known after loading; compile with -C relocation-model=pic (rustc) or -fPIC (gcc) and the small code model"
-                        .to_owned(),
-                );
-            }
+            _ => return Err(UNKNOWN_DISTANCE.to_owned()),
         };
         if !fixup.field.holds(number) {
             return Err(format!(
-                "the value {number:#x} does not fit {} bits",
-                u32::from(fixup.field.width) * 8
+                "the value {number:#x} does not fit {}",
+                fixup.field.holds_what()
             ));
         }
         let bytes = self

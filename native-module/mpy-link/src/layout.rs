@@ -121,6 +121,7 @@ fn destination_rank(pieces: &Pieces<'_>, goal: Goal<'_>) -> u8 {
     match goal {
         Goal::Piece { piece, .. } => pieces.pieces[piece.0].block as u8,
         Goal::Slot(_) | Goal::GotBase => 0,
+        Goal::Statics => Block::Bss as u8,
         Goal::Qstr(_) | Goal::QstrTable => 6,
         Goal::FunctionTable => 8,
         Goal::TableEntry(_) => 9,

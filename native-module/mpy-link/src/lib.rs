@@ -174,7 +174,7 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
         return Err(bad_entry("left out"));
     };
     let init = references::init_functions(&program, &resolution, arch, &piece_of)?;
-    let first = if offset == 0 && init.is_empty() {
+    let first = if arch.code_offset(offset as u64) == 0 && init.is_empty() {
         entry
     } else {
         let cause = piece::Cause {
@@ -193,6 +193,9 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
             cause,
         ))
     };
+    if arch.text_holds_statics() {
+        references::hold_statics(&mut pieces, entry);
+    }
     let first_qstrs = qstrs::numbered(&program, &options.qstrs)?;
     let layout = layout::lay_out(&program, &pieces, arch, first)?;
     let image = image::fill(&program, &pieces, &layout, arch, &first_qstrs)?;

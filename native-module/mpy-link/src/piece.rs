@@ -47,7 +47,10 @@ pub(crate) enum Group {
 /// Something with an address, or a number, that a field can be filled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Goal<'a> {
-    Piece { piece: PieceId, offset: i64 },
+    Piece {
+        piece: PieceId,
+        offset: i64,
+    },
     Absolute(u64),
     FunctionTable,
     TableEntry(u8),
@@ -55,17 +58,23 @@ pub(crate) enum Goal<'a> {
     QstrTable,
     Slot(SlotId),
     GotBase,
+    /// The first byte of the memory that bss and rodata share.
+    Statics,
 }
 
 /// How a field's value is made; S is the goal's address, P the field's, B the start of the table of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Formula {
+pub(crate) enum Formula<'a> {
     /// S + A
     Absolute,
     /// S + A - P
     Relative,
+    /// S + A - P, where P is rounded down to a multiple of 4.
+    RelativeToWord,
     /// S + A - B
     FromGotBase,
+    /// S + A - the address of another goal in the same block.
+    Minus(Goal<'a>),
 }
 
 /// One field to fill.
@@ -74,7 +83,7 @@ pub(crate) struct Fixup<'a> {
     /// In the piece, in bytes.
     pub offset: u64,
     pub field: Field,
-    pub formula: Formula,
+    pub formula: Formula<'a>,
     pub goal: Goal<'a>,
     pub addend: i64,
     /// For messages: the relocation's name and its offset in the input section.
@@ -162,7 +171,8 @@ impl<'a> Pieces<'a> {
             | Goal::FunctionTable
             | Goal::TableEntry(_)
             | Goal::Qstr(_)
-            | Goal::QstrTable => None,
+            | Goal::QstrTable
+            | Goal::Statics => None,
         }
     }
 }

@@ -159,6 +159,11 @@ impl Architecture for X64 {
         }
     }
 
+    fn text_holds_statics(&self) -> bool {
+        // The unix port tracks the block.
+        false
+    }
+
     fn plan_code<'a>(
         &self,
         pieces: &mut Pieces<'a>,
