@@ -31,7 +31,7 @@ pub(crate) fn plan<'a>(
                 problem: why.to_owned(),
             });
         }
-        let Some((block, group)) = arch.placement(&section.kind) else {
+        let Some((block, group)) = arch.placement(&section.kind, section.align) else {
             continue;
         };
         piece_of[index] = Some(pieces.add(Piece {
@@ -41,9 +41,11 @@ pub(crate) fn plan<'a>(
             data: Cow::Borrowed(section.data),
             // An address must belong to one thing, even of something without a size.
             size: section.size.max(u64::from(block != Block::Text)),
-            align: section.align,
+            align: arch.alignment(&section.kind, section.align),
             fixups: Vec::new(),
             section: Some(SectionId(index)),
+            cuts: Vec::new(),
+            slack: Vec::new(),
         }));
     }
 
@@ -67,7 +69,7 @@ pub(crate) fn plan<'a>(
             };
             arch.plan_code(&mut pieces, piece, &code)
         } else {
-            arch.plan_data(&mut pieces, &references)
+            arch.plan_data(&mut pieces, section.data, &references)
         };
         pieces.pieces[piece.0].fixups = fixups.map_err(|error| planner.error(error))?;
     }
@@ -269,15 +271,22 @@ pub(crate) fn plan_plain<'a>(
 /// Puts the address of the statics' memory into text, if there are any: some ports keep that memory
 /// for no other reason.
 pub(crate) fn hold_statics(pieces: &mut Pieces<'_>, entry: PieceId) {
-    let any = pieces.pieces.iter().any(|piece| piece.block != Block::Text);
-    if let (true, Some(section)) = (any, pieces.pieces[entry.0].section) {
+    let used = |block| pieces.pieces.iter().any(|piece| piece.block == block);
+    // The loader puts bss first.
+    let Some(first) = [Block::Bss, Block::Rodata]
+        .into_iter()
+        .find(|block| used(*block))
+    else {
+        return;
+    };
+    if let Some(section) = pieces.pieces[entry.0].section {
         let cause = Cause {
             relocation: "statics",
             section,
             offset: 0,
             symbol: 0,
         };
-        pieces.slot(Goal::Statics, 0, cause);
+        pieces.slot(Goal::Start(first), 0, cause);
     }
 }
 
