@@ -6,6 +6,7 @@
 mod arm;
 mod riscv;
 mod x64;
+mod x86;
 
 use micropython_sys::arch::Arch;
 
@@ -163,7 +164,8 @@ fn beside_code(kind: &SectionKind) -> Option<(Block, Group)> {
 
 /// The CPU's part of the linker for an architecture.
 pub(crate) fn for_arch(arch: Arch) -> Result<&'static dyn Architecture, LinkError> {
-    const SUPPORTED: [&dyn Architecture; 9] = [
+    const SUPPORTED: [&dyn Architecture; 10] = [
+        &x86::X86,
         &x64::X64,
         &arm::ARMV6,
         &arm::ARMV6M,

@@ -217,8 +217,10 @@ impl<'a> Filler<'_, 'a> {
             {
                 offset - i128::from(at & !3)
             }
-            (Formula::LateRelative, Value::Address(_, offset)) => offset - i128::from(at),
-            (Formula::LateFromGotBase, Value::Address(_, offset)) => {
+            (Formula::LateRelative, Value::Address(_, offset) | Value::Number(offset)) => {
+                offset - i128::from(at)
+            }
+            (Formula::LateFromGotBase, Value::Address(_, offset) | Value::Number(offset)) => {
                 offset - i128::from(self.layout.got_offset)
             }
             (Formula::Minus(from), Value::Address(destination, offset)) => {

@@ -246,6 +246,7 @@ impl<'a> Pieces<'a> {
                 }
                 let base = match fixup.goal {
                     Goal::Piece { piece, .. } => Goal::Start(self.pieces[piece.0].block),
+                    Goal::Absolute(_) => Goal::Absolute(0),
                     other => other,
                 };
                 let field = Goal::Piece {

@@ -299,7 +299,7 @@ impl Arm {
                         "the distance is only known after loading and does not stand in an aligned word; compile with -C relocation-model=static -C target-feature=+no-movt (rustc) or with gcc",
                     ));
                 }
-                // The distance to a number is no use: the text's address would have to be taken off.
+
                 return Ok(Some(fixup(late)));
             }
             (FROM_WORD, true) => return Ok(Some(fixup(Formula::RelativeToWord))),
