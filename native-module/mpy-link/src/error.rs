@@ -114,7 +114,7 @@ pub enum LinkError {
         why: &'static str,
     },
     #[error(
-        "{object}: section {section}: alignment {align}, but {place} is only aligned to {limit} bytes; lower the alignment"
+        "{object}: section {section}: alignment {align}, but {place} is only aligned to {limit} bytes; lower the alignment, or compile with -malign-data=abi if it was the compiler's own choice"
     )]
     Alignment {
         object: String,

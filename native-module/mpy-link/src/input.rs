@@ -201,7 +201,7 @@ impl<'a> Program<'a> {
             let section_name = table.section_name(endian, header).map_err(malformed)?;
             let section_name = String::from_utf8_lossy(section_name).into_owned();
             let Some(mut kind) =
-                section_kind(header, endian, &section_name).map_err(|problem| {
+                section_kind(header, endian, &section_name, arch).map_err(|problem| {
                     LinkError::UnknownSection {
                         object: name.clone(),
                         section: section_name.clone(),

@@ -136,6 +136,9 @@ pub struct Sizes {
     pub qstrs: usize,
 }
 
+/// Rounds of making code shorter. A few are enough; the rest is for those that never settle.
+const MOST_ROUNDS: usize = 50;
+
 /// Links `inputs` into a module.
 ///
 /// Objects are all taken; archive members are taken as far as undefined symbols ask for them. What
@@ -174,27 +177,41 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
         return Err(bad_entry("left out"));
     };
     let init = references::init_functions(&program, &resolution, arch, &piece_of)?;
-    let first = if offset == 0 && init.is_empty() {
+    let late = pieces.late();
+    let first = if arch.code_offset(offset as u64) == 0 && init.is_empty() && late.is_empty() {
         entry
     } else {
-        let cause = piece::Cause {
-            relocation: "entry",
-            section,
-            offset: 0,
-            symbol: 0,
-        };
         let functions: Vec<Goal<'_>> = init.iter().map(|(goal, _)| *goal).collect();
-        pieces.add(arch.entry_code(
-            &functions,
-            Goal::Piece {
+        let start = arch::Start {
+            late: &late,
+            functions: &functions,
+            entry: Goal::Piece {
                 piece: entry,
                 offset,
             },
-            cause,
-        ))
+            cause: piece::Cause {
+                relocation: "entry",
+                section,
+                offset: 0,
+                symbol: 0,
+            },
+        };
+        let code = arch.entry_code(&start);
+        pieces.add(code.map_err(|error| references::relocation_error(&program, error))?)
     };
+    if arch.text_holds_statics() {
+        references::hold_statics(&mut pieces, entry);
+    }
     let first_qstrs = qstrs::numbered(&program, &options.qstrs)?;
-    let layout = layout::lay_out(&program, &pieces, arch, first)?;
+    let mut layout = layout::lay_out(&program, &pieces, arch, first)?;
+    // What becomes shorter brings other things nearer, until nothing changes any more. Every state on
+    // the way is a right one.
+    for _ in 0..MOST_ROUNDS {
+        if !arch.relax(&mut pieces, &layout) {
+            break;
+        }
+        layout = layout::lay_out(&program, &pieces, arch, first)?;
+    }
     let image = image::fill(&program, &pieces, &layout, arch, &first_qstrs)?;
     check_qstrs(&options.source_name, &image)?;
     Ok(Linked {
