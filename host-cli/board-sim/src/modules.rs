@@ -18,6 +18,7 @@ const MODULES: &[(&str, &str)] = &[
     ),
     ("neopixel", include_str!("../../../python/sim/neopixel.py")),
     ("network", include_str!("../../../python/sim/network.py")),
+    ("ntptime", include_str!("../../../python/sim/ntptime.py")),
     ("os", include_str!("../../../python/sim/os.py")),
     ("socket", include_str!("../../../python/sim/socket.py")),
     ("ssl", include_str!("../../../python/sim/ssl.py")),

@@ -1,6 +1,7 @@
 //! Decides which broker a script talks to: what `--broker` may say.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 /// The value of `--broker`.
@@ -20,6 +21,15 @@ pub struct OutsideBroker {
     pub tls: bool,
     pub user: Option<String>,
     pub password: Option<String>,
+}
+
+/// Where the names of public brokers lead on the simulated board.
+#[derive(Debug, Clone, Copy)]
+pub struct StandIn {
+    /// MQTT over TCP.
+    pub tcp: SocketAddr,
+    /// MQTT over TLS, where there is any.
+    pub tls: Option<SocketAddr>,
 }
 
 /// Why a text names no broker.

@@ -22,6 +22,7 @@ mod language;
 mod module;
 mod observer;
 mod script;
+#[cfg_attr(not(unix), path = "simulated_unsupported.rs")]
 mod simulated;
 mod stop;
 mod target;

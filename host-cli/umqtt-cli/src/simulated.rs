@@ -1,14 +1,18 @@
 //! Decides how the simulated board is started: which MicroPython, which folder, which host names.
+//!
+//! Systems without pseudo-terminals have `simulated_unsupported` in its place.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use board_link::{Lang, PortSpec, Transport};
-use board_sim::{FindOptions, HostMap, MicroPython, Progress, SimBoard, SimConfig};
+use board_sim::{BrokerHosts, FindOptions, HostMap, MicroPython, Progress, SimBoard, SimConfig};
 
+use crate::broker_choice::StandIn;
 use crate::display::Sender;
 use crate::failure::{Failure, Status};
+use crate::stop::Stop;
 
 /// Names the folder that is the simulated board's filesystem.
 const ROOT_VARIABLE: &str = "UMQTT_SIM_ROOT";
@@ -38,13 +42,23 @@ impl Flash {
 }
 
 impl Simulated {
-    /// Starts the board, fetching MicroPython first where the computer has none.
-    pub fn start(hosts: HostMap, display: &Sender, lang: Lang) -> Result<Self, Failure> {
-        let micropython = find(lang)?;
+    /// Starts the board, fetching MicroPython first where the computer has none. With a stand-in the
+    /// names of public brokers lead to it, else to themselves.
+    pub fn start(
+        broker: Option<StandIn>,
+        display: &Sender,
+        stop: &Stop,
+        lang: Lang,
+    ) -> Result<Self, Failure> {
+        let micropython = find(stop, lang)?;
         let flash = flash(display, lang)?;
         let version = micropython.implementation().version.clone();
         let mut config = SimConfig::new(flash.path(), micropython);
-        config.hosts = hosts;
+        let broker = broker.map(|StandIn { tcp, tls }| BrokerHosts { tcp, tls });
+        config.hosts = HostMap {
+            broker,
+            ..HostMap::default()
+        };
         let board = SimBoard::start(config).map_err(|error| {
             Failure::complete(
                 Status::Failed,
@@ -75,8 +89,9 @@ impl Simulated {
 }
 
 /// MicroPython, with a line on standard error that says what is being fetched.
-fn find(lang: Lang) -> Result<MicroPython, Failure> {
-    let live = std::io::stderr().is_terminal();
+fn find(stop: &Stop, lang: Lang) -> Result<MicroPython, Failure> {
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    let live = std::io::stderr().is_terminal() && !dumb;
     let mut shown = false;
     let found = MicroPython::find(&FindOptions::default(), &mut |progress: &Progress| {
         let mut errors = std::io::stderr().lock();
@@ -97,6 +112,8 @@ fn find(lang: Lang) -> Result<MicroPython, Failure> {
     if live && shown {
         let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
     }
+    // Ctrl-C ends the helpers of a search, which then looks like a failure of theirs.
+    stop.interrupted(lang)?;
     found.map_err(|error| {
         Failure::complete(
             Status::Failed,

@@ -73,8 +73,8 @@ impl Stop {
     pub fn interrupted(&self, lang: Lang) -> Result<(), Failure> {
         if self.is_requested() {
             let message = lang.pick(
-                "interrupted before the script started",
-                "interrumpido antes de arrancar el programa",
+                "interrupted before the work was done",
+                "interrumpido antes de terminar el trabajo",
             );
             return Err(Failure::complete(Status::Failed, message));
         }

@@ -165,10 +165,19 @@ fn a_script_deaf_to_ctrl_c_is_reset() {
 
 #[test]
 fn memory_runs_out_as_an_exception() {
-    let Some(mut bench) = Bench::with(|config| config.heap = Some(200_000)) else {
+    let Some(mut bench) = Bench::with(|config| config.heap = Some(128 * 1024)) else {
         return;
     };
     bench.client.enter_raw();
+    let free: usize = bench
+        .run("import gc\ngc.collect()\nprint(gc.mem_free())")
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(
+        (126_000..140_000).contains(&free),
+        "{free} bytes free of 131072"
+    );
     for grow in ["l.append(bytearray(1000))", "l.append(1)"] {
         let (_, err) = bench.client.exec(&format!(
             "def f():\n    l = []\n    while True:\n        {grow}\nf()"

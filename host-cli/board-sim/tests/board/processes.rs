@@ -1,10 +1,11 @@
 //! Nothing outlives a board: not its process, whatever the script did, and not when its owner is killed.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use board_sim::{SimBoard, SimConfig, SimError};
+use board_sim::{FindOptions, MicroPython, SimBoard, SimConfig, SimError};
 
 use crate::bench::{Bench, micropython, skip};
 
@@ -166,11 +167,21 @@ fn what_cannot_start_says_why() {
             other => panic!("{:?}", other.err()),
         }
     }
-    // A heap too small for the board's own code.
-    let mut config = SimConfig::new(folder.path(), micropython.clone());
-    config.heap = Some(8_000);
-    match SimBoard::start(config) {
-        Err(e @ SimError::Start { .. }) => assert!(e.to_string().contains("Memory"), "{e}"),
+    // A program that passes for MicroPython when asked for its version, and is none.
+    let program = folder.path().join("micropython");
+    let script = "#!/bin/sh\ncase \"$2\" in *umqtt-probe*) echo umqtt-probe micropython 1.25.0 2822 linux ;;\n\
+                  *) echo no soy una placa >&2 ;; esac\n";
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let options = FindOptions {
+        program: Some(program),
+        ..FindOptions::default()
+    };
+    let impostor = MicroPython::find(&options, &mut |_| ()).unwrap();
+    match SimBoard::start(SimConfig::new(folder.path(), impostor)) {
+        Err(e @ SimError::Start { .. }) => {
+            assert!(e.to_string().contains("no soy una placa"), "{e}");
+        }
         other => panic!("{:?}", other.err()),
     }
 }

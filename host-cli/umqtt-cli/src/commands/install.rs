@@ -1,7 +1,6 @@
 //! `umqtt install`: decides how umqtt is put on a board, and what is said about it.
 
 use board_link::{Board, Lang};
-use board_sim::HostMap;
 
 use crate::cli::InstallOptions;
 use crate::display::{Display, Form, Sender};
@@ -22,19 +21,24 @@ pub fn run(options: &InstallOptions, lang: Lang) -> Result<(), Failure> {
         &stop,
     );
     let sender = display.sender();
-    let done = install(options, &sender, lang);
+    let done = install(options, &sender, &stop, lang);
     drop(sender);
     display.finish();
     done
 }
 
-fn install(options: &InstallOptions, display: &Sender, lang: Lang) -> Result<(), Failure> {
+fn install(
+    options: &InstallOptions,
+    display: &Sender,
+    stop: &Stop,
+    lang: Lang,
+) -> Result<(), Failure> {
     let link = |error| Failure::from_link(&error, lang);
     // The simulated board must live until the end of this function.
     let (mut board, _simulated) = match Target::choose(options.port.port.as_deref(), display, lang)?
     {
         Target::Simulated => {
-            let simulated = Simulated::start(HostMap::default(), display, lang)?;
+            let simulated = Simulated::start(None, display, stop, lang)?;
             (
                 target::connect(simulated.open(lang)?, lang)?,
                 Some(simulated),

@@ -5,10 +5,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use board_link::{Board, Ending, Event, Lang, Run, Traceback};
-use board_sim::{BrokerHosts, HostMap};
 use broker::{Broker, BrokerConfig, BrokerError, DEFAULT_PORT, TapOptions};
 
-use crate::broker_choice::{BadBroker, BrokerChoice, OutsideBroker};
+use crate::broker_choice::{BadBroker, BrokerChoice, OutsideBroker, StandIn};
 use crate::cli::RunOptions;
 use crate::commands::broker as broker_command;
 use crate::display::{Display, Form, Message, Sender};
@@ -125,14 +124,14 @@ impl Session<'_> {
     /// Runs the script; the word says how it ended well.
     fn run(&self) -> Result<&'static str, Failure> {
         let target = Target::choose(self.options.port.port.as_deref(), self.display, self.lang)?;
-        let (watch, hosts) = self.start_broker(matches!(target, Target::Simulated))?;
+        let (watch, stand_in) = self.start_broker(matches!(target, Target::Simulated))?;
         self.stop.interrupted(self.lang)?;
         // Declared before the board, so that it outlives the connection to it.
         let simulated;
         let transport = match target {
             Target::Real(transport) => transport,
             Target::Simulated => {
-                simulated = Simulated::start(hosts, self.display, self.lang)?;
+                simulated = Simulated::start(stand_in, self.display, self.stop, self.lang)?;
                 self.stop.interrupted(self.lang)?;
                 simulated.open(self.lang)?
             }
@@ -207,7 +206,7 @@ impl Session<'_> {
     }
 
     /// Starts or finds the broker, and says where public brokers' names lead on the simulated board.
-    fn start_broker(&self, simulated: bool) -> Result<(Watch, HostMap), Failure> {
+    fn start_broker(&self, simulated: bool) -> Result<(Watch, Option<StandIn>), Failure> {
         let (watch, broker) = match (&self.broker, simulated) {
             (Some(BrokerChoice::Outside(broker)), _) => {
                 let hosts = self.resolve(broker)?;
@@ -227,7 +226,7 @@ impl Session<'_> {
                 let (watch, address) = self.embed(Ipv4Addr::LOCALHOST)?;
                 (
                     watch,
-                    Some(BrokerHosts {
+                    Some(StandIn {
                         tcp: address,
                         tls: None,
                     }),
@@ -242,11 +241,7 @@ impl Session<'_> {
                 (Watch::Nobody, None)
             }
         };
-        let hosts = HostMap {
-            broker: broker.filter(|_| !self.options.online),
-            ..HostMap::default()
-        };
-        Ok((watch, hosts))
+        Ok((watch, broker.filter(|_| !self.options.online)))
     }
 
     /// Starts the broker on MQTT's own port, or on a free one where that is taken.
@@ -300,7 +295,7 @@ impl Session<'_> {
     }
 
     /// Where the names of public brokers lead on the simulated board: to the outside broker.
-    fn resolve(&self, broker: &OutsideBroker) -> Result<BrokerHosts, Failure> {
+    fn resolve(&self, broker: &OutsideBroker) -> Result<StandIn, Failure> {
         let addresses = (broker.host.as_str(), broker.port).to_socket_addrs();
         // Boards speak IPv4; an address of version 6 is the second choice.
         let mut addresses: Vec<SocketAddr> = addresses.map(Iterator::collect).unwrap_or_default();
@@ -318,12 +313,12 @@ impl Session<'_> {
         };
         // A broker listens for one of the two on this port; scripts that want the other use its usual one.
         Ok(if broker.tls {
-            BrokerHosts {
+            StandIn {
                 tcp: SocketAddr::new(address.ip(), DEFAULT_PORT),
                 tls: Some(address),
             }
         } else {
-            BrokerHosts {
+            StandIn {
                 tcp: address,
                 tls: None,
             }

@@ -95,6 +95,11 @@ impl Renderer for Json {
         }
     }
 
+    fn is_open(&self) -> bool {
+        // A line that is not ended is kept here and cut by nothing.
+        false
+    }
+
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);

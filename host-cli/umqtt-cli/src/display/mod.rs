@@ -6,10 +6,11 @@ mod json;
 mod rows;
 pub mod text;
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use board_link::Lang;
 use broker::TapEvent;
@@ -46,9 +47,14 @@ pub struct Form {
     pub lang: Lang,
 }
 
-/// Turns messages into output. `idle` is called when nothing waits to be shown.
+/// How long others wait for the script to end a line that it has begun: `print` writes in pieces.
+const LINE_WITHIN: Duration = Duration::from_millis(100);
+
+/// Turns messages into output.
 trait Renderer {
     fn show(&mut self, out: &mut dyn Write, message: &Message) -> io::Result<()>;
+    /// Whether a line of the script is not ended yet, which another message would cut.
+    fn is_open(&self) -> bool;
     /// Ends a line that is still open.
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()>;
 }
@@ -111,12 +117,23 @@ fn write_all(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
+    let mut held: VecDeque<(Instant, Message)> = VecDeque::new();
     loop {
         match messages.recv_timeout(Duration::from_millis(20)) {
-            Ok(message) => renderer.show(&mut out, &message)?,
+            Ok(message @ Message::Script(_)) => renderer.show(&mut out, &message)?,
+            Ok(message) => held.push_back((Instant::now(), message)),
             Err(RecvTimeoutError::Timeout) => out.flush()?,
             Err(RecvTimeoutError::Disconnected) => break,
         }
+        while let Some((since, _)) = held.front()
+            && (!renderer.is_open() || since.elapsed() >= LINE_WITHIN)
+            && let Some((_, message)) = held.pop_front()
+        {
+            renderer.show(&mut out, &message)?;
+        }
+    }
+    for (_, message) in held {
+        renderer.show(&mut out, &message)?;
     }
     renderer.finish(&mut out)?;
     out.flush()
@@ -127,4 +144,40 @@ fn colours_wanted() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
     io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_comes_in_pieces_is_not_cut() {
+        let (sender, messages) = mpsc::sync_channel(WAITING);
+        let form = Form {
+            json: false,
+            all_packets: false,
+            lang: Lang::En,
+        };
+        let mut rows = rows::Rows::new(
+            form,
+            rows::Style {
+                colours: false,
+                terminal: false,
+            },
+        );
+        let script = |text: &str| Message::Script(text.to_owned());
+        for message in [
+            script("a "),
+            Message::Note("between".to_owned()),
+            script("b\n"),
+            script("open"),
+        ] {
+            sender.send(message).expect("room");
+        }
+        drop(sender);
+        let mut out = Vec::new();
+        write_all(&messages, &mut rows, &mut out).expect("memory takes everything");
+        let text = String::from_utf8(out).expect("text");
+        assert_eq!(text, "script | a b\numqtt  | between\nscript | open\n");
+    }
 }

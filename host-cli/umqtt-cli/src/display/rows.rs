@@ -279,6 +279,10 @@ impl Renderer for Rows {
         }
     }
 
+    fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.end_row(out)
     }
