@@ -10,7 +10,7 @@
 import builtins, ffi, gc, io, micropython, os, select, struct, sys, uctypes, vfs
 
 # Places in the shared page. The supervisor writes KICK and CTRL_C, this process the others.
-KICK, KICK_SEEN, CTRL_C, CTRL_C_SEEN, RUNNING, KBD_INTR = 0, 1, 2, 3, 4, 5
+KICK, KICK_SEEN, CTRL_C, CTRL_C_SEEN, RUNNING, KBD_INTR, IRQ_OFF, DISPATCHING = 0, 1, 2, 3, 4, 5, 6, 7
 EINTR, EAGAIN, ENOENT, EACCES = 4, 11, 2, 13
 HIDDEN = "/\x01"  # where the modules of the board are mounted, out of the script's sight
 
@@ -37,11 +37,20 @@ def send(message):
             libc_exit(1)
 
 
+short = bytearray(8)  # what is left of a packet for which there is no memory
+
+
 def receive(fd):
     """The next packet, or None if there is none. The supervisor's end ends this process too."""
     size = libc_recv(fd, None, 0, MSG_PEEK | MSG_DONTWAIT | MSG_TRUNC)
     if size > 0:
-        packet = bytearray(size)
+        try:
+            packet = bytearray(size)
+        except MemoryError:
+            packet = short
+        if packet is short:
+            libc_recv(fd, short, 8, MSG_DONTWAIT)
+            return short
         if libc_recv(fd, packet, size, MSG_DONTWAIT) == size:
             return packet
     elif size == 0 or errno() not in (EINTR, EAGAIN):
@@ -68,7 +77,9 @@ def request(what, content=b""):
             if packet is None:
                 libc_poll(waiting, 1, 50)
                 continue
-            if packet[0] != 65:  # A, an answer
+            if packet[0] == 65 and packet is short:  # A, an answer
+                raise MemoryError
+            if packet[0] != 65:
                 commands.append(packet)
                 continue
             if packet[1] != mine:
@@ -93,23 +104,30 @@ interrupt_address = id(interrupt)
 
 
 def dispatch(_):
+    """Runs as a scheduled callback of MicroPython, at a moment when the script can be called."""
     global interrupt, interrupt_address
+    page[DISPATCHING] = 1
     kick = page[KICK]
-    if page[CTRL_C_SEEN] == page[CTRL_C]:
-        # A used exception carries a traceback: the next Ctrl-C gets a new one.
-        interrupt = KeyboardInterrupt()
-        interrupt_address = id(interrupt)
-    while True:
+    # A used exception carries a traceback: the next Ctrl-C gets a new one.
+    interrupt = KeyboardInterrupt()
+    interrupt_address = id(interrupt)
+    while not page[IRQ_OFF]:
         packet = receive(4)
         if packet is None:
             break
         handler = handlers.get(packet[0])
         if handler is not None:
             try:
+                page[DISPATCHING] = 0
                 handler(packet)
+                page[DISPATCHING] = 1
             except BaseException as e:
+                page[DISPATCHING] = 1
                 print(trace(e), end="")
-    page[KICK_SEEN] = kick
+    # A Ctrl-C that came during this waits for the next signal.
+    if page[CTRL_C_SEEN] == page[CTRL_C]:
+        page[KICK_SEEN] = kick
+    page[DISPATCHING] = 0
 
 
 def interrupts():
@@ -137,17 +155,20 @@ def interrupts():
     pack_into, schedule = struct.pack_into, micropython.schedule
 
     def on_signal(_):
+        # MicroPython raises a pending exception at the next jump, which could be one of this function:
+        # until its end there must be none. Four bytes tell whether there was one, without a jump.
+        held = pending[0] + pending[1] + pending[2] + pending[3]
+        pack_into("P", pending, 0, 0)
         try:
             schedule(dispatch, None)
         except RuntimeError:
             pass  # The queue is full: the supervisor sends the signal again.
-        if page[CTRL_C_SEEN] == page[CTRL_C]:
-            return
-        page[CTRL_C_SEEN] = page[CTRL_C]
-        if page[RUNNING] == 0 or page[KBD_INTR] == 0:
-            return
-        # The last thing done here: the next check for exceptions must be the interrupted code's own.
-        pack_into("P", pending, 0, interrupt_address)
+        # Before the script runs, and while events are handed out, a Ctrl-C waits for a later signal.
+        if page[CTRL_C_SEEN] != page[CTRL_C] and page[RUNNING] and not page[DISPATCHING]:
+            page[CTRL_C_SEEN] = page[CTRL_C]
+            held = 1
+        if held:
+            pack_into("P", pending, 0, interrupt_address)
 
     callback = ffi.callback("v", on_signal, "i", lock=True)
     signal = 12 if sys.platform == "linux" else 31  # SIGUSR2
@@ -203,17 +224,28 @@ def describe(exception):
         return b"MemoryError: \n"
 
 
+def joined(parts):
+    """The pieces as one, or None if there was no memory for one of them or for the whole."""
+    try:
+        return None if parts is None else b"".join(parts)
+    except MemoryError:
+        gc.collect()
+        return None
+
+
 def read_file(name):
     try:
         with real_open(name, "rb") as f:
             return f.read()
     except OSError:
         return None
+    except MemoryError:
+        return b"raise MemoryError"
 
 
 def serve(forget):
     """Does what the supervisor says until it goes."""
-    source, result = bytearray(), None
+    parts, result, kind = [], None, 0
     while True:
         try:
             if result is not None:
@@ -229,12 +261,18 @@ def serve(forget):
                 continue
             kind = packet[0]
             if kind == 67:  # C: a piece of code
-                source += packet[1:]
+                if packet is short:
+                    parts = None
+                elif parts is not None:
+                    parts.append(bytes(memoryview(packet)[1:]))
             elif kind == 88:  # X: run what came; s single, e whole
-                code, source = source, bytearray()
+                mode = "single" if packet[1] == 115 else "exec"
                 packet = None
-                mode = "single" if len(code) and code[0] == 115 else "exec"
-                result = run(bytes(memoryview(code)[1:]), "<stdin>", mode)
+                code, parts = joined(parts), []
+                if code is None:
+                    result = b"1MemoryError: the code is too long for the board\n"
+                else:
+                    result = run(code, "<stdin>", mode)
             elif kind == 70:  # F: run a file if there is one
                 name = packet[1:].decode()
                 code = read_file(name)
@@ -245,76 +283,36 @@ def serve(forget):
             code = None
         except KeyboardInterrupt:
             page[RUNNING] = 0
+        except MemoryError:
+            parts = packet = code = None
+            gc.collect()
+            if kind != 67:
+                parts, result = [], b"1MemoryError: \n"
 
 
-# --- Imports. Modules of the board come from the supervisor, when they are first wanted.
+# --- Modules of the board. They come from the supervisor and stand in sys.modules before any script
+# runs. An import hook could bring them when they are first wanted, but would break relative imports,
+# which look at the globals of whoever calls the import.
 
 native = {m.__name__: m for m in (builtins, gc, io, micropython, os, select, struct, sys, uctypes, vfs)}
-for name in ("machine", "socket", "time", "tls", "_thread"):
-    try:
-        native[name] = real_import(name)
-    except ImportError:
-        pass  # Not in every build; the board then lacks what needs it.
+for name in ("machine", "socket", "time"):
+    native[name] = real_import(name)
 
-# What stands before what is built in; a file of the script's own with that name wins, as on a board.
-BEFORE = ("dht", "io", "machine", "micropython", "neopixel", "ntptime", "os", "socket", "ssl", "sys", "vfs")
-# What is built in on an ESP32 and wins over any file.
-FIRST = ("esp32", "network")
-# What only the unix port has.
+# Each also answers to its name with a `u` before it, as the built-in ones do.
+MODULES = ("builtins", "dht", "esp32", "io", "machine", "micropython", "neopixel", "network", "ntptime", "os", "socket", "ssl", "sys", "vfs")
+# What only the unix port has; an empty module hides it.
 ABSENT = ("ffi", "jni", "termios")
-loading = 0
+# On an ESP32 these are frozen or extend a built-in one: a file of the script's own wins.
+YIELDING = ("dht", "io", "machine", "neopixel", "ntptime", "os", "socket", "ssl", "vfs")
 
 
 class Sim:
     """What the modules of the board are made of; they get it as the module `_sim`."""
 
 
-def own_file(name):
-    """True if the script's own folder has a module of that name."""
-    for folder in ("/", "/lib/"):
-        for ending in (".py", ".mpy", ""):
-            try:
-                native["os"].stat(folder + name + ending)
-                return True
-            except OSError:
-                pass
-    return False
-
-
-def load(name):
-    global loading
-    path = sys.path
-    loading += 1
-    # Mounted for this moment only: a mounted folder shows in listings of the root.
-    if loading == 1:
-        vfs.mount(hidden_modules, HIDDEN)
-        path.insert(0, HIDDEN)
-    try:
-        return real_import(name)
-    finally:
-        if loading == 1:
-            path.remove(HIDDEN)
-            vfs.umount(HIDDEN)
-        loading -= 1
-
-
-def import_hook(name, *rest):
-    if loading:
-        if name == "_sim":
-            return Sim
-        return native.get(name) or real_import(name, *rest)
-    top = name if "." not in name else name[: name.index(".")]
-    if top[:1] == "u" and (top[1:] in BEFORE or top[1:] in ABSENT):
-        return import_hook(top[1:])
-    if top in ABSENT or top == "_sim":
-        raise ImportError("no module named '" + name + "'")
-    if top not in sys.modules and (top in FIRST or top in BEFORE and not own_file(top)):
-        load(top)
-    return real_import(name, *rest)
-
-
 class HiddenModules:
-    """The folder of the board's modules, as far as importing needs one."""
+    """The folder of the board's modules, as far as importing needs one. They are imported under
+    another name, since some built-in ones cannot be hidden by a file."""
 
     def mount(self, readonly, mkfs):
         pass
@@ -323,15 +321,40 @@ class HiddenModules:
         pass
 
     def stat(self, path):
-        if request(b"module?", path[1:].encode()) == b"1":
+        if path.startswith("/sim_") and path.endswith(".py"):
             return (0x8000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         raise OSError(ENOENT)
 
     def open(self, path, mode):
-        return io.BytesIO(request(b"module", path[1:].encode()))
+        return io.BytesIO(request(b"module", path[5:-3].encode()))
 
 
-hidden_modules = HiddenModules()
+def own_file(name):
+    """True if the script's own folder has a module of that name."""
+    for ending in (".py", ".mpy", ""):
+        try:
+            os.stat("/" + name + ending)
+            return True
+        except OSError:
+            pass
+    return False
+
+
+def load(names):
+    """Imports modules of the board; returns them."""
+    vfs.mount(HiddenModules(), HIDDEN)
+    sys.path.insert(0, HIDDEN)
+    sys.modules["_sim"] = Sim
+    loaded = []
+    for name in names:
+        module = real_import("sim_" + name)
+        del sys.modules["sim_" + name]
+        module.__name__ = name
+        loaded.append(module)
+    del sys.modules["_sim"]
+    sys.path.remove(HIDDEN)
+    vfs.umount(HIDDEN)
+    return loaded
 
 
 def open_file(file, *rest, **named):
@@ -371,11 +394,16 @@ def start():
         ("libc", libc),
     ):
         setattr(Sim, name, value)
-    builtins.__import__ = import_hook
-    files = load("_files")
+    (files,) = load(["_files"])
     settings = request(b"settings").decode().split("\n")
     files.mount(settings[0])
-    del sys.modules["_files"], Sim.libc, files
+    del files
+    names = [name for name in MODULES if not (name in YIELDING and own_file(name))]
+    modules = dict(zip(names, load(names)))
+    modules.update(zip(ABSENT, load(["_absent"] * len(ABSENT))))
+    del Sim.libc
+    for name, module in modules.items():
+        sys.modules[name] = sys.modules["u" + name] = module
     builtins.open = open_file
     sys.path[:] = ["", ".frozen", "/lib"]
     sys.argv[:] = []

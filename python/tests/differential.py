@@ -8,7 +8,7 @@ import json
 import sys
 
 import recording
-from recording import net
+from recording import as_bytes, net
 
 recording.install()
 
@@ -251,6 +251,7 @@ class Script:
         }
         print(json.dumps(line))
         self.step += 1
+        self.broken = any(tag in tags for tag in ("cut", "malformed", "wrong-ack", "wrong-connack", "write-fails"))
         net.write_limit = None
         net.refuse = False
 
@@ -271,8 +272,8 @@ class Script:
         if r.chance(20):
             options["port"] = r.pick((0, 1883, 8883, 1, 65535))
         if r.chance(30):
-            options["user"] = r.pick(("u", b"user", "")) if r.chance(70) else self.text(tags, "user")
-            if r.chance(85):
+            options["user"] = r.pick(("u", b"user", "usuario")) if r.chance(70) else self.text(tags, "user")
+            if r.chance(90):
                 options["password"] = r.pick(("p", b"secret", "")) if r.chance(70) else self.text(tags, "password")
             else:
                 tags.append("no-password")
@@ -458,6 +459,8 @@ class Script:
                 args.append(qos)
             else:
                 options["qos"] = qos
+        if isinstance(topic, (str, bytes, bytearray, memoryview)) and len(as_bytes(topic)) > 122:
+            tags.append("long-filter")
         pid = self.pid() + 1
         if pid > 65535:
             tags.append("pid-wrap")
@@ -572,8 +575,6 @@ class Script:
         self.new()
         if r.chance(25):
             self.last_will()
-        if r.chance(95):
-            self.connect()
         operations = (
             [self.publish] * 8
             + [self.subscribe] * 4
@@ -581,8 +582,15 @@ class Script:
             + [self.ping, self.disconnect, self.connect, self.connect]
             + [self.set_callback, self.last_will, self.assign, self.assign, self.internals]
         )
-        for _ in range(4 + r.below(8)):
-            r.pick(operations)()
+        for n in range(5 + r.below(8)):
+            self.broken = False
+            if n == 0 and r.chance(95):
+                self.connect()
+            else:
+                r.pick(operations)()
+            if self.broken:
+                # A client whose stream broke off or went astray is of no more use before it connects again.
+                self.run("connect again", self.tags_of_client, lambda: self.client.connect(), b"\x20\x02\x00\x00")
 
 
 def varint(n):

@@ -27,6 +27,12 @@ def run(name, exchange, host, port, timeout, timeout_argument):
             result = client.publish("t", "qos 0")
         elif exchange == "publish-1":
             result = client.publish("t", "qos 1", qos=1)
+        elif exchange == "publish-stuck":
+            # Until the buffers on the way are full; only the last call counts.
+            big = bytes(1000000)
+            for _ in range(100):
+                begun = time.ticks_ms()
+                result = client.publish("t", big)
         elif exchange == "subscribe":
             result = client.subscribe("t")
         elif exchange == "wait":

@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use crate::config::SimConfig;
 use crate::console::Console;
 use crate::error::SimError;
-use crate::page::Page;
-use crate::peripherals::Peripherals;
+use crate::page::{PINS, Page};
+use crate::peripherals::{PeripheralView, Peripherals};
 use crate::supervisor::{Channels, Order, Supervisor};
 use crate::walls::Walls;
 
@@ -29,6 +29,7 @@ impl Waker {
 pub struct SimBoard {
     device: PathBuf,
     walls: Walls,
+    peripherals: PeripheralView,
     orders: Sender<Order>,
     waker: Waker,
     thread: Option<JoinHandle<()>>,
@@ -36,7 +37,15 @@ pub struct SimBoard {
 
 impl SimBoard {
     /// Starts a board: power comes on, boot.py and main.py run if the folder has them.
-    pub fn start(mut config: SimConfig) -> Result<SimBoard, SimError> {
+    pub fn start(config: SimConfig) -> Result<SimBoard, SimError> {
+        Self::start_with(config, crate::modules::START.to_string())
+    }
+
+    /// Starts a board with another first code than the real one.
+    pub(crate) fn start_with(
+        mut config: SimConfig,
+        first_code: String,
+    ) -> Result<SimBoard, SimError> {
         let root = |source| SimError::Root {
             path: config.root.clone(),
             source,
@@ -48,7 +57,10 @@ impl SimBoard {
         config.root = canonical;
         let version = config.micropython.implementation().version.clone();
         let console = Console::open().map_err(SimError::system("open a pseudo-terminal"))?;
-        let page = Page::new().map_err(SimError::system("share memory"))?;
+        let page = Arc::new(Page::new().map_err(SimError::system("share memory"))?);
+        let peripherals =
+            Peripherals::new(page.clone(), config.networks.clone(), mac_for(&config.root));
+        let view = peripherals.view();
         let (wake, waker) = std::io::pipe().map_err(SimError::system("open a pipe"))?;
         let waker = Waker(Arc::new(waker));
         let (orders, order_receiver) = channel();
@@ -59,16 +71,18 @@ impl SimBoard {
             order_sender: orders.clone(),
             waker: waker.clone(),
             wake,
+            first_code,
         };
         let thread = std::thread::Builder::new()
             .name("simulated board".to_string())
             .spawn(move || {
-                Supervisor::new(config, console, page, Peripherals::new(), channels).run(started);
+                Supervisor::new(config, console, page, peripherals, channels).run(started);
             })
             .map_err(SimError::system("start a thread"))?;
         let mut board = SimBoard {
             device,
             walls: Walls::default(),
+            peripherals: view,
             orders,
             waker,
             thread: Some(thread),
@@ -96,6 +110,37 @@ impl SimBoard {
         self.walls
     }
 
+    /// What the script does to its peripherals, and the sensors it reads.
+    pub fn peripherals(&self) -> &PeripheralView {
+        &self.peripherals
+    }
+
+    /// Connects a pin to a level from outside, as a button or another board does; None disconnects it.
+    /// An edge that the script waits for reaches its handler. Numbers no ESP32 has are ignored.
+    pub fn set_input(&self, pin: u8, level: Option<bool>) {
+        let value = match level {
+            None => 0,
+            Some(false) => 1,
+            Some(true) => 2,
+        };
+        if usize::from(pin) < PINS {
+            self.order(Order::Input {
+                pin: pin.into(),
+                value,
+            });
+        }
+    }
+
+    /// What an ADC on this pin measures from now on, in microvolts.
+    pub fn set_adc(&self, pin: u8, microvolts: u32) {
+        if usize::from(pin) < PINS {
+            self.order(Order::Microvolts {
+                pin: pin.into(),
+                microvolts,
+            });
+        }
+    }
+
     /// Presses the reset button.
     pub fn reset(&self) {
         self.order(Order::Reset);
@@ -107,6 +152,15 @@ impl SimBoard {
             self.waker.wake();
         }
     }
+}
+
+/// A hardware address in Espressif's range that is the board's own: two boards in two folders differ.
+fn mac_for(root: &Path) -> [u8; 6] {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    root.hash(&mut hasher);
+    let [a, b, c, ..] = hasher.finish().to_le_bytes();
+    [0x24, 0x0a, 0xc4, a, b, c & 0xfe]
 }
 
 impl Drop for SimBoard {

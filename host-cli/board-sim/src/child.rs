@@ -11,6 +11,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::process::{Pid, Signal};
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, Rlimit};
 
 use crate::config::SimConfig;
 use crate::page::{KICK, KICK_SEEN, Page};
@@ -26,6 +28,9 @@ const KICK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How long a process may take to end once it is killed.
 const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// What the board's own code takes of the heap, in bytes: 75,000 measured with 1.25 and 1.26 on x64.
+const MODULES_HEAP: usize = 76 * 1024;
 
 /// Largest content of one packet; both sides keep to it.
 pub(crate) const PACKET: usize = 8000;
@@ -86,7 +91,9 @@ impl Child {
         files.extend(walls.program.map(|fd| (7, fd)));
         let mut command = config.micropython.command();
         if let Some(heap) = config.heap {
-            command.arg("-X").arg(format!("heapsize={heap}"));
+            command
+                .arg("-X")
+                .arg(format!("heapsize={}", heap + MODULES_HEAP));
         }
         command
             .args(["-c", BOOTSTRAP])
@@ -108,10 +115,16 @@ impl Child {
             )
             .map_err(|e| io::Error::other(e.to_string()))?;
         #[cfg(target_os = "linux")]
-        // SAFETY: between fork and exec only one system call is made, and nothing is allocated.
+        // SAFETY: between fork and exec only system calls are made, and nothing is allocated.
         unsafe {
             command.pre_exec(|| {
                 rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                // A crash would leave its image in the board's folder.
+                let none = Rlimit {
+                    current: Some(0),
+                    maximum: Some(0),
+                };
+                rustix::process::setrlimit(Resource::Core, none)?;
                 Ok(())
             });
         }
@@ -252,13 +265,9 @@ impl Child {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        ExitStatus::from_raw(libc_signal_status())
+        // It does not end by itself: what `drop` will do to it. The raw status of a signal is its number.
+        ExitStatus::from_raw(Signal::KILL.as_raw())
     }
-}
-
-/// The wait status of a process ended by SIGKILL: what is left when the system does not say.
-fn libc_signal_status() -> i32 {
-    Signal::KILL.as_raw()
 }
 
 impl Drop for Child {

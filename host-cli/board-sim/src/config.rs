@@ -15,7 +15,8 @@ pub struct SimConfig {
     pub micropython: MicroPython,
     /// Where host names lead.
     pub hosts: HostMap,
-    /// Size of the Python heap in bytes; None leaves MicroPython's default (2 MB on 64-bit computers).
+    /// Bytes of Python heap for scripts, beside what the board's own modules take; None leaves
+    /// MicroPython's default, which is 2 MB on 64-bit computers with those modules in it.
     pub heap: Option<usize>,
     /// The Wi-Fi networks in reach.
     pub networks: Vec<WifiNetwork>,

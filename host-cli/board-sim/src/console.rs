@@ -23,6 +23,8 @@ pub(crate) struct Console {
     master: OwnedFd,
     device: PathBuf,
     out: VecDeque<u8>,
+    /// The last byte of text that was queued.
+    last: u8,
     /// Set while nobody has the device open: when to look again.
     absent_until: Option<Instant>,
 }
@@ -51,6 +53,7 @@ impl Console {
             master,
             device,
             out: VecDeque::new(),
+            last: 0,
             absent_until: None,
         })
     }
@@ -65,13 +68,15 @@ impl Console {
         self.flush();
     }
 
-    /// Queues text as a board prints it: each newline becomes `\r\n`.
+    /// Queues text as a board prints it: each newline becomes `\r\n`. One that already is stays, since
+    /// `input()` echoes it so.
     pub(crate) fn put_cooked(&mut self, bytes: &[u8]) {
-        for (i, line) in bytes.split(|b| *b == b'\n').enumerate() {
-            if i > 0 {
-                self.out.extend(b"\r\n");
+        for &byte in bytes {
+            if byte == b'\n' && self.last != b'\r' {
+                self.out.push_back(b'\r');
             }
-            self.out.extend(line);
+            self.out.push_back(byte);
+            self.last = byte;
         }
         self.flush();
     }
@@ -79,10 +84,6 @@ impl Console {
     /// True while more output may be taken from the board's process.
     pub(crate) fn has_room(&self) -> bool {
         self.out.len() < HIGH_WATER
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.out.is_empty()
     }
 
     /// What to poll for, or None while nobody has the device open.

@@ -50,4 +50,8 @@ pub use micropython::{FindError, FindOptions, MicroPython, Progress};
 #[cfg(unix)]
 pub use page::PinMode;
 #[cfg(unix)]
+pub use peripherals::{
+    Climate, PeripheralEvent, PeripheralSnapshot, PeripheralView, PinState, Pwm, WifiState,
+};
+#[cfg(unix)]
 pub use walls::Walls;

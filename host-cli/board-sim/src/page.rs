@@ -7,6 +7,8 @@
 //! 3      CTRL_C_SEEN   board: the last CTRL_C that was raised or dropped
 //! 4      RUNNING       board: 1 while a script runs
 //! 5      KBD_INTR      board: 0 while the script reads Ctrl-C itself (micropython.kbd_intr)
+//! 6      IRQ_OFF       board: 1 between machine.disable_irq and enable_irq
+//! 7      DISPATCHING   board: 1 while it hands out events; a Ctrl-C then waits
 //! 64…    pins          8 bytes for each of 48 pins: mode, pull, output, input, irq, 3 unused
 //! 512…   ADC           4 bytes for each of 48 pins: microvolts, little-endian
 //! ```
@@ -21,7 +23,10 @@ pub(crate) const KICK: usize = 0;
 pub(crate) const KICK_SEEN: usize = 1;
 pub(crate) const CTRL_C: usize = 2;
 pub(crate) const CTRL_C_SEEN: usize = 3;
+const RUNNING: usize = 4;
 pub(crate) const KBD_INTR: usize = 5;
+const IRQ_OFF: usize = 6;
+const DISPATCHING: usize = 7;
 /// Number of pins an ESP32 can have, and one more than the highest GPIO number of its relatives.
 pub(crate) const PINS: usize = 48;
 const PIN_BASE: usize = 64;
@@ -66,6 +71,15 @@ impl Page {
         self.byte(at).fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Leaves nothing for a new process that was meant for the one before.
+    pub(crate) fn begin_session(&self) {
+        self.set(KICK_SEEN, self.get(KICK));
+        self.set(CTRL_C_SEEN, self.get(CTRL_C));
+        for at in [RUNNING, KBD_INTR, IRQ_OFF, DISPATCHING] {
+            self.set(at, 0);
+        }
+    }
+
     pub(crate) fn pin(&self, pin: usize) -> PinBytes<'_> {
         PinBytes {
             page: self,
@@ -77,13 +91,6 @@ impl Page {
     pub(crate) fn set_microvolts(&self, pin: usize, microvolts: u32) {
         for (i, byte) in microvolts.to_le_bytes().into_iter().enumerate() {
             self.set(ADC_BASE + 4 * pin + i, byte);
-        }
-    }
-
-    /// Makes all of it zero, as when the power comes on.
-    pub(crate) fn clear(&self) {
-        for at in 0..SIZE {
-            self.set(at, 0);
         }
     }
 }

@@ -13,7 +13,6 @@ use crate::supervisor::{Halt, Order, ResetCause, Supervisor};
 const EAI_UNKNOWN: i32 = -202;
 const ENOENT: i32 = 2;
 const EINVAL: i32 = 22;
-const ENOSPC: i32 = 28;
 
 /// Size of a block of the filesystem in bytes, as on an ESP32.
 const BLOCK: u64 = 4096;
@@ -71,32 +70,38 @@ impl Supervisor {
                 u8::from(self.walls.seccomp)
             )
             .into_bytes()),
-            "module?" | "module" => {
-                let module = text()?.strip_suffix(".py").and_then(modules::source);
-                match (name, module) {
-                    ("module?", found) => Ok(if found.is_some() { b"1" } else { b"0" }.to_vec()),
-                    (_, Some(source)) => Ok(source.as_bytes().to_vec()),
-                    (_, None) => Err(ENOENT),
-                }
-            }
+            "module" => modules::source(text()?)
+                .map(|source| source.as_bytes().to_vec())
+                .ok_or(ENOENT),
+            // Bytes that still fit.
             "room" => {
-                if self.used_blocks() < self.config.flash / BLOCK {
-                    Ok(Vec::new())
-                } else {
-                    Err(ENOSPC)
-                }
+                let blocks = (self.config.flash / BLOCK).saturating_sub(self.used_blocks());
+                Ok((blocks * BLOCK).to_string().into_bytes())
             }
             "statvfs" => {
                 Ok(format!("{} {}", self.config.flash / BLOCK, self.used_blocks()).into_bytes())
             }
+            "reset-cause" => Ok(self.reset_cause().into_bytes()),
             // sys.stdout.buffer: bytes that must not be changed, in order with what was printed.
             "raw" => {
                 self.drain_printed();
                 self.console.put(content);
                 Ok(Vec::new())
             }
-            _ => self.peripherals.answer(name, text()?, &self.page),
+            _ => self.peripherals.answer(name, text()?),
         }
+    }
+
+    /// `machine.reset_cause()` and `machine.wake_reason()` (ports/esp32/modmachine.c).
+    fn reset_cause(&self) -> String {
+        let (cause, wake) = match self.reset_cause {
+            _ if self.soft_reset => (5, 0),
+            ResetCause::PowerOn => (1, 0),
+            ResetCause::Reset | ResetCause::Crash { .. } => (2, 0),
+            ResetCause::Watchdog => (3, 0),
+            ResetCause::DeepSleep { .. } => (4, 4),
+        };
+        format!("{cause} {wake}")
     }
 
     /// Blocks in use, counted as littlefs does: two for each folder, and whole ones for files.
@@ -150,13 +155,16 @@ impl Supervisor {
     pub(crate) fn take_notice(&mut self, content: &[u8]) -> Result<(), Halt> {
         let (name, content) = split(content);
         let text = String::from_utf8_lossy(content);
+        if matches!(name.as_str(), "reset" | "deepsleep") {
+            self.drain_printed();
+        }
         match name.as_str() {
             "reset" => Err(Halt::Reset(ResetCause::Reset)),
             "deepsleep" => Err(Halt::Reset(ResetCause::DeepSleep {
                 milliseconds: text.parse().ok(),
             })),
             _ => {
-                self.peripherals.notice(&name, &text, &self.page);
+                self.peripherals.notice(&name, &text);
                 Ok(())
             }
         }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -89,7 +90,7 @@ pub(crate) enum ReplMode {
 pub(crate) struct Supervisor {
     pub(crate) config: SimConfig,
     pub(crate) console: Console,
-    pub(crate) page: Page,
+    pub(crate) page: Arc<Page>,
     pub(crate) peripherals: Peripherals,
     pub(crate) child: Option<Child>,
     pub(crate) walls: Walls,
@@ -109,6 +110,7 @@ pub(crate) struct Supervisor {
     pub(crate) soft_reset: bool,
     ready: bool,
     pub(crate) history: Vec<Vec<u8>>,
+    first_code: String,
 }
 
 /// The ends of the channels that a supervisor is built with.
@@ -117,13 +119,15 @@ pub(crate) struct Channels {
     pub(crate) order_sender: Sender<Order>,
     pub(crate) waker: crate::Waker,
     pub(crate) wake: std::io::PipeReader,
+    /// What makes a MicroPython process a board.
+    pub(crate) first_code: String,
 }
 
 impl Supervisor {
     pub(crate) fn new(
         config: SimConfig,
         console: Console,
-        page: Page,
+        page: Arc<Page>,
         peripherals: Peripherals,
         channels: Channels,
     ) -> Supervisor {
@@ -148,6 +152,7 @@ impl Supervisor {
             soft_reset: false,
             ready: false,
             history: Vec::new(),
+            first_code: channels.first_code,
         }
     }
 
@@ -163,7 +168,7 @@ impl Supervisor {
                         self.end_child();
                         self.console.put(b"MPY: soft reboot\r\n");
                         self.soft_reset = true;
-                        self.peripherals.soft_reset(&self.page);
+                        self.peripherals.soft_reset();
                     }
                     Err(halt) => break halt,
                 }
@@ -198,7 +203,7 @@ impl Supervisor {
     fn power_up(&mut self) {
         self.soft_reset = false;
         self.input.clear();
-        self.peripherals.hard_reset(&self.page, self.reset_cause);
+        self.peripherals.hard_reset(self.reset_cause);
         let mut text = String::from("ets Jul 29 2019 12:21:46\r\n\r\n");
         let reason = match self.reset_cause {
             ResetCause::PowerOn => "0x1 (POWERON_RESET)",
@@ -226,7 +231,7 @@ impl Supervisor {
                 self.pause(Some(CRASH_PAUSE))
             }
             ResetCause::Watchdog => {
-                self.console.put(b"\r\nThe script did not react to Ctrl-C: watchdog reset (simulated board)\r\nRebooting...\r\n");
+                self.console.put(b"\r\nWatchdog: the script did not feed it, or did not react to Ctrl-C (simulated board)\r\nRebooting...\r\n");
                 Ok(())
             }
             ResetCause::DeepSleep { milliseconds } => {
@@ -305,10 +310,10 @@ impl Supervisor {
     /// Starts the process and waits until it is ready; the inner error is what it said instead.
     fn start_child(&mut self) -> Result<Result<(), String>, Halt> {
         self.session += 1;
-        self.page.set(KBD_INTR, 0);
+        self.page.begin_session();
         let walls = WallFiles::build(&self.config.root);
         self.walls = walls.walls();
-        let child = match Child::start(&self.config, &self.page, walls, crate::modules::START) {
+        let child = match Child::start(&self.config, &self.page, walls, &self.first_code) {
             Ok(child) => child,
             Err(e) => return Ok(Err(format!("it cannot be started: {e}"))),
         };
@@ -340,6 +345,7 @@ impl Supervisor {
     }
 
     fn run_file(&mut self, name: &str) -> Result<Outcome, Halt> {
+        self.begin();
         let packet = [b"F", name.as_bytes()].concat();
         self.command(&packet)?;
         self.wait_for_outcome()
@@ -347,13 +353,19 @@ impl Supervisor {
 
     /// Runs code; `single` prints the value of an expression, as the friendly REPL does.
     pub(crate) fn execute(&mut self, code: &[u8], single: bool) -> Result<Outcome, Halt> {
-        let kind: &[u8] = if single { b"s" } else { b"e" };
-        let whole = [kind, code].concat();
-        for part in whole.chunks(PACKET) {
+        self.begin();
+        for part in code.chunks(PACKET) {
             self.command(&[b"C", part].concat())?;
         }
-        self.command(b"X")?;
+        self.command(if single { b"Xs" } else { b"Xe" })?;
         self.wait_for_outcome()
+    }
+
+    /// From now on Ctrl-C is for the script, and none of before is.
+    fn begin(&mut self) {
+        self.page.set(CTRL_C_SEEN, self.page.get(CTRL_C));
+        self.running = true;
+        self.outcome = None;
     }
 
     fn command(&mut self, packet: &[u8]) -> Result<(), Halt> {
@@ -366,8 +378,6 @@ impl Supervisor {
     }
 
     fn wait_for_outcome(&mut self) -> Result<Outcome, Halt> {
-        self.running = true;
-        self.outcome = None;
         loop {
             if let Some(outcome) = self.outcome.take() {
                 self.running = false;
@@ -455,8 +465,10 @@ impl Supervisor {
                 self.take_packets()?;
             }
         }
-        if let Some(child) = &mut self.child {
-            self.peripherals.fire_timers(child, &self.page);
+        if let Some(child) = &mut self.child
+            && self.peripherals.fire_timers(child)
+        {
+            return Err(Halt::Reset(ResetCause::Watchdog));
         }
         self.feed_script();
         self.check_interrupt()
@@ -467,8 +479,7 @@ impl Supervisor {
             Order::Stop => return Err(Halt::Off),
             Order::Reset => return Err(Halt::Reset(ResetCause::Reset)),
             Order::Input { pin, value } => {
-                self.peripherals
-                    .set_input(pin, value, &self.page, self.child.as_mut());
+                self.peripherals.set_input(pin, value, self.child.as_mut());
             }
             Order::Microvolts { pin, microvolts } => self.page.set_microvolts(pin, microvolts),
             Order::Answer { session, packet } => {
@@ -584,7 +595,10 @@ impl Supervisor {
 
     /// The process is gone: why, as an ESP32 would put it.
     fn child_ended(&mut self) -> Halt {
-        self.drain_printed();
+        // Before it was ready, what it says is for the one who waits for that.
+        if self.ready {
+            self.drain_printed();
+        }
         let status = match &mut self.child {
             Some(child) => child.ended(),
             None => ExitStatus::default(),

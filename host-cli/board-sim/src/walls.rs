@@ -137,3 +137,79 @@ mod linux {
         Ok(Some(reader.into()))
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use crate::{FindError, FindOptions, MicroPython, SimBoard, SimConfig, SimError};
+
+    /// Attempts that the walls in Python would stop; here they are made from where those do not stand.
+    const ATTEMPTS: &str = r#"
+def attempt(name, action):
+    try:
+        result = action()
+        print(name, "open" if result is None or result == 0 or not isinstance(result, int) else "closed")
+    except OSError:
+        print(name, "closed")
+system = libc.func("i", "system", "s")
+libc_open = libc.func("i", "open", "si")
+def raw_open(path, flags):
+    return 0 if libc_open(path, flags) >= 0 else -1
+attempt("own-file", lambda: real_open("/own", "w").close())
+attempt("program", lambda: system("true"))
+attempt("execve", lambda: libc.func("i", "execl", "sss")("/bin/true", "true", None))
+attempt("read", lambda: raw_open("/etc/passwd", 0))
+attempt("write", lambda: raw_open(OUTSIDE, 0o101))
+attempt("unix-socket", lambda: 0 if libc.func("i", "socket", "iii")(1, 1, 0) >= 0 else -1)
+attempt("netlink-socket", lambda: 0 if libc.func("i", "socket", "iii")(16, 3, 0) >= 0 else -1)
+attempt("inet-socket", lambda: 0 if libc.func("i", "socket", "iii")(2, 1, 0) >= 0 else -1)
+attempt("kill", lambda: libc.func("i", "kill", "ii")(libc.func("i", "getppid", "")(), 0))
+attempt("ptrace", lambda: 0 if libc.func("l", "ptrace", "iiPP")(16, libc.func("i", "getppid", "")(), None, None) >= 0 else -1)
+attempt("link", lambda: libc.func("i", "symlink", "ss")("/etc/passwd", ROOT + "/link"))
+libc_exit(0)
+"#;
+
+    #[test]
+    fn the_kernel_stops_what_python_forgets() {
+        let micropython = match MicroPython::find(&FindOptions::default(), &mut |_| ()) {
+            Ok(found) => found,
+            Err(e @ (FindError::Network { .. } | FindError::NoPackageSource { .. })) => {
+                assert!(std::env::var_os("UMQTT_REQUIRE_ALL").is_none(), "{e}");
+                return eprintln!("skipped the_kernel_stops_what_python_forgets: {e}");
+            }
+            Err(e) => panic!("{e}"),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let target = outside.path().join("target");
+        let config = SimConfig::new(folder.path(), micropython);
+        let walls = super::WallFiles::build(folder.path()).walls();
+        if !(walls.landlock && walls.seccomp) {
+            assert!(std::env::var_os("UMQTT_REQUIRE_ALL").is_none(), "{walls:?}");
+            return eprintln!(
+                "skipped the_kernel_stops_what_python_forgets: this kernel has {walls:?}"
+            );
+        }
+        let attempts = ATTEMPTS
+            .replace("OUTSIDE", &format!("{:?}", target.display().to_string()))
+            .replace(
+                "ROOT",
+                &format!("{:?}", folder.path().display().to_string()),
+            )
+            .replace('\n', "\n    ");
+        // In place of saying that the board is ready.
+        let ready = "    send(b\"R%d\"";
+        let (before, after) = crate::modules::START.split_once(ready).unwrap();
+        let (_, after) = after.split_once('\n').unwrap();
+        let code = format!("{before}    {attempts}\n{after}");
+        let Err(SimError::Start { output, .. }) = SimBoard::start_with(config, code) else {
+            panic!("a board that only attempts things does not start");
+        };
+        assert_eq!(
+            output,
+            "own-file open / program closed / execve closed / read closed / write closed / \
+             unix-socket closed / netlink-socket closed / inet-socket open / kill closed / \
+             ptrace closed / link closed"
+        );
+        assert!(!target.exists());
+    }
+}

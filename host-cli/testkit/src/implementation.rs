@@ -61,7 +61,11 @@ impl Implementation {
 }
 
 impl Module {
-    fn empty() -> Result<Module, String> {
+    /// A folder with an empty package `umqtt`.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn empty() -> Result<Module, String> {
         let folder = tempfile::tempdir().map_err(|error| format!("no scratch folder: {error}"))?;
         std::fs::create_dir(folder.path().join("umqtt"))
             .map_err(|error| format!("no scratch folder: {error}"))?;

@@ -8,6 +8,7 @@ mod certificates;
 mod implementation;
 mod interpreter;
 mod mosquitto;
+pub mod native;
 mod peer;
 mod program;
 mod require;

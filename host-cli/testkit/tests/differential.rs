@@ -41,6 +41,9 @@ struct Rule {
     /// Marks of the script's generator, all of which the operation must bear.
     #[serde(default)]
     tags: Vec<String>,
+    /// Marks of which it must bear at least one; none for any.
+    #[serde(default)]
+    any_tag: Vec<String>,
     /// How upstream's outcome begins; none for any.
     #[serde(default)]
     upstream: Vec<String>,
@@ -83,7 +86,8 @@ impl Line {
 }
 
 impl Rule {
-    fn allows(&self, upstream: &Line, ours: &Line, differing: &BTreeSet<String>) -> bool {
+    /// Whether it has anything to say about this pair of outcomes.
+    fn applies(&self, upstream: &Line, ours: &Line) -> bool {
         let begins = |patterns: &[String], outcome: &str| {
             patterns.is_empty()
                 || patterns
@@ -92,10 +96,32 @@ impl Rule {
         };
         (self.ops.is_empty() || self.ops.contains(&upstream.op))
             && self.tags.iter().all(|tag| upstream.tags.contains(tag))
+            && (self.any_tag.is_empty()
+                || self.any_tag.iter().any(|tag| upstream.tags.contains(tag)))
             && begins(&self.upstream, &upstream.outcome)
             && begins(&self.ours, &ours.outcome)
-            && differing.is_subset(&self.fields)
     }
+}
+
+/// The rules that together allow a difference: each field by the first rule that does. `None` where a field is left.
+fn allowing(
+    rules: &[Rule],
+    upstream: &Line,
+    ours: &Line,
+    differing: &BTreeSet<String>,
+) -> Option<BTreeSet<usize>> {
+    let applicable: Vec<usize> = (0..rules.len())
+        .filter(|&rule| rules[rule].applies(upstream, ours))
+        .collect();
+    differing
+        .iter()
+        .map(|field| {
+            applicable
+                .iter()
+                .copied()
+                .find(|&rule| rules[rule].fields.contains(field))
+        })
+        .collect()
 }
 
 /// What comparing two runs found.
@@ -121,15 +147,14 @@ fn compare(rules: &[Rule], upstream: &[Vec<Line>], ours: &[Vec<Line>]) -> Compar
                 found.same += 1;
                 continue;
             }
-            let Some(rule) = rules
-                .iter()
-                .position(|rule| rule.allows(theirs, mine, &differing))
-            else {
+            let Some(needed) = allowing(rules, theirs, mine, &differing) else {
                 found.unexpected.push(report(theirs, mine, &differing));
                 break;
             };
-            found.used[rule] += 1;
-            if !rules[rule].continues {
+            for &rule in &needed {
+                found.used[rule] += 1;
+            }
+            if !needed.iter().all(|&rule| rules[rule].continues) {
                 break;
             }
         }

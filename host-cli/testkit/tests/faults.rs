@@ -304,6 +304,39 @@ fn broken_off_stalled_or_dribbling_on_1_26() {
     broken_off_stalled_or_dribbling("broken_off_stalled_or_dribbling_on_1_26", Version::V1_26);
 }
 
+/// A peer that reads no more: once the buffers on the way are full, publishing fails in time rather than hang.
+fn stuck_writing(test: &str, version: Version) {
+    let interpreter = need!(test, Interpreter::find(version));
+    let module = need!(test, Implementation::Ours.module());
+    let peer = Peer::start(vec![vec![
+        Step::Read(CONNECT_SIZE),
+        Step::Send(b"\x20\x02\x00\x00".to_vec()),
+        Step::Stall(Duration::from_secs(5)),
+    ]]);
+    let text = Program::new(&interpreter, &module, "faults")
+        .argument("127.0.0.1")
+        .argument(peer.address().port())
+        .argument(TIMEOUT.as_millis())
+        .argument("stuck=publish-stuck")
+        .run()
+        .expect_success("faults.py");
+    let line: Line =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+    assert_eq!(line.outcome, "raised OSError(110,)", "{line:?}");
+    // A write that got rid of a part waits once more for the rest.
+    assert!(Duration::from_millis(line.ms) <= TIMEOUT * 3, "{line:?}");
+}
+
+#[test]
+fn stuck_writing_on_1_25() {
+    stuck_writing("stuck_writing_on_1_25", Version::V1_25);
+}
+
+#[test]
+fn stuck_writing_on_1_26() {
+    stuck_writing("stuck_writing_on_1_26", Version::V1_26);
+}
+
 /// One line of `faults_python_socket.py`.
 #[derive(Debug, Deserialize)]
 struct PythonLine {

@@ -104,11 +104,12 @@ fn serve(stream: TcpStream) -> io::Result<u64> {
 
     let mut travelling: VecDeque<Travelling> = VecDeque::new();
     let (mut sent, mut back, mut bytes, mut awaited_acks) = (0, 0, 0, 0);
+    // Drawn before it is known whether there is room, so that large ones are as frequent as they should be.
+    let mut size = random.size();
     while back < MESSAGES {
         let mut batch = Vec::new();
         let mut on_the_way: usize = travelling.iter().map(|one| one.message.len() + 100).sum();
         while sent < MESSAGES && travelling.len() < 10 {
-            let size = random.size();
             if !travelling.is_empty() && on_the_way + size + 100 > WINDOW {
                 break;
             }
@@ -126,6 +127,7 @@ fn serve(stream: TcpStream) -> io::Result<u64> {
             batch.extend(publish(&topic, &message, packet_id));
             travelling.push_back(Travelling { topic, message });
             sent += 1;
+            size = random.size();
         }
         output.write_all(&batch)?;
         let (first, body) = read_packet(&mut input)?;
@@ -188,14 +190,15 @@ fn soak(test: &str, version: Version) {
         .limit(Duration::from_secs(600))
         .run();
     let elapsed = finished.elapsed;
-    finished.expect_success("the soak");
+    let printed = finished.expect_success("the soak");
     let bytes = peer
         .join()
         .expect("the peer")
         .expect("the peer's connection");
     println!(
-        "{MESSAGES} messages, {} MB each way, in {elapsed:.1?}",
-        bytes / 1_000_000
+        "{MESSAGES} messages, {} MB each way, in {elapsed:.1?}; {}",
+        bytes / 1_000_000,
+        printed.trim()
     );
 }
 

@@ -14,11 +14,13 @@ const NATIVE: [(&str, &[u8]); 1] = [(
 const MPY_VERSION: (u8, u8) = (6, 3);
 
 const ROBUST: &[u8] = include_bytes!("../../../python/umqtt/robust.py");
+const UPIP: &[u8] = include_bytes!("../../../python/upip.py");
 
 /// The root folder comes first on a board's `sys.path`, before what is frozen into the firmware.
 const FOLDER: &str = "/umqtt";
 const SIMPLE_PATH: &str = "/umqtt/simple.mpy";
 const ROBUST_PATH: &str = "/umqtt/robust.py";
+const UPIP_PATH: &str = "/upip.py";
 
 /// A Python file of this name wins over the module beside it (`stat_path` in MicroPython's
 /// py/builtinimport.c asks for .py before .mpy).
@@ -125,9 +127,13 @@ pub fn install(
     lang: Lang,
 ) -> Result<Vec<&'static str>, InstallError> {
     let simple = native(info).map_err(InstallError::Unfit)?;
-    let wanted = [(SIMPLE_PATH, simple), (ROBUST_PATH, ROBUST)];
-    let states = board.states(&[SIMPLE_PATH, ROBUST_PATH, FOLDER, HIDING_PATH])?;
-    if states[2] == FileState::Missing {
+    let wanted = [
+        (SIMPLE_PATH, simple),
+        (ROBUST_PATH, ROBUST),
+        (UPIP_PATH, UPIP),
+    ];
+    let states = board.states(&[SIMPLE_PATH, ROBUST_PATH, UPIP_PATH, FOLDER, HIDING_PATH])?;
+    if states[3] == FileState::Missing {
         board.mkdir_p(FOLDER)?;
     }
     let mut written = Vec::new();
@@ -139,7 +145,7 @@ pub fn install(
             written.push(path);
         }
     }
-    if matches!(states[3], FileState::File { .. }) {
+    if matches!(states[4], FileState::File { .. }) {
         let aside = format!("{HIDING_PATH}.old");
         let content = board.get(HIDING_PATH)?;
         board.put(&aside, &content)?;

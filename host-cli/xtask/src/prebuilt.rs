@@ -1,18 +1,14 @@
-//! Decides how the committed module is built, so that the same sources and toolchain give the same bytes anywhere, and
-//! what is written down about the toolchain.
+//! Decides when the committed module is rebuilt or compared, and what is written down about the toolchain that made it.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use mpy_link::{Arch, Input, LinkOptions, Linked};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use testkit::native;
 
-use crate::{cargo, output};
-
-/// The target that x64's module is compiled for: the stable toolchain's own.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+use crate::output;
 
 /// `native-module/prebuilt/toolchain.toml`.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
@@ -78,11 +74,11 @@ pub fn same_toolchain() -> Result<Option<String>> {
 
 /// Builds the module and writes it, or with `check` compares it. False where the committed one differs.
 pub fn run(check: bool) -> Result<bool> {
-    let linked = build()?;
+    let linked = native::build("umqtt", "simple.mpy").map_err(anyhow::Error::msg)?;
     let record = Record {
         x64: Module {
             rustc: rustc_version()?,
-            target: TARGET.into(),
+            target: native::TARGET.into(),
             size: linked.mpy.len() as u64,
             text: linked.sizes.text,
             rodata: linked.sizes.rodata,
@@ -122,54 +118,4 @@ pub fn run(check: bool) -> Result<bool> {
         .with_context(|| format!("cannot write {}", record_path().display()))?;
     println!("{}: {} bytes", path.display(), linked.mpy.len());
     Ok(true)
-}
-
-/// Compiles the crate `umqtt` to an archive and links it.
-fn build() -> Result<Linked> {
-    let root = testkit::repository();
-    // A target folder of its own: the flags differ from those of every other build.
-    let target = root.join("target/native");
-    let remap = |from: &str, to: &str| format!("--remap-path-prefix={from}={to}");
-    let mut flags = vec!["-C".to_string(), "relocation-model=pic".to_string()];
-    // Where the build happens must not show in panic messages.
-    flags.push(remap(&root.display().to_string(), "umqtt-rs"));
-    if let Some(home) = std::env::var_os("CARGO_HOME")
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo").into()))
-    {
-        flags.push(remap(&home.display().to_string(), "cargo"));
-    }
-    let status = cargo()
-        .args([
-            "rustc",
-            "--quiet",
-            "--locked",
-            "--package",
-            "umqtt",
-            "--profile",
-            "native",
-            "--features",
-            "module",
-        ])
-        .args(["--target", TARGET, "--crate-type", "staticlib"])
-        .arg("--target-dir")
-        .arg(&target)
-        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
-        .env_remove("RUSTFLAGS")
-        .status()
-        .context("cannot run cargo")?;
-    if !status.success() {
-        bail!("the native module does not compile, see above");
-    }
-    let archive = target.join(TARGET).join("native/libumqtt.a");
-    let bytes =
-        std::fs::read(&archive).with_context(|| format!("cannot read {}", archive.display()))?;
-    let options = LinkOptions::new(Arch::X64, "simple.mpy");
-    mpy_link::link(
-        &options,
-        &[Input {
-            name: "libumqtt.a".into(),
-            bytes,
-        }],
-    )
-    .map_err(|error| anyhow::anyhow!("the native module does not link: {error}"))
 }

@@ -1,7 +1,7 @@
 //! Decides what the tests need from outside and how it gets here: Debian packages by apt, MicroPython and its sources
 //! into the user's cache, PyPI's umqtt by pip. It only fetches what is missing and says what it does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -9,11 +9,17 @@ use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
 use testkit::Version;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 5] = [
+const PACKAGES: [(&str, &str); 11] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
+    ("gcc", "modules written in C for the linker"),
+    ("make", "building MicroPython for QEMU"),
+    ("gcc-arm-none-eabi", "building MicroPython for QEMU"),
+    ("libnewlib-arm-none-eabi", "building MicroPython for QEMU"),
+    ("qemu-system-arm", "a board without a board"),
     ("python3-pip", "fetching PyPI's umqtt"),
+    ("python3-venv", "installing mpremote beside the system"),
     ("xz-utils", "unpacking Debian's sources"),
 ];
 
@@ -158,18 +164,26 @@ fn interpreter(version: Version) -> Result<()> {
 }
 
 fn source(version: Version) -> Result<()> {
-    let variable = format!("UMQTT_MICROPYTHON_SRC_{}", version.name().replace('.', "_"));
-    if std::env::var_os(variable).is_some() {
-        return Ok(());
+    source_folder(version, false).map(drop)
+}
+
+/// The variable by which tests find the source of a version.
+pub fn source_variable(version: Version) -> String {
+    format!("UMQTT_MICROPYTHON_SRC_{}", version.name().replace('.', "_"))
+}
+
+/// The unpacked source of a version: what its variable names, else the cache, filled unless `offline`.
+pub fn source_folder(version: Version, offline: bool) -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os(source_variable(version)) {
+        return Ok(folder.into());
     }
-    micropython::source_package(
-        "micropython",
-        version.name(),
-        &FindOptions::default(),
-        &mut progress(),
-    )
-    .map(drop)
-    .map_err(Into::into)
+    let options = FindOptions {
+        offline,
+        ..FindOptions::default()
+    };
+    let package =
+        micropython::source_package("micropython", version.name(), &options, &mut progress())?;
+    Ok(package.path)
 }
 
 fn pypi(name: &str, version: &str, folder: &str) -> Result<()> {

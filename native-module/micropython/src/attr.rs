@@ -1,13 +1,14 @@
 //! Attributes and calls.
 
-use core::mem::MaybeUninit;
-
 use micropython_sys::MpObj;
 
 use crate::table::table;
 use crate::{Obj, Qstr};
 
-/// The most arguments that a call from Rust passes, keywords counted as two.
+/// The most arguments of a plain call from Rust.
+const FEW_ARGS: usize = 4;
+
+/// The most arguments of a call from Rust with keywords, each of which counts as two.
 const MAX_ARGS: usize = 24;
 
 /// A method bound to its object, ready to be called.
@@ -74,28 +75,37 @@ impl Method {
         self.pair[0] == function.0
     }
 
-    /// Calls the method. Raises what the callee raises.
+    /// Calls the method with up to [`FEW_ARGS`] arguments. Raises what the callee raises. More arguments are a
+    /// programming error and panic.
+    #[inline(never)]
     pub fn call(&self, args: &[Obj]) -> Obj {
-        self.call_with(args, &[])
+        self.call_from::<{ 2 + FEW_ARGS }>(args, &[])
     }
 
     /// Calls the method with keyword arguments, given as pairs of name and value. Raises what the callee
     /// raises. More than [`MAX_ARGS`] words of arguments are a programming error and panic.
     #[inline(never)]
     pub fn call_with(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
-        let mut all = [MaybeUninit::<MpObj>::uninit(); 2 + MAX_ARGS];
+        self.call_from::<{ 2 + MAX_ARGS }>(args, keywords)
+    }
+
+    /// Calls from an array of `N` words on the stack. The array stays there while the callee runs, and the collector
+    /// takes whatever it holds for references: so it is no larger than need be, and cleared.
+    #[inline(always)]
+    fn call_from<const N: usize>(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
+        let mut all = [MpObj::NULL; N];
         let words = self.pair.into_iter();
         let words = words.chain(args.iter().map(|arg| arg.0));
         let words = words.chain(keywords.as_flattened().iter().map(|arg| arg.0));
         assert!(
-            args.len() + 2 * keywords.len() <= MAX_ARGS,
+            2 + args.len() + 2 * keywords.len() <= N,
             "too many arguments"
         );
         for (place, word) in all.iter_mut().zip(words) {
-            place.write(word);
+            *place = word;
         }
         // SAFETY: the array holds function, self, the values and the pairs, as the entry expects them.
         // EXCEPTION: what the callee raises.
-        Obj(unsafe { (table().call_method_n_kw)(args.len(), keywords.len(), all.as_ptr().cast()) })
+        Obj(unsafe { (table().call_method_n_kw)(args.len(), keywords.len(), all.as_ptr()) })
     }
 }

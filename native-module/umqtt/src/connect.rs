@@ -5,7 +5,7 @@ use mqtt_core::encode::{Connect, DISCONNECT, Will};
 use mqtt_core::{Packet, PacketType, Receiver};
 
 use crate::incoming::{Step, advance};
-use crate::io::Memory;
+use crate::io::Block;
 use crate::state::State;
 use crate::{assertion, io, mqtt_exception, no_memory, packet_error};
 
@@ -29,9 +29,14 @@ pub fn connect(args: Args) -> Result<Obj> {
     // SAFETY: the state is the client's own; nothing borrows it.
     unsafe { (*state).session.reconnect() };
     open(this, timeout)?;
-    send_connect(this, clean_session.is_true())?;
-    let session_present = await_connack(this, state)?;
-    Ok(Obj::from_int(session_present))
+    send_connect(this, state, clean_session.is_true())?;
+    let answer = await_connack(this, state);
+    if answer.is_err() {
+        // What came is no part of a session.
+        // SAFETY: the state is the client's own; nothing borrows it.
+        unsafe { (*state).session.receiver.reset() };
+    }
+    Ok(Obj::from_int(answer?))
 }
 
 /// Makes the socket, connects it and wraps it in TLS where the client asks for that.
@@ -71,7 +76,7 @@ fn open(this: Obj, timeout: Obj) -> Result<()> {
     Ok(())
 }
 
-fn send_connect(this: Obj, clean_session: bool) -> Result<()> {
+fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()> {
     let client_id = this.get(qstr!("client_id")).buffer();
     let user = this.get(qstr!("user"));
     let login = if user.is_true() {
@@ -117,17 +122,12 @@ fn send_connect(this: Obj, clean_session: bool) -> Result<()> {
             login: login.map(|(user, password)| (user.as_slice(), password.as_slice())),
         }
     };
-    let size = packet.size();
-    let block = micropython::alloc(size).ok_or_else(no_memory)?;
-    // SAFETY: the block has `size` bytes. The collector never moves it, and frees it itself if the write raises.
+    // SAFETY: the state is the client's own.
     unsafe {
-        let n = packet
-            .encode(Memory::new(block, size))
-            .map_err(packet_error)?;
-        io::write_all(this, stream, block, n)?;
-        micropython::free(block);
+        let block = Block::take(state, packet.size()).ok_or_else(no_memory)?;
+        let n = packet.encode(&mut block.memory()).map_err(packet_error)?;
+        block.send(this, state, stream, n)
     }
-    Ok(())
 }
 
 /// Reads the CONNACK (section 3.2) and returns its session-present bit.

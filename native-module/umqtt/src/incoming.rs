@@ -5,6 +5,7 @@ use core::ptr::addr_of_mut;
 use micropython::{Args, BytesBuilder, Errno, Error, Obj, Result, Stream, qstr};
 use mqtt_core::{AckKind, Next, Packet, Part, Place, Receiver, encode};
 
+use crate::io::Block;
 use crate::state::State;
 use crate::{EMPTY_BYTES, WAIT_MSG, assertion, io, packet_error};
 
@@ -68,8 +69,15 @@ pub unsafe fn advance(stream: Stream, state: *mut State) -> Result<Step> {
 
 /// Makes the two objects of a large PUBLISH. If there is no memory, the packet waits as it is for the next call.
 unsafe fn allocate(state: *mut State, topic_len: usize, payload_len: usize) -> Result<()> {
-    let topic = BytesBuilder::new(EMPTY_BYTES.get(), topic_len)?;
-    let payload = BytesBuilder::new(EMPTY_BYTES.get(), payload_len)?;
+    let (topic, payload) = match new_message(topic_len, payload_len) {
+        Ok(message) => message,
+        Err(_) => {
+            // The block that is kept for sending may be what stands in the way.
+            // SAFETY: the state is the client's own.
+            unsafe { Block::drop_kept(state) };
+            new_message(topic_len, payload_len)?
+        }
+    };
     // SAFETY: the state is the client's own. The beginnings that the receiver holds are no longer than the
     // fields themselves, for which there is room now.
     unsafe {
@@ -88,6 +96,13 @@ unsafe fn allocate(state: *mut State, topic_len: usize, payload_len: usize) -> R
         addr_of_mut!((*state).payload).write(Some(payload));
     }
     Ok(())
+}
+
+/// Room for a message, its contents not initialised.
+fn new_message(topic_len: usize, payload_len: usize) -> Result<(BytesBuilder, BytesBuilder)> {
+    // The larger one first, while there is most room.
+    let payload = BytesBuilder::new(EMPTY_BYTES.get(), payload_len)?;
+    Ok((BytesBuilder::new(EMPTY_BYTES.get(), topic_len)?, payload))
 }
 
 /// Reads one packet and does what it asks for. `None` if nothing was there or the packet was a PINGRESP, else the
@@ -124,7 +139,7 @@ pub fn serve(this: Obj, state: *mut State, restore: bool) -> Result<Option<u8>> 
         io::restore_blocking(this);
     }
     // SAFETY: as above.
-    unsafe { handle(this, stream, state) }
+    unsafe { handle(this, state) }
 }
 
 /// What a complete packet from the broker means.
@@ -144,7 +159,7 @@ enum Event {
     Nothing,
 }
 
-unsafe fn handle(this: Obj, stream: Stream, state: *mut State) -> Result<Option<u8>> {
+unsafe fn handle(this: Obj, state: *mut State) -> Result<Option<u8>> {
     // SAFETY: the state is the client's own. Making the objects of a message allocates, which runs no Python
     // code; if there is no memory, the packet stays for the next call.
     let (first_byte, event) = unsafe {
@@ -179,13 +194,21 @@ unsafe fn handle(this: Obj, stream: Stream, state: *mut State) -> Result<Option<
             qos,
             packet_id,
         } => {
+            // SAFETY: as above.
+            let connection = unsafe { (*state).session.connection };
             this.call_method(qstr!("cb"), &[topic, payload]);
             match qos {
                 0 => {}
                 1 => {
-                    let ack = encode::puback(packet_id);
-                    // SAFETY: `ack` is a local.
-                    unsafe { io::write_all(this, stream, ack.as_ptr(), ack.len())? };
+                    // The callback may have connected anew. What came on the old connection is not acknowledged on
+                    // the new one, where that identifier means something else (section 4.4).
+                    // SAFETY: as above.
+                    if unsafe { (*state).session.connection } == connection {
+                        let ack = encode::puback(packet_id);
+                        let stream = io::socket(this)?;
+                        // SAFETY: `ack` is a local.
+                        unsafe { io::write_all(this, stream, ack.as_ptr(), ack.len())? };
+                    }
                 }
                 _ => return Err(assertion(c"QoS 2 is not supported")),
             }

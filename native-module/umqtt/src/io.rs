@@ -1,7 +1,9 @@
 //! Writing whole packets to a client's socket, and how the socket waits.
 
-use micropython::{Errno, Error, Obj, Result, Stream, qstr};
+use micropython::{Errno, Error, Obj, Result, Stream, alloc, free, qstr};
 use mqtt_core::encode::Sink;
+
+use crate::state::State;
 
 /// The stream of a connected client. Raises AttributeError as umqtt.simple does when there is none.
 #[inline]
@@ -87,6 +89,84 @@ unsafe fn write_rest(
 /// `EPIPE`: the stream takes no more bytes.
 const BROKEN_PIPE: i32 = 32;
 
+/// A block of the collected heap in which a packet is put together. Blocks of up to [`KEPT_MAX`] bytes are kept by
+/// the client for its next packet, so that sending leaves no garbage; larger ones are freed at once. If writing
+/// raises, the collector finds the block.
+pub struct Block {
+    start: *mut u8,
+    len: usize,
+}
+
+/// Largest block that a client keeps, in bytes: three full TCP segments of an Ethernet.
+pub const KEPT_MAX: usize = 3 * 1460;
+
+impl Block {
+    /// A block of at least `len` bytes; `None` if there is no room for it.
+    ///
+    /// # Safety
+    /// `state` must come from [`State::of`].
+    pub unsafe fn take(state: *mut State, len: usize) -> Option<Self> {
+        // SAFETY: as the caller promises. The block leaves the state while it is used, so that a call from a
+        // callback takes another one.
+        let (start, kept) = unsafe {
+            let start = core::mem::replace(&mut (*state).block, core::ptr::null_mut());
+            (start, (*state).block_len)
+        };
+        if !start.is_null() {
+            if kept >= len {
+                return Some(Block { start, len: kept });
+            }
+            // SAFETY: the state has let go of it.
+            unsafe { free(start) };
+        }
+        alloc(len).map(|start| Block { start, len })
+    }
+
+    /// Frees the block that the client keeps, if there is one.
+    ///
+    /// # Safety
+    /// `state` must come from [`State::of`].
+    pub unsafe fn drop_kept(state: *mut State) {
+        // SAFETY: as the caller promises; the state lets go of the block first.
+        unsafe {
+            let start = core::mem::replace(&mut (*state).block, core::ptr::null_mut());
+            if !start.is_null() {
+                free(start);
+            }
+        }
+    }
+
+    /// What the block is filled through. Only one such value at a time may be used.
+    pub fn memory(&self) -> Memory {
+        // SAFETY: the block is this value's own.
+        unsafe { Memory::new(self.start, self.len) }
+    }
+
+    /// Writes the block's first `n` bytes, which must have been filled, and gives the block back.
+    ///
+    /// # Safety
+    /// `state` must come from [`State::of`].
+    pub unsafe fn send(
+        self,
+        client: Obj,
+        state: *mut State,
+        stream: Stream,
+        n: usize,
+    ) -> Result<()> {
+        // SAFETY: the collector does not move the block; nobody uses it after it is freed or given back.
+        unsafe {
+            let result = write_all(client, stream, self.start, n.min(self.len));
+            if self.len <= KEPT_MAX && (*state).block.is_null() {
+                (*state).block = self.start;
+                (*state).block_len = self.len;
+            } else {
+                free(self.start);
+            }
+            result
+        }
+    }
+}
+
 /// Memory that a packet is written to: the stack's or a block's, not initialised before.
 pub struct Memory {
     at: *mut u8,
@@ -105,7 +185,24 @@ impl Memory {
     }
 }
 
-impl Sink for Memory {
+impl Memory {
+    /// Adds as much of `bytes` as there is room for and returns how much that is.
+    ///
+    /// # Safety
+    /// `from` must be readable for `len` bytes.
+    pub unsafe fn fill(&mut self, from: *const u8, len: usize) -> usize {
+        let n = len.min(self.left);
+        // SAFETY: there is room, see `new`.
+        unsafe {
+            self.at.copy_from_nonoverlapping(from, n);
+            self.at = self.at.add(n);
+        }
+        self.left -= n;
+        n
+    }
+}
+
+impl Sink for &mut Memory {
     #[inline]
     fn put(&mut self, bytes: &[u8]) -> core::result::Result<(), mqtt_core::Error> {
         if bytes.len() > self.left {

@@ -7,8 +7,8 @@ use mqtt_core::encode::{self, PINGREQ, PUBLISH_OVERHEAD, PublishHead};
 use mqtt_core::{AckKind, Answer, encode_remaining_length};
 
 use crate::incoming::serve_virtually;
-use crate::io::Memory;
-use crate::state::{PACKET_BUFFER_MAX, State};
+use crate::io::{Block, KEPT_MAX, Memory};
+use crate::state::State;
 use crate::{assertion, io, mqtt_exception, no_memory, packet_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
@@ -81,8 +81,8 @@ struct Message {
 }
 
 impl Message {
-    /// Writes the PUBLISH: in one write up to [`PACKET_BUFFER_MAX`], and without allocating up to
-    /// [`STACK_PACKET`], above that with a block that is kept for the next packet.
+    /// Writes the PUBLISH: without touching the heap up to [`STACK_PACKET`]; in one write up to [`KEPT_MAX`], and
+    /// a larger one in two: as much as that, then the rest straight from the caller's object.
     #[inline]
     fn send(&self, this: Obj, delivery: Option<(u8, u16)>, dup: bool) -> Result<()> {
         // SAFETY: the slice is used only to encode the head, which runs no Python code.
@@ -105,16 +105,13 @@ impl Message {
         }
         let mut out = MaybeUninit::<[u8; STACK_PACKET]>::uninit();
         let start = out.as_mut_ptr().cast::<u8>();
-        // SAFETY: `bound` says that head and payload fit; the payload's bytes are read before other code runs;
-        // what is sent has been written before.
+        // SAFETY: `out` is a local, and `bound` says that head and payload fit; the payload's bytes are read before
+        // other code runs; what is sent has been filled in.
         unsafe {
-            let n = head
-                .encode(Memory::new(start, STACK_PACKET))
-                .map_err(packet_error)?;
-            start
-                .add(n)
-                .copy_from_nonoverlapping(self.payload.as_ptr(), payload_len);
-            io::write_all(this, stream, start, n + payload_len)
+            let mut memory = Memory::new(start, STACK_PACKET);
+            let n = head.encode(&mut memory).map_err(packet_error)?;
+            let n = n + memory.fill(self.payload.as_ptr(), payload_len);
+            io::write_all(this, stream, start, n)
         }
     }
 
@@ -132,28 +129,22 @@ impl Message {
         // With little memory the head alone will do, and the payload goes out from where it is.
         // SAFETY: the state is the client's own.
         let block = unsafe {
-            State::take_out(state, bound.min(PACKET_BUFFER_MAX).max(head_bound))
-                .or_else(|| State::take_out(state, head_bound))
+            Block::take(state, bound.min(KEPT_MAX).max(head_bound))
+                .or_else(|| Block::take(state, head_bound))
         };
         let block = block.ok_or_else(no_memory)?;
-        let (start, size) = block;
-        // SAFETY: the block has `size` bytes, at least as many as the head needs, and nobody else uses it.
-        // The payload's bytes are copied before other code runs; what is sent straight from the object is read at its address of now, which the
-        // object keeps unless a callback resizes it while the stream waits, as in umqtt.simple.
+        let mut memory = block.memory();
+        let n = head.encode(&mut memory).map_err(packet_error)?;
+        // SAFETY: the payload's bytes are copied before other code runs. What goes out straight from the object is
+        // read at its address of now, which the object keeps unless a callback resizes it while the stream waits,
+        // as with umqtt.simple.
         unsafe {
-            let n = head
-                .encode(Memory::new(start, size))
-                .map_err(packet_error)?;
-            let copied = self.payload.len().min(size - n);
-            start
-                .add(n)
-                .copy_from_nonoverlapping(self.payload.as_ptr(), copied);
-            io::write_all(this, stream, start, n + copied)?;
-            if copied < self.payload.len() {
-                let rest = self.payload.len() - copied;
+            let copied = memory.fill(self.payload.as_ptr(), self.payload.len());
+            block.send(this, state, stream, n + copied)?;
+            let rest = self.payload.len() - copied;
+            if rest > 0 {
                 io::write_all(this, stream, self.payload.as_ptr().add(copied), rest)?;
             }
-            State::return_out(state, block);
         }
         Ok(())
     }
@@ -283,21 +274,18 @@ fn send_request(
 ) -> Result<()> {
     let filter = topic.buffer();
     let stream = io::socket(this)?;
-    let bound = encode::packet_size(2 + 2 + filter.len() + 1);
-    // SAFETY: the state is the client's own; the block has at least `bound` bytes; no other code runs while
-    // the filter's bytes are read.
+    let size = encode::packet_size(2 + 2 + filter.len() + 1);
+    // SAFETY: the state is the client's own; no other code runs while the filter's bytes are read.
     unsafe {
-        let block = State::take_out(state, bound).ok_or_else(no_memory)?;
-        let out = Memory::new(block.0, bound);
+        let block = Block::take(state, size).ok_or_else(no_memory)?;
+        let mut memory = block.memory();
         let n = match kind {
-            AckKind::SubAck => encode::subscribe(out, packet_id, filter.as_slice(), qos),
-            _ => encode::unsubscribe(out, packet_id, filter.as_slice()),
+            AckKind::SubAck => encode::subscribe(&mut memory, packet_id, filter.as_slice(), qos),
+            _ => encode::unsubscribe(&mut memory, packet_id, filter.as_slice()),
         }
         .map_err(packet_error)?;
-        io::write_all(this, stream, block.0, n)?;
-        State::return_out(state, block);
+        block.send(this, state, stream, n)
     }
-    Ok(())
 }
 
 /// `ping()`: asks the broker for a sign of life; its answer is read by a later `wait_msg` or `check_msg`.
@@ -318,16 +306,12 @@ pub fn send_str(args: Args) -> Result<Obj> {
         .to_be_bytes();
     let stream = io::socket(this)?;
     let state = State::of(this)?;
-    // SAFETY: the block has room for length and field, which are copied before other code runs.
+    // SAFETY: the state is the client's own; the field is copied before other code runs.
     unsafe {
-        let block = State::take_out(state, 2 + field.len()).ok_or_else(no_memory)?;
-        block.0.copy_from_nonoverlapping(len.as_ptr(), 2);
-        block
-            .0
-            .add(2)
-            .copy_from_nonoverlapping(field.as_ptr(), field.len());
-        io::write_all(this, stream, block.0, 2 + field.len())?;
-        State::return_out(state, block);
+        let block = Block::take(state, 2 + field.len()).ok_or_else(no_memory)?;
+        let mut memory = block.memory();
+        let n = memory.fill(len.as_ptr(), len.len()) + memory.fill(field.as_ptr(), field.len());
+        block.send(this, state, stream, n)?;
     }
     Ok(Obj::none())
 }

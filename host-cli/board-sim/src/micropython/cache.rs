@@ -62,13 +62,12 @@ impl Cache {
         &self.folder
     }
 
-    /// The newest copy that fits and runs.
+    /// The oldest copy that fits and runs: a newer one was fetched for somebody who asked for it.
     pub(super) fn lookup(&self, version: Option<&str>) -> Option<MicroPython> {
         let mut copies: Vec<PathBuf> = fs::read_dir(self.folder.join("micropython"))
             .ok()?
             .filter_map(|entry| Some(entry.ok()?.path()))
             .collect();
-        // Oldest first: the suite that is fetched first stays the one that is used.
         copies.sort();
         copies
             .into_iter()

@@ -143,10 +143,13 @@ impl Rows {
                 continue;
             }
             let needed = letter.width().unwrap_or(0);
-            if let Some((used, Layout::Columns(left, _))) = self.open
+            if let Some((used, Layout::Columns(left, right))) = self.open
                 && used + needed > left
             {
                 self.end_row(out)?;
+                // The rest of a line has no time of its own.
+                write!(out, "{}", " ".repeat(TIME))?;
+                self.open = Some((0, Layout::Columns(left, right)));
             }
             let (used, layout) = match self.open {
                 Some(open) => open,

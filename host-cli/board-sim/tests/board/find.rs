@@ -1,15 +1,13 @@
 //! Finding and fetching MicroPython: with the real apt of this machine, and with everything that can fail.
 
-#![cfg(unix)]
-
-mod common;
-
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use crate::bench::skip;
 use board_sim::micropython::{FindError, FindOptions, MicroPython, Origin, source_package};
-use common::skip;
 
 fn options(cache: &Path) -> FindOptions {
     FindOptions {
@@ -221,7 +219,11 @@ fn an_ordinary_user_can_fetch() {
     let output = Command::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&program)
-        .args(["fetches_once_then_uses_the_cache", "--exact", "--nocapture"])
+        .args([
+            "find::fetches_once_then_uses_the_cache",
+            "--exact",
+            "--nocapture",
+        ])
         .env("TMPDIR", cache.path())
         .env("HOME", "/nonexistent")
         .output()
@@ -236,4 +238,81 @@ fn an_ordinary_user_can_fetch() {
         !String::from_utf8_lossy(&output.stderr).contains("W:"),
         "apt's warnings reach the user"
     );
+}
+
+/// A folder with four megabytes of room, unmounted when dropped; None where that cannot be made.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<SmallDisk> {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "umqtt-test"])
+            .arg(folder.path())
+            .output()
+            .is_ok_and(|output| output.status.success());
+        made.then_some(SmallDisk(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Left behind it only costs memory.
+        let _ = Command::new("umount").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_before_anything_is_fetched() {
+    let Some(disk) = SmallDisk::new() else {
+        return skip("a small disk can only be mounted as root");
+    };
+    let error = MicroPython::find(&options(disk.0.path()), &mut |_| ()).unwrap_err();
+    match &error {
+        FindError::DiskFull { free_mb, .. } => assert!(*free_mb < 5, "{error}"),
+        FindError::NoPackageSource { .. } => return skip(&error.to_string()),
+        other => panic!("{other}"),
+    }
+    assert!(error.to_string().contains("not enough room"), "{error}");
+    assert!(error.to_spanish().contains("falta sitio"), "{error}");
+}
+
+/// Ctrl-C reaches the whole process group: this program and the apt it started.
+#[test]
+fn an_interrupted_fetch_is_no_harm() {
+    let cache = tempfile::tempdir().unwrap();
+    for wait in [50, 400, 900, 1500] {
+        let mut fetcher = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "find::fetch_for_another_test",
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env("BOARD_SIM_TEST_FOLDER", cache.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(wait));
+        let group = rustix::process::Pid::from_raw(fetcher.id() as i32).unwrap();
+        // It may be done already.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::INT);
+        fetcher.wait().unwrap();
+    }
+    let Some(found) = unless_unreachable(MicroPython::find(&options(cache.path()), &mut |_| ()))
+    else {
+        return;
+    };
+    let output = found.command().args(["-c", "print(1)"]).output().unwrap();
+    assert_eq!(output.stdout, b"1\n");
+}
+
+#[test]
+#[ignore = "started by an_interrupted_fetch_is_no_harm"]
+fn fetch_for_another_test() {
+    let cache = std::env::var("BOARD_SIM_TEST_FOLDER").expect("a folder");
+    // Interrupted or not: the test that started this looks at what is left.
+    let _ = MicroPython::find(&options(Path::new(&cache)), &mut |_| ());
 }

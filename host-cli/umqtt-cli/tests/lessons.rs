@@ -1,0 +1,207 @@
+//! The programs of lessons, unchanged, on the simulated board: their messages arrive.
+//!
+//! `lessons/` holds the three programs of a lesson as students find them: installing, publishing,
+//! subscribing.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Home, expect_no_process, micropython, repository};
+use testkit::need;
+
+const INSTALL: &str = include_str!("lessons/instalar.py");
+const PUBLISH: &str = include_str!("lessons/publicar.py");
+const SUBSCRIBE: &str = include_str!("lessons/suscribirse.py");
+
+#[test]
+fn the_publishing_lesson_runs_as_it_stands() {
+    need!("the_publishing_lesson_runs_as_it_stands", micropython());
+    let home = Home::new();
+    home.script("main.py", PUBLISH);
+    let done = home.run(["run", "main.py", "--seconds", "7", "--json"]);
+    done.expect_status(0);
+    let hello = (
+        "test/topic".to_owned(),
+        "Hello from MicroPython!".to_owned(),
+    );
+    assert_eq!(
+        done.published("to_broker"),
+        [hello.clone(), hello],
+        "one at once and one after five seconds"
+    );
+    let connect = done
+        .json()
+        .into_iter()
+        .find(|line| line["packet"] == "CONNECT")
+        .expect("a CONNECT");
+    assert_eq!(connect["client_id"], "micropython_client");
+    expect_no_process();
+}
+
+/// What a student makes of the two: the functions of the first, a `client`, and the second after it.
+#[test]
+fn the_subscribing_lesson_runs_on_the_client_of_the_first() {
+    need!(
+        "the_subscribing_lesson_runs_on_the_client_of_the_first",
+        micropython()
+    );
+    let home = Home::new();
+    let (functions, _) = PUBLISH
+        .split_once("# main\n")
+        .expect("the first program has a main");
+    let script = format!(
+        "{functions}\nclient = connect_mqtt()\n{SUBSCRIBE}\nfor number in range(3):\n    \
+         publish_message(client, b'Hello %d' % number)\n    client.wait_msg()\n"
+    );
+    home.script("main.py", script);
+    let done = home.run(["run", "main.py", "--json"]);
+    done.expect_status(0);
+    let expected: String = (0..3)
+        .map(|number| format!("Mensaje recibido en el tema b'test/topic': b'Hello {number}'\n"))
+        .collect();
+    assert_eq!(done.script_output(), expected);
+    assert_eq!(done.published("to_client").len(), 3);
+}
+
+#[test]
+fn the_whole_first_program_and_then_the_second_is_stopped_by_its_endless_loop_only() {
+    need!(
+        "the_whole_first_program_and_then_the_second_is_stopped_by_its_endless_loop_only",
+        micropython()
+    );
+    let home = Home::new();
+    // The first program as it stands, with what its `main` does made to end: a student's `break`.
+    let first = PUBLISH.replace(
+        "        time.sleep(5)\n",
+        "        time.sleep(1)\n        break\n    return client\n",
+    );
+    let first = first.replace("    main()\n", "    client = main()\n");
+    home.script(
+        "main.py",
+        format!("{first}{SUBSCRIBE}\npublish_message(client, 'adiós')\nclient.wait_msg()\n"),
+    );
+    let done = home.run(["run", "main.py", "--json"]);
+    done.expect_status(0);
+    assert_eq!(
+        done.script_output(),
+        "Mensaje recibido en el tema b'test/topic': b'adi\\xc3\\xb3s'\n"
+    );
+}
+
+#[test]
+fn installing_with_upip_says_that_the_module_is_there() {
+    need!(
+        "installing_with_upip_says_that_the_module_is_there",
+        micropython()
+    );
+    let home = Home::new();
+    home.script("main.py", format!("{INSTALL}\nprint('after')\n"));
+    let done = home.run(["run", "main.py", "--json"]);
+    done.expect_status(0);
+    let output = done.script_output();
+    assert!(
+        output.contains("umqtt.simple")
+            && output.contains("umqtt/simple.mpy")
+            && output.ends_with("after\n"),
+        "{output}"
+    );
+}
+
+#[test]
+fn the_module_is_the_native_one() {
+    need!("the_module_is_the_native_one", micropython());
+    let home = Home::new();
+    home.script(
+        "main.py",
+        "import umqtt.simple\nprint(umqtt.simple.__file__)\n",
+    );
+    let done = home.run(["run", "main.py", "--json"]);
+    done.expect_status(0);
+    assert!(
+        done.script_output().ends_with("umqtt/simple.mpy\n"),
+        "{done:#?}"
+    );
+    let installed =
+        std::fs::read(home.flash().join("umqtt/simple.mpy")).expect("the module on the flash");
+    let prebuilt = std::fs::read(repository().join("native-module/prebuilt/x64/umqtt/simple.mpy"));
+    assert!(installed == prebuilt.expect("the prebuilt module"));
+}
+
+#[test]
+fn a_python_file_that_would_hide_the_module_is_moved_aside() {
+    need!(
+        "a_python_file_that_would_hide_the_module_is_moved_aside",
+        micropython()
+    );
+    let home = Home::new();
+    std::fs::create_dir(home.flash().join("umqtt")).expect("a folder");
+    std::fs::write(home.flash().join("umqtt/simple.py"), "MQTTClient = None\n").expect("a file");
+    home.script(
+        "main.py",
+        "import umqtt.simple\nprint(umqtt.simple.__file__)\n",
+    );
+    let done = home.run(["run", "main.py", "--json"]);
+    done.expect_status(0);
+    assert!(
+        done.script_output().ends_with("umqtt/simple.mpy\n"),
+        "{done:#?}"
+    );
+    let kept = std::fs::read_to_string(home.flash().join("umqtt/simple.py.old"));
+    assert_eq!(
+        kept.expect("the file under its new name"),
+        "MQTTClient = None\n"
+    );
+}
+
+#[test]
+fn the_examples_do_what_their_texts_say() {
+    need!("the_examples_do_what_their_texts_say", micropython());
+    let home = Home::new();
+    let example = |name: &str| repository().join("examples").join(name).join("main.py");
+
+    let done = home.run([
+        "run".as_ref(),
+        example("publicar").as_os_str(),
+        "--seconds".as_ref(),
+        "5".as_ref(),
+        "--json".as_ref(),
+    ]);
+    done.expect_status(0);
+    let published = done.published("to_broker");
+    assert!(published.len() >= 2, "{done:#?}");
+    for (topic, payload) in &published {
+        assert!(
+            topic.starts_with("umqtt/") && topic.ends_with("/temperatura"),
+            "{topic}"
+        );
+        assert!(payload.parse::<f64>().is_ok(), "{payload}");
+        assert!(
+            done.script_output()
+                .contains(&format!("Enviado: {payload}\n"))
+        );
+    }
+    assert!(
+        done.json()
+            .iter()
+            .any(|line| line["packet"] == "DISCONNECT"),
+        "Ctrl-C lets it say goodbye"
+    );
+
+    let done = home.run([
+        "run".as_ref(),
+        example("suscribirse").as_os_str(),
+        "--seconds".as_ref(),
+        "5".as_ref(),
+        "--json".as_ref(),
+    ]);
+    done.expect_status(0);
+    let delivered = done.published("to_client");
+    assert!(!delivered.is_empty(), "{done:#?}");
+    for (topic, payload) in &delivered {
+        assert!(
+            done.script_output()
+                .contains(&format!("Recibido en {topic} -> {payload}\n")),
+            "{done:#?}"
+        );
+    }
+}
