@@ -80,6 +80,12 @@ pub(crate) trait Architecture {
     /// Code to stand at the text's first byte.
     fn entry_code<'a>(&self, start: &Start<'_, 'a>) -> Result<Piece<'a>, PlanError>;
 
+    /// Names and bits of what a core of this architecture may have beyond it
+    /// (`--arch-flags` of `tools/mpy_ld.py` in 1.28).
+    fn arch_flags(&self) -> &'static [(&'static str, u32)] {
+        &[]
+    }
+
     /// Makes code shorter now that the layout says how far things are. True if anything changed, so
     /// that a new layout is needed.
     fn relax(&self, pieces: &mut Pieces<'_>, layout: &Layout) -> bool {

@@ -46,6 +46,12 @@ pub enum LinkError {
         arch: &'static str,
         supported: String,
     },
+    #[error("{flags}: not an architecture flag of {arch}; it has: {known}")]
+    ArchFlags {
+        flags: String,
+        arch: &'static str,
+        known: String,
+    },
     #[error("nothing to link: name at least one object or archive")]
     NoInput,
     #[error("{object}: malformed: {problem}; compile it again")]

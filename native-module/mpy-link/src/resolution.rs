@@ -63,6 +63,8 @@ pub(crate) struct Resolution<'a> {
     commons: HashMap<&'a str, SectionId>,
     /// C names that compiler_builtins offers under a Rust name.
     aliases: HashMap<&'static str, &'a str>,
+    /// What is at a fixed address on the board.
+    externs: HashMap<&'a str, u64>,
     /// Members and inputs that were passed over, and why; shown by `--verbose`.
     pub skipped: Vec<String>,
 }
@@ -80,11 +82,16 @@ pub(crate) fn resolve<'a>(
     arch: &dyn Architecture,
     inputs: impl Iterator<Item = (&'a str, &'a [u8])>,
     wanted: &[&'a str],
+    externs: &'a [(String, u64)],
 ) -> Result<Resolution<'a>, LinkError> {
     let mut resolution = Resolution {
         definitions: HashMap::new(),
         commons: HashMap::new(),
         aliases: HashMap::new(),
+        externs: externs
+            .iter()
+            .map(|(name, address)| (name.as_str(), *address))
+            .collect(),
         skipped: Vec::new(),
     };
     let mut members: Vec<Member<'a>> = Vec::new();
@@ -100,7 +107,7 @@ pub(crate) fn resolve<'a>(
         }
     }
     while let Some(name) = queue.pop() {
-        if resolution.definitions.contains_key(name) || provided(name).is_some() {
+        if resolution.definitions.contains_key(name) || resolution.provided(name).is_some() {
             continue;
         }
         let member = offers
@@ -250,7 +257,9 @@ impl<'a> Resolution<'a> {
                     queue.push(symbol.name);
                     continue;
                 }
-                (_, Binding::Weak) if from_archive && provided(symbol.name).is_some() => continue,
+                (_, Binding::Weak) if from_archive && self.provided(symbol.name).is_some() => {
+                    continue;
+                }
                 (_, Binding::Weak) => Rank::Weak,
                 (Place::Common { .. }, _) => Rank::Common,
                 _ => Rank::Strong,
@@ -338,6 +347,14 @@ impl<'a> Resolution<'a> {
         })
     }
 
+    /// What the board or MicroPython has under this name.
+    fn provided<'n>(&self, name: &'n str) -> Option<Target<'n>> {
+        match self.externs.get(name) {
+            Some(address) => Some(Target::Absolute(*address)),
+            None => provided(name),
+        }
+    }
+
     /// What a global name stands for.
     pub fn global(&self, program: &Program<'a>, name: &'a str) -> Option<Target<'a>> {
         let Some(definition) = self.definitions.get(name) else {
@@ -345,7 +362,7 @@ impl<'a> Resolution<'a> {
                 .aliases
                 .get(name)
                 .filter(|alias| self.definitions.contains_key(*alias));
-            return provided(name).or_else(|| self.global(program, alias?));
+            return self.provided(name).or_else(|| self.global(program, alias?));
         };
         match program.objects[definition.object].symbols[definition.symbol].place {
             Place::Section { section, offset } => Some(Target::Section { section, offset }),

@@ -182,6 +182,13 @@ impl Architecture for RiscV {
         true
     }
 
+    fn arch_flags(&self) -> &'static [(&'static str, u32)] {
+        match self.0 {
+            Arch::Rv32imc => &[("zba", 1), ("zcmp", 2)],
+            _ => &[],
+        }
+    }
+
     fn plan_code<'a>(
         &self,
         pieces: &mut Pieces<'a>,
