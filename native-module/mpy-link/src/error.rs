@@ -82,6 +82,8 @@ pub enum LinkError {
         bits: usize,
         wanted: &'static str,
     },
+    #[error("{object}: {problem}")]
+    Unsuitable { object: String, problem: String },
     #[error("{object}: section {section}: {problem}")]
     UnknownSection {
         object: String,
