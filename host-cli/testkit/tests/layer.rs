@@ -3,14 +3,14 @@
 
 use std::sync::OnceLock;
 
+use testkit::native::Arch;
 use testkit::{Interpreter, Module, Program, Version, need};
 
 /// The built module, one for both versions.
 fn testmodule() -> Result<&'static [u8], String> {
     static MODULE: OnceLock<Result<Vec<u8>, String>> = OnceLock::new();
-    let built = MODULE.get_or_init(|| {
-        testkit::native::build("testmodule", "testmodule.mpy").map(|linked| linked.mpy)
-    });
+    let built = MODULE
+        .get_or_init(|| testkit::native::build("testmodule", Arch::X64).map(|linked| linked.mpy));
     built.as_deref().map_err(String::clone)
 }
 

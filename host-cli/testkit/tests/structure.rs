@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Which workspace crates a crate may depend on, tests included. A new arrow is a decision: take it here and in
 /// docs/ARCHITECTURE.md.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("micropython-sys", &[]),
     ("micropython", &["micropython-sys"]),
     ("mqtt-core", &[]),
@@ -15,12 +15,13 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("board-link", &["testkit"]),
     ("board-sim", &["board-link", "testkit"]),
     ("broker", &["testkit"]),
-    ("testkit", &["board-sim", "broker", "mpy-link"]),
+    ("native-build", &["mpy-link"]),
+    ("testkit", &["board-sim", "broker", "native-build"]),
     (
         "umqtt-cli",
         &["board-link", "board-sim", "broker", "testkit"],
     ),
-    ("xtask", &["board-sim", "testkit"]),
+    ("xtask", &["board-sim", "native-build", "testkit"]),
 ];
 
 fn root() -> PathBuf {

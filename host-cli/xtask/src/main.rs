@@ -1,4 +1,4 @@
-//! Decides what can be done to this repository by one command: set-up, all tests, the prebuilt module, benchmarks.
+//! Decides what can be done to this repository by one command: set-up, all tests, the prebuilt modules, benchmarks.
 
 mod bench;
 mod prebuilt;
@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    about = "Set-up, tests, prebuilt module and benchmarks of umqtt-rs"
+    about = "Set-up, tests, prebuilt modules and benchmarks of umqtt-rs"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -25,7 +25,7 @@ struct Arguments {
 enum Task {
     /// Install what the tests need and fetch MicroPython, its sources and PyPI's umqtt into the user's cache
     Setup,
-    /// Set up, then run everything: format, lints, the prebuilt module, all tests of the workspace, the READMEs
+    /// Set up, then run everything: format, lints, the prebuilt modules, all tests of the workspace, the READMEs
     Test {
         /// Fail where something cannot be tested, instead of skipping it
         #[arg(long)]
@@ -34,11 +34,14 @@ enum Task {
         #[arg(long)]
         no_setup: bool,
     },
-    /// Build native-module/prebuilt/x64/umqtt/simple.mpy
+    /// Build native-module/prebuilt: umqtt's module for every architecture
     Prebuilt {
-        /// Change nothing; fail where the committed file is not what the sources make
-        #[arg(long)]
+        /// Change nothing; fail where a committed file is not what the sources make, or cannot be compared
+        #[arg(long, conflicts_with = "arch")]
         check: bool,
+        /// Only for this architecture (repeatable)
+        #[arg(long)]
+        arch: Vec<String>,
     },
     /// Measure what the project promises
     Bench {
@@ -63,7 +66,8 @@ fn main() -> ExitCode {
             require_all,
             no_setup,
         } => test::run(require_all, !no_setup),
-        Task::Prebuilt { check } => prebuilt::run(check),
+        Task::Prebuilt { check: true, .. } => prebuilt::check(),
+        Task::Prebuilt { arch, .. } => prebuilt::write(&arch).map(|()| true),
         Task::Bench {
             what: Bench::Publish,
         } => bench::publish(),

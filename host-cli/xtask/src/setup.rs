@@ -9,7 +9,7 @@ use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
 use testkit::Version;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 11] = [
+const PACKAGES: [(&str, &str); 13] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -20,6 +20,8 @@ const PACKAGES: [(&str, &str); 11] = [
     ("qemu-system-arm", "a board without a board"),
     ("python3-pip", "fetching PyPI's umqtt"),
     ("python3-venv", "installing mpremote beside the system"),
+    ("rustc-web", "modules for boards: a Rust with LLVM 22"),
+    ("rust-web-src", "modules for boards: the source of `core`"),
     ("xz-utils", "unpacking Debian's sources"),
 ];
 
@@ -122,7 +124,8 @@ fn packages() -> Result<()> {
         crate::output(Command::new(words[0]).args(&words[1..])).map(drop)
     };
     apt_get(&["update"]).context("apt-get update")?;
-    let install: Vec<&str> = ["install", "-y", "--no-install-recommends"]
+    // Without --no-remove, apt would put rustc-web in the place of another Debian rustc that somebody may need.
+    let install: Vec<&str> = ["install", "-y", "--no-remove", "--no-install-recommends"]
         .into_iter()
         .chain(names)
         .collect();
