@@ -19,7 +19,14 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("testkit", &["board-sim", "broker", "native-build"]),
     (
         "umqtt-cli",
-        &["board-link", "board-sim", "broker", "testkit"],
+        &[
+            "board-link",
+            "board-sim",
+            "broker",
+            "mpy-link",
+            "native-build",
+            "testkit",
+        ],
     ),
     ("xtask", &["board-sim", "native-build", "testkit"]),
 ];

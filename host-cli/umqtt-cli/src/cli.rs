@@ -42,8 +42,14 @@ struct Cli {
 pub enum Command {
     /// Run a script on a board and show what it prints beside what the broker receives
     Run(RunOptions),
-    /// Put umqtt on a board: the native module, umqtt.robust and upip
+    /// Put umqtt on a board (the native module, umqtt.robust and upip), or a module of your own
     Install(InstallOptions),
+    /// Make a project for a native module in Rust
+    New(NewOptions),
+    /// Build a native module: the project's, for a board or an architecture
+    Build(BuildOptions),
+    /// Tell whether a .mpy file fits a board: version, architecture, flags, floats, memory
+    Check(CheckOptions),
     /// List the ports that boards are attached to
     Ports(PortsOptions),
     /// Run the MQTT broker alone and show every packet
@@ -78,8 +84,58 @@ pub struct RunOptions {
 
 #[derive(Debug, Args)]
 pub struct InstallOptions {
+    /// A .mpy file, or the folder that `umqtt build` wrote; without it, umqtt
+    pub module: Option<PathBuf>,
+
     #[command(flatten)]
     pub port: PortOption,
+}
+
+#[derive(Debug, Args)]
+pub struct NewOptions {
+    /// The module's name, which is also the folder's
+    pub name: String,
+
+    /// The copy of umqtt-rs whose safe layer the module uses. Default: the one that this command was
+    /// built from
+    #[arg(long = "umqtt-rs", value_name = "FOLDER")]
+    pub umqtt_rs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct BuildOptions {
+    /// The project's folder. Default: this one
+    #[arg(value_name = "PATH")]
+    pub project: Option<PathBuf>,
+
+    /// The architecture, such as armv6m or xtensawin, or all. Default: that of --port, else x64, the
+    /// simulated board's
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
+
+    #[command(flatten)]
+    pub port: PortOption,
+
+    /// The folder for the files, one subfolder per architecture. Default: release in the project
+    #[arg(long, value_name = "FOLDER")]
+    pub release_dir: Option<PathBuf>,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    /// The .mpy file
+    pub file: PathBuf,
+
+    #[command(flatten)]
+    pub port: PortOption,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@
 //! | `target` | which board a command works on, and how it is reached |
 //! | `simulated` | how the simulated board is started, and on which folder |
 //! | `module` | what belongs on a board, and whether it is there |
+//! | `fit` | whether a board can load a .mpy file |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
 //! | `failure` | what an error says, and the exit status that goes with it |
@@ -18,6 +19,7 @@ mod cli;
 mod commands;
 mod display;
 mod failure;
+mod fit;
 mod language;
 mod module;
 mod observer;
@@ -40,6 +42,9 @@ fn main() -> ExitCode {
     let done = match command {
         cli::Command::Run(options) => commands::run::run(&options, lang),
         cli::Command::Install(options) => commands::install::run(&options, lang),
+        cli::Command::New(options) => commands::new::run(&options, lang),
+        cli::Command::Build(options) => commands::build::run(&options, lang),
+        cli::Command::Check(options) => commands::check::run(&options, lang),
         cli::Command::Ports(options) => commands::ports::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };

@@ -1,114 +1,194 @@
-//! Decides what belongs on a board so that a lesson finds `umqtt`, and puts there what is missing.
+//! Decides what belongs on a board so that a lesson finds `umqtt`, or somebody's own module, and puts there what is
+//! missing.
 
-use board_link::{Board, BoardInfo, FileState, Lang, LinkError, MpyVersion};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use board_link::{Board, BoardInfo, FileState, Lang, LinkError};
+use mpy_link::Arch;
 
 use crate::display::Sender;
+use crate::failure::{Failure, Status};
+use crate::fit::{self, Aspect, File, Finding, Verdict};
 
-/// The native module per architecture, by the name that MicroPython's tools use.
-const NATIVE: [(&str, &[u8]); 1] = [(
-    "x64",
-    include_bytes!("../../../native-module/prebuilt/x64/umqtt/simple.mpy"),
-)];
+/// The native module per architecture.
+macro_rules! prebuilt {
+    ($($arch:ident $name:literal),* $(,)?) => {
+        [$((Arch::$arch, include_bytes!(concat!("../../../native-module/prebuilt/", $name, "/umqtt/simple.mpy")))),*]
+    };
+}
 
-/// The .mpy version that native modules are made for; MicroPython wants exactly this one.
-const MPY_VERSION: (u8, u8) = (6, 3);
+const NATIVE: [(Arch, &[u8]); 10] = prebuilt![
+    X86 "x86",
+    X64 "x64",
+    Armv6m "armv6m",
+    Armv7m "armv7m",
+    Armv7emsp "armv7emsp",
+    Armv7emdp "armv7emdp",
+    Xtensa "xtensa",
+    Xtensawin "xtensawin",
+    Rv32imc "rv32imc",
+    Rv64imc "rv64imc",
+];
 
 const ROBUST: &[u8] = include_bytes!("../../../python/umqtt/robust.py");
 const UPIP: &[u8] = include_bytes!("../../../python/upip.py");
 
 /// The root folder comes first on a board's `sys.path`, before what is frozen into the firmware.
-const FOLDER: &str = "/umqtt";
 const SIMPLE_PATH: &str = "/umqtt/simple.mpy";
 const ROBUST_PATH: &str = "/umqtt/robust.py";
 const UPIP_PATH: &str = "/upip.py";
 
-/// A Python file of this name wins over the module beside it (`stat_path` in MicroPython's
-/// py/builtinimport.c asks for .py before .mpy).
-const HIDING_PATH: &str = "/umqtt/simple.py";
-
-/// Why a board cannot have the native module.
+/// A file that belongs on the board: its path there and its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unfit {
-    /// It takes no .mpy files.
-    NoMpy,
-    /// It takes .mpy files of another version.
-    Version(MpyVersion),
-    /// There is no module for its architecture yet.
-    Architecture(MpyVersion),
+pub struct Item {
+    pub path: String,
+    pub content: Cow<'static, [u8]>,
 }
 
-impl Unfit {
-    /// What failed and why.
-    pub fn message(&self, info: &BoardInfo, lang: Lang) -> String {
-        let board = if info.machine.is_empty() {
-            &info.platform
-        } else {
-            &info.machine
-        };
-        let (major, minor) = MPY_VERSION;
-        let have = NATIVE.map(|(name, _)| name).join(", ");
-        match (self, lang) {
-            (Self::NoMpy, Lang::En) => format!("this board ({board}) takes no .mpy files"),
-            (Self::NoMpy, Lang::Es) => format!("esta placa ({board}) no admite ficheros .mpy"),
-            (Self::Version(mpy), Lang::En) => {
-                format!(
-                    "this board ({board}) takes .mpy {}.{}, the module is .mpy {major}.{minor}",
-                    mpy.version, mpy.sub
-                )
-            }
-            (Self::Version(mpy), Lang::Es) => {
-                format!(
-                    "esta placa ({board}) admite .mpy {}.{}, y el módulo es .mpy {major}.{minor}",
-                    mpy.version, mpy.sub
-                )
-            }
-            (Self::Architecture(mpy), Lang::En) => {
-                format!(
-                    "there is no native module for this board yet ({board}: {mpy}); there is one for: {have}"
-                )
-            }
-            (Self::Architecture(mpy), Lang::Es) => {
-                format!(
-                    "aún no hay módulo nativo para esta placa ({board}: {mpy}); lo hay para: {have}"
-                )
-            }
+impl Item {
+    fn new(path: impl Into<String>, content: impl Into<Cow<'static, [u8]>>) -> Self {
+        Self {
+            path: path.into(),
+            content: content.into(),
         }
     }
 
-    /// What to try.
-    pub fn help(&self, lang: Lang) -> String {
-        match self {
-            Self::NoMpy | Self::Version(_) => lang.pick(
-                "flash MicroPython 1.23 or newer",
-                "graba MicroPython 1.23 o posterior",
+    /// A Python file of this name wins over the module beside it (`stat_path` in MicroPython's py/builtinimport.c asks
+    /// for .py before .mpy).
+    fn hiding(&self) -> Option<String> {
+        self.path
+            .strip_suffix(".mpy")
+            .map(|stem| format!("{stem}.py"))
+    }
+
+    fn folder(&self) -> Option<&str> {
+        self.path
+            .rsplit_once('/')
+            .map(|(folder, _)| folder)
+            .filter(|folder| !folder.is_empty())
+    }
+}
+
+/// `umqtt` for this board.
+///
+/// # Errors
+/// Why there is none.
+pub fn umqtt(info: &BoardInfo, lang: Lang) -> Result<Vec<Item>, Finding> {
+    let board = info.mpy.and_then(|mpy| Arch::from_number(mpy.arch));
+    let best = board.and_then(|board| fit::best(board, NATIVE.iter().map(|(arch, _)| *arch)));
+    let module = NATIVE.iter().find(|(arch, _)| Some(*arch) == best);
+    let Some((_, simple)) = module else {
+        return Err(no_module(info, lang));
+    };
+    Ok(vec![
+        Item::new(SIMPLE_PATH, *simple),
+        Item::new(ROBUST_PATH, ROBUST),
+        Item::new(UPIP_PATH, UPIP),
+    ])
+}
+
+/// Why no module of ours is for this board: its version of the format, if that is another one, else its architecture.
+fn no_module(info: &BoardInfo, lang: Lang) -> Finding {
+    let any = File::read(NATIVE[0].1).ok();
+    let version = any.and_then(|file| fit::compare(&file, info, lang).into_iter().next());
+    if let Some(version) = version.filter(|version| version.verdict == Verdict::Unfit) {
+        return version;
+    }
+    let board = fit::board_name(info);
+    let mpy = info.mpy.map(|mpy| mpy.to_string()).unwrap_or_default();
+    let have = NATIVE.map(|(arch, _)| arch.name()).join(", ");
+    Finding {
+        aspect: Aspect::Architecture,
+        verdict: Verdict::Unfit,
+        message: match lang {
+            Lang::En => format!(
+                "there is no native module for this board ({board}: {mpy}); there is one for: {have}"
             ),
-            Self::Architecture(_) => lang.pick(
+            Lang::Es => format!(
+                "no hay módulo nativo para esta placa ({board}: {mpy}); lo hay para: {have}"
+            ),
+        },
+        help: Some(
+            lang.pick(
                 "use the simulated board (--port sim), or the umqtt.simple that the firmware has",
                 "usa la placa simulada (--port sim), o el umqtt.simple que trae el firmware",
-            ),
-        }
-        .to_owned()
+            )
+            .to_owned(),
+        ),
     }
 }
 
-/// The native module for this board.
-fn native(info: &BoardInfo) -> Result<&'static [u8], Unfit> {
-    let mpy = info.mpy.ok_or(Unfit::NoMpy)?;
-    if (mpy.version, mpy.sub) != MPY_VERSION {
-        return Err(Unfit::Version(mpy));
+/// What `umqtt install PATH` puts on this board: a .mpy file, or what `umqtt build` left in a folder, one subfolder per
+/// architecture, of which the one that suits the board best counts.
+///
+/// # Errors
+/// Where there is nothing of the kind, or nothing for this board.
+pub fn at_path(path: &Path, info: &BoardInfo, lang: Lang) -> Result<Vec<Item>, Failure> {
+    let unreadable = |path: &Path, error: std::io::Error| {
+        let message = match lang {
+            Lang::En => format!("{} cannot be read: {error}", path.display()),
+            Lang::Es => format!("no se puede leer {}: {error}", path.display()),
+        };
+        let help = lang.pick(
+            "name a .mpy file or the folder that `umqtt build` wrote",
+            "indica un fichero .mpy o la carpeta que escribió `umqtt build`",
+        );
+        Failure::new(Status::Failed, message, help)
+    };
+    let item = |file: &Path, below: &Path| -> Result<Item, Failure> {
+        let content = std::fs::read(file).map_err(|error| unreadable(file, error))?;
+        let name = file.strip_prefix(below).unwrap_or(file);
+        let parts: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
+        Ok(Item::new(format!("/{}", parts.join("/")), content))
+    };
+    if !path.is_dir() {
+        return Ok(vec![item(path, path.parent().unwrap_or(Path::new("")))?]);
     }
-    let module = NATIVE
-        .iter()
-        .find(|(name, _)| mpy.arch_name() == Some(*name));
-    module
-        .map(|(_, bytes)| *bytes)
-        .ok_or(Unfit::Architecture(mpy))
+    let board = info.mpy.and_then(|mpy| Arch::from_number(mpy.arch));
+    let built = Arch::ALL
+        .into_iter()
+        .filter(|arch| path.join(arch.name()).is_dir());
+    let Some(arch) = board.and_then(|board| fit::best(board, built.clone())) else {
+        let have: Vec<_> = built.map(Arch::name).collect();
+        let wanted = info.mpy.map(|mpy| mpy.to_string()).unwrap_or_default();
+        let (path, have) = (path.display(), have.join(", "));
+        let message = match lang {
+            Lang::En => format!("{path} has no module for this board ({wanted}); it has: {have}"),
+            Lang::Es => {
+                format!("en {path} no hay módulo para esta placa ({wanted}); hay para: {have}")
+            }
+        };
+        let help = lang.pick(
+            "umqtt build --port PORT builds for the board there",
+            "umqtt build --port PUERTO compila para la placa que hay ahí",
+        );
+        return Err(Failure::new(Status::Failed, message, help));
+    };
+    let folder = path.join(arch.name());
+    let mut files = Vec::new();
+    collect(&folder, &mut files).map_err(|error| unreadable(&folder, error))?;
+    files.sort();
+    files.iter().map(|file| item(file, &folder)).collect()
+}
+
+/// The .mpy files below a folder.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "mpy") {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Why the files could not be put on the board.
 #[derive(Debug)]
 pub enum InstallError {
-    Unfit(Unfit),
+    Unfit(Finding),
     Link(LinkError),
 }
 
@@ -118,48 +198,122 @@ impl From<LinkError> for InstallError {
     }
 }
 
+impl InstallError {
+    pub fn into_failure(self, lang: Lang) -> Failure {
+        match self {
+            Self::Unfit(Finding {
+                message,
+                help: Some(help),
+                ..
+            }) => Failure::new(Status::Failed, message, help),
+            Self::Unfit(Finding { message, .. }) => Failure::complete(Status::Failed, message),
+            Self::Link(error) => Failure::from_link(&error, lang),
+        }
+    }
+}
+
 /// Makes the board's files what they should be, touching only those that differ, and returns the
-/// paths written. What would hide the module is moved aside.
+/// paths written. A module is looked at first: one that does not fit is refused before anything is written. What would
+/// hide a module is moved aside.
 pub fn install(
     board: &mut Board,
     info: &BoardInfo,
+    items: &[Item],
     display: &Sender,
     lang: Lang,
-) -> Result<Vec<&'static str>, InstallError> {
-    let simple = native(info).map_err(InstallError::Unfit)?;
-    let wanted = [
-        (SIMPLE_PATH, simple),
-        (ROBUST_PATH, ROBUST),
-        (UPIP_PATH, UPIP),
-    ];
-    let states = board.states(&[SIMPLE_PATH, ROBUST_PATH, UPIP_PATH, FOLDER, HIDING_PATH])?;
-    if states[3] == FileState::Missing {
-        board.mkdir_p(FOLDER)?;
+) -> Result<Vec<String>, InstallError> {
+    let paths: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
+    let states = board.states(&paths)?;
+    let differing: Vec<&Item> = items
+        .iter()
+        .zip(&states)
+        .filter(|(item, state)| {
+            !matches!(state, FileState::File { size, digest }
+                if *size == item.content.len() as u64 && digest.matches(&item.content))
+        })
+        .map(|(item, _)| item)
+        .collect();
+    for item in &differing {
+        look_at(board, info, item, display, lang)?;
     }
-    let mut written = Vec::new();
-    for ((path, content), state) in wanted.into_iter().zip(&states) {
-        let same = matches!(state, FileState::File { size, digest }
-            if *size == content.len() as u64 && digest.matches(content));
-        if !same {
-            board.put(path, content)?;
-            written.push(path);
+    for item in &differing {
+        if let Some(folder) = item.folder() {
+            board.mkdir_p(folder)?;
+        }
+        board.put(&item.path, &item.content)?;
+    }
+    for item in items {
+        move_aside(board, item, display, lang)?;
+    }
+    Ok(differing
+        .into_iter()
+        .map(|item| item.path.clone())
+        .collect())
+}
+
+/// Refuses a module that the board cannot load, and mentions doubts.
+fn look_at(
+    board: &mut Board,
+    info: &BoardInfo,
+    item: &Item,
+    display: &Sender,
+    lang: Lang,
+) -> Result<(), InstallError> {
+    if !item.path.ends_with(".mpy") {
+        return Ok(());
+    }
+    let file = File::read(&item.content).map_err(|error| {
+        InstallError::Unfit(Finding {
+            aspect: Aspect::Version,
+            verdict: Verdict::Unfit,
+            message: format!("{}: {error}", item.path),
+            help: None,
+        })
+    })?;
+    let mut findings = fit::compare(&file, info, lang);
+    if findings
+        .iter()
+        .all(|finding| finding.verdict != Verdict::Unfit)
+    {
+        findings.push(fit::memory(&file, fit::ask_memory(board, &file)?, lang));
+    }
+    for finding in findings {
+        match finding.verdict {
+            Verdict::Fits => {}
+            Verdict::Doubtful => display.note(format!("{}: {}", item.path, finding.message)),
+            Verdict::Unfit => return Err(InstallError::Unfit(finding)),
         }
     }
-    if matches!(states[4], FileState::File { .. }) {
-        let aside = format!("{HIDING_PATH}.old");
-        let content = board.get(HIDING_PATH)?;
-        board.put(&aside, &content)?;
-        board.rm(HIDING_PATH, false)?;
-        display.note(match lang {
-            Lang::En => format!("{HIDING_PATH} would hide the native module; it is {aside} now"),
-            Lang::Es => format!("{HIDING_PATH} taparía el módulo nativo; ahora se llama {aside}"),
-        });
+    Ok(())
+}
+
+fn move_aside(
+    board: &mut Board,
+    item: &Item,
+    display: &Sender,
+    lang: Lang,
+) -> Result<(), InstallError> {
+    let Some(hiding) = item.hiding() else {
+        return Ok(());
+    };
+    if !matches!(board.state(&hiding)?, FileState::File { .. }) {
+        return Ok(());
     }
-    Ok(written)
+    let aside = format!("{hiding}.old");
+    let content = board.get(&hiding)?;
+    board.put(&aside, &content)?;
+    board.rm(&hiding, false)?;
+    display.note(match lang {
+        Lang::En => format!("{hiding} would hide the native module; it is {aside} now"),
+        Lang::Es => format!("{hiding} taparía el módulo nativo; ahora se llama {aside}"),
+    });
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use board_link::MpyVersion;
+
     use super::*;
 
     fn board(mpy: Option<u32>) -> BoardInfo {
@@ -175,38 +329,86 @@ mod tests {
         }
     }
 
+    /// `sys.implementation._mpy` of version 6.3.
+    fn bits(arch: Arch) -> Option<u32> {
+        Some(6 | 3 << 8 | u32::from(arch.number()) << 10)
+    }
+
     #[test]
-    fn each_module_is_made_for_the_architecture_it_is_listed_under() {
-        for (name, bytes) in NATIVE {
-            // The header of a .mpy file: 'M', version, sub-version and architecture << 2, small int
-            // bits (py/persistentcode.c, mp_raw_code_load).
-            assert_eq!(bytes[..2], [b'M', MPY_VERSION.0], "{name}");
-            assert_eq!(bytes[2] & 3, MPY_VERSION.1, "{name}");
-            let bits = u32::from(bytes[1]) | u32::from(bytes[2]) << 8;
-            assert_eq!(MpyVersion::from_bits(bits).arch_name(), Some(name));
+    fn each_module_is_made_for_the_architecture_it_is_listed_under_and_fits_its_boards() {
+        for (arch, bytes) in NATIVE {
+            let file = File::read(bytes).expect("a module of ours");
+            assert_eq!((file.version, file.arch), ((6, 3), Some(arch)));
+            let info = board(bits(arch));
+            let items = umqtt(&info, Lang::En).expect("a module of ours");
+            assert_eq!(items[0].content, bytes);
+            for finding in fit::compare(&file, &info, Lang::En) {
+                assert_eq!(
+                    finding.verdict,
+                    Verdict::Fits,
+                    "{}: {finding:?}",
+                    arch.name()
+                );
+            }
         }
     }
 
     #[test]
-    fn a_board_that_cannot_have_the_module_is_told_why() {
-        // sys.implementation._mpy of MicroPython 1.26 on x64 and on an ESP32, of 1.22, and of a board
-        // without native code.
-        assert!(native(&board(Some(0x0b06))).is_ok());
-        let xtensawin = native(&board(Some(0x2b06))).expect_err("no module yet");
-        assert!(matches!(xtensawin, Unfit::Architecture(_)));
-        let message = xtensawin.message(&board(Some(0x2b06)), Lang::En);
+    fn no_module_of_ours_passes_floats_by_value() {
+        // An RP2350 says armv7emsp and is built softfp.
+        let rp2350 = BoardInfo {
+            platform: "rp2".to_owned(),
+            ..board(bits(Arch::Armv7emsp))
+        };
+        let items = umqtt(&rp2350, Lang::En).expect("a module");
+        let file = File::read(&items[0].content).expect("a file");
         assert!(
-            message.contains("xtensawin") && message.contains("x64"),
-            "{message}"
+            fit::compare(&file, &rp2350, Lang::En)
+                .iter()
+                .all(|finding| finding.verdict == Verdict::Fits)
         );
-        assert!(matches!(
-            native(&board(Some(0x0a06))),
-            Err(Unfit::Version(_))
-        ));
-        assert!(matches!(
-            native(&board(Some(0x0306))),
-            Err(Unfit::Architecture(_))
-        ));
-        assert_eq!(native(&board(None)), Err(Unfit::NoMpy));
+    }
+
+    #[test]
+    fn a_board_that_cannot_have_the_module_is_told_why() {
+        // MicroPython 1.22 on x64, 1.26 without native code, a board that takes no .mpy.
+        let refused = |mpy| umqtt(&board(mpy), Lang::En).expect_err("no module");
+        let old = refused(Some(0x0006 | 2 << 8));
+        assert_eq!((old.aspect, old.verdict), (Aspect::Version, Verdict::Unfit));
+        assert!(
+            old.message.contains("6.2") && old.message.contains("6.3"),
+            "{}",
+            old.message
+        );
+        let none = refused(Some(0x0306));
+        assert_eq!(none.aspect, Aspect::Architecture);
+        assert!(none.message.contains("xtensawin"), "{}", none.message);
+        assert_eq!(refused(None).aspect, Aspect::Version);
+        // One of another architecture than ours gets the nearest below it.
+        let items = umqtt(&board(bits(Arch::Armv7em)), Lang::En).expect("armv7m's");
+        assert_eq!(
+            File::read(&items[0].content).map(|file| file.arch),
+            Ok(Some(Arch::Armv7m))
+        );
+    }
+
+    #[test]
+    fn the_best_of_a_folder_is_taken_with_its_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for arch in ["armv6m", "armv7m", "x64"] {
+            let place = folder.path().join(arch).join("pkg");
+            std::fs::create_dir_all(&place).expect("a folder");
+            std::fs::write(place.join("m.mpy"), arch).expect("a file");
+        }
+        let items =
+            at_path(folder.path(), &board(bits(Arch::Armv7emsp)), Lang::En).expect("armv7m's");
+        assert_eq!(items, [Item::new("/pkg/m.mpy", b"armv7m".as_slice())]);
+        let refused =
+            at_path(folder.path(), &board(bits(Arch::Xtensawin)), Lang::En).expect_err("none");
+        assert!(refused.to_string().contains("armv6m, armv7m"), "{refused}");
+        let file = folder.path().join("x64/pkg/m.mpy");
+        let items = at_path(&file, &board(None), Lang::En).expect("any file");
+        assert_eq!(items[0].path, "/m.mpy");
+        assert!(at_path(&folder.path().join("nothing.mpy"), &board(None), Lang::Es).is_err());
     }
 }

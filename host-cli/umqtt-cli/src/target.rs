@@ -4,6 +4,8 @@ use board_link::{Board, Lang, PortSpec, Timeouts, Transport};
 
 use crate::display::Sender;
 use crate::failure::Failure;
+use crate::simulated::Simulated;
+use crate::stop::Stop;
 
 /// A board that was chosen and not yet spoken to.
 pub enum Target {
@@ -35,4 +37,37 @@ impl Target {
 /// Reaches the raw REPL of a board, whatever it was doing.
 pub fn connect(transport: Box<dyn Transport>, lang: Lang) -> Result<Board, Failure> {
     Board::connect(transport, Timeouts::default()).map_err(|error| Failure::from_link(&error, lang))
+}
+
+/// A board at its raw REPL, and what keeps it alive where it is simulated.
+pub struct Reached {
+    pub board: Board,
+    _simulated: Option<Simulated>,
+}
+
+/// Chooses a board and reaches it, for commands that need no broker.
+pub fn reach(
+    port: Option<&str>,
+    display: &Sender,
+    stop: &Stop,
+    lang: Lang,
+) -> Result<Reached, Failure> {
+    let (transport, simulated) = match Target::choose(port, display, lang)? {
+        Target::Simulated => {
+            let simulated = Simulated::start(None, display, stop, lang)?;
+            (simulated.open(lang)?, Some(simulated))
+        }
+        Target::Real(transport) => (transport, None),
+    };
+    Ok(Reached {
+        board: connect(transport, lang)?,
+        _simulated: simulated,
+    })
+}
+
+/// Leaves a board as its user expects it: fresh, at its ordinary prompt.
+pub fn leave(board: &mut Board, lang: Lang) -> Result<(), Failure> {
+    let link = |error| Failure::from_link(&error, lang);
+    board.soft_reset().map_err(link)?;
+    board.exit_raw().map_err(link)
 }

@@ -40,7 +40,7 @@ impl Answer {
 }
 
 /// Per subcommand, `""` for the command itself: usage line, examples, in English and Spanish.
-const FRAMES: [(&str, [&str; 2], [&str; 2]); 5] = [
+const FRAMES: [(&str, [&str; 2], [&str; 2]); 8] = [
     (
         "",
         ["umqtt COMMAND [OPTIONS]", "umqtt ORDEN [OPCIONES]"],
@@ -76,14 +76,56 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
     ),
     (
         "install",
-        ["umqtt install [OPTIONS]", "umqtt install [OPCIONES]"],
+        [
+            "umqtt install [MODULE] [OPTIONS]",
+            "umqtt install [MÓDULO] [OPCIONES]",
+        ],
         [
             "Examples:
   umqtt install
-  umqtt install --port /dev/ttyUSB0",
+  umqtt install --port /dev/ttyUSB0
+  umqtt install release --port sim     what umqtt build wrote, as it suits the board",
             "Ejemplos:
   umqtt install
-  umqtt install --port /dev/ttyUSB0",
+  umqtt install --port /dev/ttyUSB0
+  umqtt install release --port sim     lo que escribió umqtt build, lo que valga para la placa",
+        ],
+    ),
+    (
+        "new",
+        ["umqtt new NAME [OPTIONS]", "umqtt new NOMBRE [OPCIONES]"],
+        [
+            "Example:
+  umqtt new mimodulo && cd mimodulo && umqtt build",
+            "Ejemplo:
+  umqtt new mimodulo && cd mimodulo && umqtt build",
+        ],
+    ),
+    (
+        "build",
+        ["umqtt build [PATH] [OPTIONS]", "umqtt build [RUTA] [OPCIONES]"],
+        [
+            "Examples:
+  umqtt build                      this folder's module, for the simulated board
+  umqtt build --port /dev/ttyUSB0  for the board there
+  umqtt build --arch all           for every architecture",
+            "Ejemplos:
+  umqtt build                      el módulo de esta carpeta, para la placa simulada
+  umqtt build --port /dev/ttyUSB0  para la placa que hay ahí
+  umqtt build --arch all           para todas las arquitecturas",
+        ],
+    ),
+    (
+        "check",
+        [
+            "umqtt check FILE [OPTIONS]",
+            "umqtt check FICHERO [OPCIONES]",
+        ],
+        [
+            "Example:
+  umqtt check release/xtensawin/mimodulo.mpy --port /dev/ttyUSB0",
+            "Ejemplo:
+  umqtt check release/xtensawin/mimodulo.mpy --port /dev/ttyUSB0",
         ],
     ),
     (
@@ -106,7 +148,7 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
 ];
 
 /// The Spanish help of subcommands (`run`), their arguments (`run.script`) and those that all have (`lang`).
-const SPANISH: [(&str, &str); 18] = [
+const SPANISH: [(&str, &str); 32] = [
     (
         "",
         "Lecciones de MQTT en placas MicroPython, reales o simuladas",
@@ -142,9 +184,48 @@ const SPANISH: [(&str, &str); 18] = [
     ("run.json", JSON_ES),
     (
         "install",
-        "Poner umqtt en una placa: el módulo nativo, umqtt.robust y upip",
+        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo propio",
+    ),
+    (
+        "install.module",
+        "Un fichero .mpy, o la carpeta que escribió `umqtt build`; sin él, umqtt",
     ),
     ("install.port", PORT_ES),
+    ("new", "Crear un proyecto para un módulo nativo en Rust"),
+    (
+        "new.name",
+        "El nombre del módulo, que es también el de la carpeta",
+    ),
+    (
+        "new.umqtt_rs",
+        "La copia de umqtt-rs cuya capa segura usa el módulo. Por defecto: aquella con la que se compiló esta orden",
+    ),
+    (
+        "build",
+        "Compilar un módulo nativo: el del proyecto, para una placa o una arquitectura",
+    ),
+    (
+        "build.project",
+        "La carpeta del proyecto. Por defecto: esta",
+    ),
+    (
+        "build.arch",
+        "La arquitectura, por ejemplo armv6m o xtensawin, o all (todas). Por defecto: la de --port o, si no, x64, la de la \
+         placa simulada",
+    ),
+    ("build.port", PORT_ES),
+    (
+        "build.release_dir",
+        "La carpeta para los ficheros, con una subcarpeta por arquitectura. Por defecto: release en el proyecto",
+    ),
+    ("build.json", JSON_ES),
+    (
+        "check",
+        "Decir si un fichero .mpy vale para una placa: versión, arquitectura, opciones, float, memoria",
+    ),
+    ("check.file", "El fichero .mpy"),
+    ("check.port", PORT_ES),
+    ("check.json", JSON_ES),
     ("ports", "Listar los puertos en los que hay placas"),
     ("ports.json", JSON_ES),
     (

@@ -1,30 +1,19 @@
-//! `umqtt install`: decides how umqtt is put on a board, and what is said about it.
+//! `umqtt install`: decides what is put on a board, umqtt or somebody's own module, and what is said about it.
 
-use board_link::{Board, Lang};
+use board_link::Lang;
 
 use crate::cli::InstallOptions;
-use crate::display::{Display, Form, Sender};
-use crate::failure::{Failure, Status};
+use crate::commands::shown;
+use crate::display::Sender;
+use crate::failure::Failure;
 use crate::module::{self, InstallError};
-use crate::simulated::Simulated;
 use crate::stop::Stop;
-use crate::target::{self, Target};
+use crate::target;
 
 pub fn run(options: &InstallOptions, lang: Lang) -> Result<(), Failure> {
-    let stop = Stop::on_signals(lang)?;
-    let display = Display::start(
-        Form {
-            json: false,
-            all_packets: false,
-            lang,
-        },
-        &stop,
-    );
-    let sender = display.sender();
-    let done = install(options, &sender, &stop, lang);
-    drop(sender);
-    display.finish();
-    done
+    shown(false, lang, |display, stop| {
+        install(options, display, stop, lang)
+    })
 }
 
 fn install(
@@ -33,40 +22,29 @@ fn install(
     stop: &Stop,
     lang: Lang,
 ) -> Result<(), Failure> {
-    let link = |error| Failure::from_link(&error, lang);
-    // The simulated board must live until the end of this function.
-    let (mut board, _simulated) = match Target::choose(options.port.port.as_deref(), display, lang)?
-    {
-        Target::Simulated => {
-            let simulated = Simulated::start(None, display, stop, lang)?;
-            (
-                target::connect(simulated.open(lang)?, lang)?,
-                Some(simulated),
-            )
+    let mut reached = target::reach(options.port.port.as_deref(), display, stop, lang)?;
+    let board = &mut reached.board;
+    let info = board
+        .info()
+        .map_err(|error| Failure::from_link(&error, lang))?;
+    let refuse = |error: InstallError| error.into_failure(lang);
+    let items = match &options.module {
+        Some(path) => module::at_path(path, &info, lang)?,
+        None => {
+            module::umqtt(&info, lang).map_err(|finding| refuse(InstallError::Unfit(finding)))?
         }
-        Target::Real(transport) => (target::connect(transport, lang)?, None),
     };
-    let info = board.info().map_err(link)?;
-    let written =
-        module::install(&mut board, &info, display, lang).map_err(|error| match error {
-            InstallError::Unfit(unfit) => {
-                Failure::new(Status::Failed, unfit.message(&info, lang), unfit.help(lang))
-            }
-            InstallError::Link(error) => link(error),
-        })?;
-    leave(&mut board, lang)?;
+    let written = module::install(board, &info, &items, display, lang).map_err(refuse)?;
+    target::leave(board, lang)?;
+    let names: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
     display.note(match (written.is_empty(), lang) {
-        (true, Lang::En) => "umqtt was there already, nothing was written".to_owned(),
-        (true, Lang::Es) => "umqtt ya estaba, no se escribió nada".to_owned(),
+        (true, Lang::En) => format!(
+            "on the board already: {}; nothing was written",
+            names.join(", ")
+        ),
+        (true, Lang::Es) => format!("ya en la placa: {}; no se escribió nada", names.join(", ")),
         (false, Lang::En) => format!("written: {}", written.join(", ")),
         (false, Lang::Es) => format!("escrito: {}", written.join(", ")),
     });
     Ok(())
-}
-
-/// Leaves the board as its user expects it: fresh, at its ordinary prompt.
-fn leave(board: &mut Board, lang: Lang) -> Result<(), Failure> {
-    let link = |error| Failure::from_link(&error, lang);
-    board.soft_reset().map_err(link)?;
-    board.exit_raw().map_err(link)
 }

@@ -1,6 +1,35 @@
 //! The subcommands, one file each.
 
 pub mod broker;
+pub mod build;
+pub mod check;
 pub mod install;
+pub mod new;
 pub mod ports;
 pub mod run;
+
+use board_link::Lang;
+
+use crate::display::{Display, Form, Sender};
+use crate::failure::Failure;
+use crate::stop::Stop;
+
+/// Does `work` while what it says is shown.
+fn shown(
+    json: bool,
+    lang: Lang,
+    work: impl FnOnce(&Sender, &Stop) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let stop = Stop::on_signals(lang)?;
+    let form = Form {
+        json,
+        all_packets: false,
+        lang,
+    };
+    let display = Display::start(form, &stop);
+    let sender = display.sender();
+    let done = work(&sender, &stop);
+    drop(sender);
+    display.finish();
+    done
+}

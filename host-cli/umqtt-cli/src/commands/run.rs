@@ -167,7 +167,10 @@ impl Session<'_> {
     fn prepare(&self, board: &mut Board) -> Result<(), Failure> {
         let link = |error| Failure::from_link(&error, self.lang);
         let info = board.info().map_err(link)?;
-        match module::install(board, &info, self.display, self.lang) {
+        let installed = module::umqtt(&info, self.lang)
+            .map_err(InstallError::Unfit)
+            .and_then(|items| module::install(board, &info, &items, self.display, self.lang));
+        match installed {
             Ok(written) if written.is_empty() => {}
             Ok(written) => {
                 let label = self.lang.pick("put on the board", "puesto en la placa");
@@ -175,7 +178,7 @@ impl Session<'_> {
                     .note(format!("{label}: {}", written.join(", ")));
             }
             // The script may do well with what the firmware brings.
-            Err(InstallError::Unfit(unfit)) => self.display.note(unfit.message(&info, self.lang)),
+            Err(InstallError::Unfit(finding)) => self.display.note(finding.message),
             Err(InstallError::Link(error)) => return Err(link(error)),
         }
         board.soft_reset().map(|_| ()).map_err(link)

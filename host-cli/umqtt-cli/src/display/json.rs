@@ -80,6 +80,9 @@ impl Renderer for Json {
                 "umqtt",
                 json!({ "event": "note", "message": text }),
             ),
+            Message::Result { fields, .. } => {
+                self.write(out, SystemTime::now(), "umqtt", fields.clone())
+            }
             Message::End {
                 ending,
                 status,

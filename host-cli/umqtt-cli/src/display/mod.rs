@@ -30,6 +30,11 @@ pub enum Message {
     Mqtt(TapEvent),
     /// What the command itself has to say.
     Note(String),
+    /// What the command found out or made: for people, and the fields of the object for `--json`.
+    Result {
+        text: String,
+        fields: serde_json::Value,
+    },
     /// The end of a run, for `--json`: a word for how it ended, the exit status, the error if any.
     End {
         ending: &'static str,

@@ -271,7 +271,7 @@ impl Renderer for Rows {
                     None => Ok(()),
                 }
             }
-            Message::Note(text) => {
+            Message::Note(text) | Message::Result { text, .. } => {
                 let text = text.clone();
                 self.across(out, &text, Source::Umqtt)
             }
