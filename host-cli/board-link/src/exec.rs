@@ -369,3 +369,24 @@ fn looks_restarted(recent: &[u8]) -> bool {
     let rom = (text.lines()).any(|line| line.starts_with("rst:0x") && line.contains(",boot:0x"));
     prompt || rom
 }
+
+#[cfg(test)]
+mod tests {
+    use super::looks_restarted;
+
+    #[test]
+    fn signs_of_a_restart() {
+        let prompt = "lost\r\nMicroPython v1.26.1 on 2025-09-11; Generic ESP32 module with ESP32\r\nType \"help()\" for more information.\r\n>>> ";
+        let rom = "ets Jul 29 2019 12:21:46\r\n\r\nrst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n";
+        assert!(looks_restarted(prompt.as_bytes()));
+        assert!(looks_restarted(rom.as_bytes()));
+        for ordinary in [
+            "MicroPython v1.26.1\r\n",
+            "\r\n>>> ",
+            "first:0x1,boot:0x2\r\n",
+            "",
+        ] {
+            assert!(!looks_restarted(ordinary.as_bytes()), "{ordinary:?}");
+        }
+    }
+}

@@ -157,8 +157,12 @@ impl Link {
         &self.recent
     }
 
+    /// Forgets what has been used; what has only been read belongs to what comes next.
     pub(crate) fn forget_recent(&mut self) {
         self.recent.clear();
+        let unused = &self.buffer[self.position..];
+        let tail = &unused[unused.len().saturating_sub(MEMORY)..];
+        self.recent.extend_from_slice(tail);
     }
 
     /// What came last, fit for a message: escaped, at most 120 bytes.

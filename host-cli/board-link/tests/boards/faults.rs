@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use board_link::{Board, Clue, Ending, Event, Fault, Lang, LinkError, Timeouts};
 
 use crate::support::faulty::{Faults, Faulty};
-use crate::support::model::{ENDLESS, Firmware, Model, printed_for};
+use crate::support::model::{ENDLESS, Firmware, Model, RESTART, printed_for};
 use crate::support::random::Random;
 
 /// For conversations that must succeed however busy the machine is.
@@ -299,4 +299,16 @@ fn code_that_cannot_be_sent_as_it_is() {
     }
     assert_eq!(board.exec("\u{feff}a").unwrap().stdout, printed_for("a"));
     assert_eq!(board.raw_paste(), Some(true));
+}
+
+/// A program that restarts the board (`machine.reset()`): its output ends with the ordinary
+/// REPL's prompt. The run ends by itself instead of waiting for ever, and the board is usable.
+#[test]
+fn a_restart_ends_the_run() {
+    let mut board = Board::connect(Box::new(Model::new(FIRMWARES[0])), long_timeouts()).unwrap();
+    let run = board
+        .exec_streaming(RESTART, &mut |_| {}, &AtomicBool::new(false))
+        .unwrap();
+    assert_eq!(run.ending, Ending::Restarted);
+    assert_eq!(board.exec("a").unwrap().stdout, printed_for("a"));
 }

@@ -42,6 +42,9 @@ pub struct Model {
 /// Code that the model never finishes.
 pub const ENDLESS: &str = "while True: pass";
 
+/// Code that restarts the model.
+pub const RESTART: &str = "machine.reset()";
+
 /// What the model prints for `code`.
 pub fn printed_for(code: &str) -> String {
     format!("{} {:08x}\n", code.len(), crc32fast::hash(code.as_bytes()))
@@ -157,6 +160,11 @@ impl Model {
         let code = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
         if code == ENDLESS {
             self.mode = Mode::Busy;
+            return;
+        }
+        if code == RESTART {
+            self.mode = Mode::Friendly;
+            self.print(b"\r\nMicroPython v1.26.1; model\r\nType \"help()\"\r\n>>> ");
             return;
         }
         let text = printed_for(&code).replace('\n', "\r\n");
