@@ -6,6 +6,7 @@
 #   0, 1, 2  what the script reads and prints      4  events from the supervisor
 #   3        commands, requests and their answers  5  a page of memory shared with the supervisor
 #   6        a Landlock ruleset, or nothing        7  a seccomp program, or nothing
+#   8        this code
 
 import builtins, ffi, gc, io, micropython, os, select, struct, sys, uctypes, vfs
 

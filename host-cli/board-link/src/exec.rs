@@ -6,12 +6,13 @@
 //! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::board::Board;
 use crate::error::{LinkError, Step};
 use crate::link::Wait;
-use crate::raw_repl::{BANNER, CTRL_C, POLL};
+use crate::patience::{Patience, SLICE};
+use crate::raw_repl::{BANNER, CTRL_C};
 use crate::utf8::Decoder;
 
 /// A piece of a program's output, as it arrives. Text is whole characters, `\n` line ends.
@@ -158,27 +159,26 @@ impl Board {
         output: &mut Output<'_>,
         stop: Option<&AtomicBool>,
         limit: Limit,
-        interrupted: Option<Instant>,
+        interrupted: bool,
     ) -> Result<Run, LinkError> {
-        let started = Instant::now();
-        let mut stopping = interrupted.map(|at| Stopping::new(at, self.timeouts.stop));
-        let mut heard_at = started;
+        let mut stopping = interrupted.then(|| Stopping::new(self.timeouts.stop));
+        let mut limited = limit.length().map(Patience::new);
+        let mut quiet = Patience::new(RESTART_QUIET);
         let mut over_limit = false;
         while output.ends < 2 {
-            let now = Instant::now();
             if let Some(stopping) = &mut stopping {
-                if now >= stopping.give_up {
+                if stopping.give_up.is_over() {
                     return Err(self.not_stopped());
                 }
-                if now >= stopping.next {
-                    stopping.next = now + CTRL_C_AGAIN;
+                if stopping.next.is_over() {
+                    stopping.next = Patience::new(CTRL_C_AGAIN);
                     self.link.write(&[CTRL_C], Step::Stop)?;
                 }
             } else {
-                over_limit = limit.passed(started, heard_at);
+                over_limit = limited.as_mut().is_some_and(Patience::is_over);
                 if over_limit || stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
                     self.link.write(&[CTRL_C], Step::Stop)?;
-                    stopping = Some(Stopping::new(now, self.timeouts.stop));
+                    stopping = Some(Stopping::new(self.timeouts.stop));
                 }
             }
             let step = if stopping.is_some() {
@@ -186,14 +186,17 @@ impl Board {
             } else {
                 Step::Run
             };
-            let arrived = self.link.peek(POLL, step)?;
+            let arrived = self.link.peek(SLICE, step)?;
             if arrived.is_empty() {
-                if heard_at.elapsed() >= RESTART_QUIET && looks_restarted(self.link.recent()) {
+                if quiet.is_over() && looks_restarted(self.link.recent()) {
                     return Ok(output.ended(Ending::Restarted));
                 }
                 continue;
             }
-            heard_at = Instant::now();
+            quiet = Patience::new(RESTART_QUIET);
+            if let Limit::Silence(length) = limit {
+                limited = Some(Patience::new(length));
+            }
             let used = output.take(arrived);
             self.link.used(used);
         }
@@ -202,7 +205,7 @@ impl Board {
             return Err(LinkError::TimedOut {
                 port: self.port(),
                 step: Step::Run,
-                after: limit.length(),
+                after: limit.length().unwrap_or_default(),
             });
         }
         let exited = self.after_the_end()?;
@@ -224,8 +227,8 @@ impl Board {
     /// True for the latter.
     fn after_the_end(&mut self) -> Result<bool, LinkError> {
         let step = Step::Run;
-        let reply = Instant::now() + self.timeouts.reply;
-        match self.link.next(reply, step)? {
+        let mut reply = Patience::new(self.timeouts.reply);
+        match self.link.next(&mut reply, step)? {
             Some(b'>') => {
                 self.at_prompt = true;
                 return Ok(false);
@@ -233,8 +236,8 @@ impl Board {
             Some(_) => {}
             None => return Err(self.silent(step, self.timeouts.reply)),
         }
-        let boot = Instant::now() + self.timeouts.boot;
-        match self.link.wait_for(&[BANNER], boot, step)? {
+        let mut boot = Patience::new(self.timeouts.boot);
+        match self.link.wait_for(&[BANNER], &mut boot, step)? {
             Wait::Found { .. } => {
                 self.at_prompt = true;
                 Ok(true)
@@ -266,18 +269,10 @@ enum Limit {
 }
 
 impl Limit {
-    fn passed(self, started: Instant, heard_at: Instant) -> bool {
+    fn length(self) -> Option<Duration> {
         match self {
-            Limit::None => false,
-            Limit::Total(length) => started.elapsed() >= length,
-            Limit::Silence(length) => heard_at.elapsed() >= length,
-        }
-    }
-
-    fn length(self) -> Duration {
-        match self {
-            Limit::None => Duration::ZERO,
-            Limit::Total(length) | Limit::Silence(length) => length,
+            Limit::None => None,
+            Limit::Total(length) | Limit::Silence(length) => Some(length),
         }
     }
 }
@@ -286,15 +281,15 @@ impl Limit {
 /// cleans up, which deserves its time; later ones find a program with a bare `except:` in a loop
 /// at some moment outside of it.
 struct Stopping {
-    next: Instant,
-    give_up: Instant,
+    next: Patience,
+    give_up: Patience,
 }
 
 impl Stopping {
-    fn new(since: Instant, patience: Duration) -> Stopping {
+    fn new(length: Duration) -> Stopping {
         Stopping {
-            next: since + patience / 2,
-            give_up: since + patience,
+            next: Patience::new(length / 2),
+            give_up: Patience::new(length),
         }
     }
 }
@@ -373,4 +368,25 @@ fn looks_restarted(recent: &[u8]) -> bool {
     let prompt = text.ends_with("\r\n>>> ") && text.contains("MicroPython v");
     let rom = (text.lines()).any(|line| line.starts_with("rst:0x") && line.contains(",boot:0x"));
     prompt || rom
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_restarted;
+
+    #[test]
+    fn signs_of_a_restart() {
+        let prompt = "lost\r\nMicroPython v1.26.1 on 2025-09-11; Generic ESP32 module with ESP32\r\nType \"help()\" for more information.\r\n>>> ";
+        let rom = "ets Jul 29 2019 12:21:46\r\n\r\nrst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n";
+        assert!(looks_restarted(prompt.as_bytes()));
+        assert!(looks_restarted(rom.as_bytes()));
+        for ordinary in [
+            "MicroPython v1.26.1\r\n",
+            "\r\n>>> ",
+            "first:0x1,boot:0x2\r\n",
+            "",
+        ] {
+            assert!(!looks_restarted(ordinary.as_bytes()), "{ordinary:?}");
+        }
+    }
 }

@@ -196,10 +196,14 @@ impl Board {
     /// [`LinkError::BadName`], filesystem errors other than a missing file, those of
     /// [`Board::exec`].
     pub fn states(&mut self, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
+        self.retrying(|board| board.states_once(paths))
+    }
+
+    fn states_once(&mut self, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
         let mut states = Vec::with_capacity(paths.len());
         for some in paths.chunks(32) {
             for path in some {
-                check_name(path)?;
+                check_characters(path)?;
             }
             let call = format!("_u({})", list_literal(some.iter().copied()));
             let text = self.call(&[DIGEST, STATES], &call, "_u,_ud")?;
@@ -234,6 +238,10 @@ impl Board {
     /// # Errors
     /// [`LinkError::FileMissing`], [`LinkError::NotFolder`] and those of [`Board::exec`].
     pub fn ls(&mut self, path: &str) -> Result<Vec<Entry>, LinkError> {
+        self.retrying(|board| board.ls_once(path))
+    }
+
+    fn ls_once(&mut self, path: &str) -> Result<Vec<Entry>, LinkError> {
         check_characters(path)?;
         let call = format!("_u({})", str_literal(path));
         let text = self.call(&[LIST], &call, "_u")?;
@@ -290,6 +298,10 @@ impl Board {
     /// [`LinkError::FileMissing`], [`LinkError::IsFolder`], [`LinkError::Damaged`], those of
     /// [`Board::exec`].
     pub fn get(&mut self, path: &str) -> Result<Vec<u8>, LinkError> {
+        self.retrying(|board| board.get_once(path))
+    }
+
+    fn get_once(&mut self, path: &str) -> Result<Vec<u8>, LinkError> {
         check_name(path)?;
         let call = format!("_u({})", str_literal(path));
         let text = self.call(&[DIGEST, READ], &call, "_u,_ud")?;
@@ -315,6 +327,21 @@ impl Board {
             });
         }
         Ok(data)
+    }
+
+    /// Repeats work that may be repeated when a reply was spoilt: another part of the firmware
+    /// (Wi-Fi's log, a timer) printed into the middle of it, or the line lost something.
+    pub(crate) fn retrying<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Board) -> Result<T, LinkError>,
+    ) -> Result<T, LinkError> {
+        for _ in 0..2 {
+            match work(self) {
+                Err(LinkError::Damaged { .. } | LinkError::Protocol { .. }) => {}
+                outcome => return outcome,
+            }
+        }
+        work(self)
     }
 
     /// Runs `parts` and then `call` on the board, and deletes the names in `temporary` again.

@@ -117,6 +117,10 @@ impl Board {
     /// # Errors
     /// [`LinkError::Protocol`] if the answer makes no sense; those of [`Board::exec`].
     pub fn info(&mut self) -> Result<BoardInfo, LinkError> {
+        self.retrying(Board::info_once)
+    }
+
+    fn info_once(&mut self) -> Result<BoardInfo, LinkError> {
         let text = self.exec(QUESTIONS)?.into_stdout()?;
         let find = |key: &str| {
             replies(&text)

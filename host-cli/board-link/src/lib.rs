@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `ports` | which ports are there, and which one does `--port` mean |
 //! | `transport/` | how bytes reach the board: serial device, TCP, RFC 2217 |
-//! | `link` | bytes with deadlines: wait for this, for at most so long |
+//! | `link`, `patience` | bytes with deadlines: wait for this, for at most so long |
 //! | `raw_repl` | entering, leaving, soft reset, sending code with flow control |
 //! | `exec` | running code: live output, stopping it, how it ended |
 //! | `files`, `put` | the board's filesystem |
@@ -22,6 +22,7 @@ mod files;
 mod info;
 mod lang;
 mod link;
+mod patience;
 mod ports;
 mod put;
 mod python;

@@ -1,8 +1,9 @@
 //! Bytes with deadlines: waiting for a pattern, draining noise, and never waiting without a limit.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Clue, LinkError, Step};
+use crate::patience::{Patience, SLICE};
 use crate::transport::Transport;
 
 /// How much of what came last is kept for error messages and for recognising a restart; bytes.
@@ -12,7 +13,7 @@ const MEMORY: usize = 512;
 pub(crate) enum Wait {
     /// Pattern number `which` came; `before` is what stood before it.
     Found { which: usize, before: Vec<u8> },
-    /// The deadline passed; this came instead.
+    /// The patience is over; this came instead.
     Passed(Vec<u8>),
 }
 
@@ -73,29 +74,34 @@ impl Link {
         self.position += count;
     }
 
-    /// The next byte, or `None` when the deadline passes.
-    pub(crate) fn next(&mut self, deadline: Instant, step: Step) -> Result<Option<u8>, LinkError> {
+    /// The next byte, or `None` when the patience is over.
+    pub(crate) fn next(
+        &mut self,
+        patience: &mut Patience,
+        step: Step,
+    ) -> Result<Option<u8>, LinkError> {
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if let Some(&byte) = self.peek(left, step)?.first() {
+            let left = patience.left();
+            // Also for a board that never stops talking: what has been read is still used up.
+            if left.is_zero() && self.position == self.buffer.len() {
+                return Ok(None);
+            }
+            if let Some(&byte) = self.peek(left.min(SLICE), step)?.first() {
                 self.used(1);
                 return Ok(Some(byte));
-            }
-            if left.is_zero() {
-                return Ok(None);
             }
         }
     }
 
-    /// Reads until one of `patterns` has come or the deadline passes.
+    /// Reads until one of `patterns` has come or the patience is over.
     pub(crate) fn wait_for(
         &mut self,
         patterns: &[&[u8]],
-        deadline: Instant,
+        patience: &mut Patience,
         step: Step,
     ) -> Result<Wait, LinkError> {
         let mut seen = Vec::new();
-        while let Some(byte) = self.next(deadline, step)? {
+        while let Some(byte) = self.next(patience, step)? {
             seen.push(byte);
             if let Some(which) = (patterns.iter()).position(|pattern| seen.ends_with(pattern)) {
                 seen.truncate(seen.len() - patterns[which].len());
@@ -115,8 +121,8 @@ impl Link {
         limit: Duration,
         step: Step,
     ) -> Result<(), LinkError> {
-        let deadline = Instant::now() + limit;
-        while Instant::now() < deadline {
+        let mut patience = Patience::new(limit);
+        while !patience.is_over() {
             let count = self.peek(quiet, step)?.len();
             if count == 0 {
                 break;
@@ -151,8 +157,12 @@ impl Link {
         &self.recent
     }
 
+    /// Forgets what has been used; what has only been read belongs to what comes next.
     pub(crate) fn forget_recent(&mut self) {
         self.recent.clear();
+        let unused = &self.buffer[self.position..];
+        let tail = &unused[unused.len().saturating_sub(MEMORY)..];
+        self.recent.extend_from_slice(tail);
     }
 
     /// What came last, fit for a message: escaped, at most 120 bytes.

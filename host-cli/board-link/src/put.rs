@@ -117,7 +117,7 @@ impl Board {
         let folder = path.rfind('/').map_or("", |at| &path[..at.max(1)]);
         let prefix = path.rfind('/').map_or("", |at| &path[..=at]);
         let part = format!("{prefix}{TEMPORARY}");
-        let result = self.put_part(path, &part, folder, data, progress);
+        let result = self.retrying(|board| board.put_part(path, &part, folder, data, progress));
         if !matches!(result, Err(LinkError::Lost { .. })) {
             let call = format!("_u({})", str_literal(&part));
             let cleaned = self.call(&[CLEAN_UP], &call, "_u");

@@ -15,11 +15,12 @@
 //! Source: MicroPython's `shared/runtime/pyexec.c`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::board::Board;
 use crate::error::{LinkError, Step};
 use crate::link::Wait;
+use crate::patience::{Patience, SLICE};
 
 pub(crate) const BANNER: &[u8] = b"raw REPL; CTRL-B to exit\r\n>";
 pub(crate) const CTRL_C: u8 = 0x03;
@@ -29,8 +30,8 @@ const CTRL_D: u8 = 0x04;
 pub(crate) struct Handed {
     /// Bytes between the protocol's own: output of timers and threads.
     pub(crate) noise: Vec<u8>,
-    /// When Ctrl-C was sent because of a stop request, and so must not be sent first again.
-    pub(crate) interrupted: Option<Instant>,
+    /// Ctrl-C was sent because of a stop request, and so need not be sent first again.
+    pub(crate) interrupted: bool,
 }
 
 impl Board {
@@ -42,12 +43,12 @@ impl Board {
     /// came, [`LinkError::Lost`].
     pub fn enter_raw(&mut self) -> Result<(), LinkError> {
         let step = Step::Enter;
-        let deadline = Instant::now() + self.timeouts.enter;
-        let mut slice = (self.timeouts.enter / 8).max(self.timeouts.quiet);
+        let mut patience = Patience::new(self.timeouts.enter);
+        let slice = (self.timeouts.enter / 8).max(self.timeouts.quiet);
         self.at_prompt = false;
         self.link.forget_recent();
         let mut first = true;
-        while first || Instant::now() < deadline {
+        while first || !patience.is_over() {
             // Ctrl-C alone throws away half a line that somebody typed; a carriage return in
             // front would run it. It is worth that risk only when Ctrl-C did not help.
             self.link
@@ -57,8 +58,8 @@ impl Board {
                 .drain(self.timeouts.quiet, self.timeouts.quiet * 8, step)?;
             self.link
                 .write(if first { b"\x01" } else { b"\r\x01" }, step)?;
-            let until = deadline.min(Instant::now() + slice);
-            if let Wait::Found { .. } = self.link.wait_for(&[BANNER], until, step)? {
+            let mut soon = Patience::new(slice.min(patience.left()));
+            if let Wait::Found { .. } = self.link.wait_for(&[BANNER], &mut soon, step)? {
                 if !first {
                     // A slow board may answer the earlier attempts as well.
                     self.link
@@ -68,7 +69,6 @@ impl Board {
                 return Ok(());
             }
             first = false;
-            slice *= 2;
         }
         if self.link.recent().is_empty() {
             return Err(self.silent(step, self.timeouts.enter));
@@ -131,8 +131,8 @@ impl Board {
             step,
             "soft reboot",
         )?;
-        let deadline = Instant::now() + self.timeouts.boot;
-        let printed = match self.link.wait_for(&[BANNER], deadline, step)? {
+        let mut boot = Patience::new(self.timeouts.boot);
+        let printed = match self.link.wait_for(&[BANNER], &mut boot, step)? {
             Wait::Found { before, .. } => {
                 self.at_prompt = true;
                 before
@@ -153,8 +153,8 @@ impl Board {
         step: Step,
         expected: &'static str,
     ) -> Result<(usize, Vec<u8>), LinkError> {
-        let deadline = Instant::now() + within;
-        match self.link.wait_for(patterns, deadline, step)? {
+        let mut patience = Patience::new(within);
+        match self.link.wait_for(patterns, &mut patience, step)? {
             Wait::Found { which, before } => Ok((which, before)),
             Wait::Passed(heard) => Err(self.unexpected(step, within, expected, &heard)),
         }
@@ -208,7 +208,7 @@ impl Board {
         let noise = self.send_plain(code)?;
         Ok(Handed {
             noise,
-            interrupted: None,
+            interrupted: false,
         })
     }
 
@@ -230,25 +230,25 @@ impl Board {
         }
         // The banner is the answer of old firmware, which took the bytes for a reset of the raw
         // REPL; but it may also be a late answer to an earlier Ctrl-A.
-        let soon = Instant::now() + self.timeouts.quiet * 4;
-        match self.link.wait_for(&[yes], soon, step)? {
+        let mut soon = Patience::new(self.timeouts.quiet * 4);
+        match self.link.wait_for(&[yes], &mut soon, step)? {
             Wait::Found { .. } => Ok((true, noise)),
             Wait::Passed(_) => Ok((false, noise)),
         }
     }
 
-    /// Raw-paste's flow control. Returns when Ctrl-C was sent, if it was.
+    /// Raw-paste's flow control. True if Ctrl-C was sent.
     fn paste(
         &mut self,
         code: &[u8],
         stop: Option<&AtomicBool>,
         noise: &mut Vec<u8>,
-    ) -> Result<Option<Instant>, LinkError> {
+    ) -> Result<bool, LinkError> {
         let step = Step::Send;
-        let deadline = Instant::now() + self.timeouts.reply;
+        let mut patience = Patience::new(self.timeouts.reply);
         let mut header = [0; 2];
         for byte in &mut header {
-            *byte = (self.link.next(deadline, step)?)
+            *byte = (self.link.next(&mut patience, step)?)
                 .ok_or_else(|| self.silent(step, self.timeouts.reply))?;
         }
         let window = usize::from(u16::from_le_bytes(header));
@@ -259,15 +259,14 @@ impl Board {
         let mut free = window;
         let mut rest = code;
         let mut ended = false;
-        let mut interrupted = None;
-        let mut deadline = Instant::now() + self.timeouts.reply;
+        let mut interrupted = false;
         loop {
-            let sending = !ended && interrupted.is_none();
+            let sending = !ended && !interrupted;
             // Whatever has arrived comes first: grants, or the board giving up.
             let wait = if sending && (free > 0 || rest.is_empty()) {
                 Duration::ZERO
             } else {
-                POLL.min(deadline.saturating_duration_since(Instant::now()))
+                SLICE.min(patience.left())
             };
             let arrived = self.link.peek(wait, step)?.to_vec();
             for (index, byte) in arrived.iter().enumerate() {
@@ -291,21 +290,21 @@ impl Board {
             if sending {
                 if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
                     self.link.write(&[CTRL_C], step)?;
-                    interrupted = Some(Instant::now());
-                    deadline = Instant::now() + self.timeouts.stop;
+                    interrupted = true;
+                    patience = Patience::new(self.timeouts.stop);
                 } else if rest.is_empty() {
                     self.link.write(&[CTRL_D], step)?;
                     ended = true;
-                    deadline = Instant::now() + self.timeouts.reply;
+                    patience = Patience::new(self.timeouts.reply);
                 } else if free > 0 {
                     let (now, later) = rest.split_at(free.min(rest.len()));
                     self.link.write(now, step)?;
                     free -= now.len();
                     rest = later;
-                    deadline = Instant::now() + self.timeouts.reply;
+                    patience = Patience::new(self.timeouts.reply);
                 }
             }
-            if Instant::now() >= deadline {
+            if patience.is_over() {
                 return Err(LinkError::TimedOut {
                     port: self.port(),
                     step,
@@ -323,14 +322,17 @@ impl Board {
             std::thread::sleep(Duration::from_millis(10));
         }
         self.link.write(&[CTRL_D], step)?;
-        let (_, noise) = self.expect(&[b"OK"], self.timeouts.reply, step, "OK")?;
+        // What was written may still wait in buffers on the way, without a sign of progress.
+        let on_the_way = Duration::from_secs_f64(code.len() as f64 / SLOWEST_LINE);
+        let within = self.timeouts.reply + on_the_way;
+        let (_, noise) = self.expect(&[b"OK"], within, step, "OK")?;
         // `R 00` leaves a prompt in front of the OK.
         Ok(noise.into_iter().filter(|&byte| byte != b'>').collect())
     }
 }
 
-/// How often a stop request is looked at.
-pub(crate) const POLL: Duration = Duration::from_millis(50);
+/// Bytes per second of the slowest line that plain execution must wait for: 38400 bits per second.
+const SLOWEST_LINE: f64 = 3840.0;
 
 /// The raw REPL has no escape for its own control characters.
 fn check_controls(code: &[u8]) -> Result<(), LinkError> {

@@ -267,117 +267,117 @@ pub(crate) fn help(error: &LinkError, lang: Lang) -> String {
     let text = match error {
         BadPort { .. } => lang.pick(
             "Give a device (/dev/ttyUSB0, COM3), sim, socket://HOST:PORT, rfc2217://HOST:PORT, id:SERIAL or auto.",
-            "Indique un dispositivo (/dev/ttyUSB0, COM3), sim, socket://HOST:PUERTO, rfc2217://HOST:PUERTO, id:SERIE o auto.",
+            "Di un dispositivo (/dev/ttyUSB0, COM3), sim, socket://HOST:PUERTO, rfc2217://HOST:PUERTO, id:SERIE o auto.",
         ),
         NoSuchSerial { .. } | PortMissing { .. } => lang.pick(
             "Plug the board in with a data cable (some cables only charge); `umqtt ports` lists what is there.",
-            "Conecte la placa con un cable de datos (algunos solo cargan); `umqtt ports` muestra lo que hay.",
+            "Conecta la placa con un cable de datos (algunos solo cargan); `umqtt ports` muestra lo que hay.",
         ),
         SeveralBoards { .. } => lang.pick(
             "Choose one with --port, by its device or by id:SERIAL.",
-            "Elija una con --port, por su dispositivo o con id:SERIE.",
+            "Elige una con --port, por su dispositivo o con id:SERIE.",
         ),
         Simulated => lang.pick(
             "Use a command that starts the simulated board, or name a real port.",
-            "Use una orden que inicie la placa simulada, o indique un puerto real.",
+            "Usa una orden que arranque la placa simulada, o di un puerto real.",
         ),
         NoPortList { .. } => lang.pick(
             "Name the device yourself with --port.",
-            "Indique el dispositivo con --port.",
+            "Di cuál es el dispositivo con --port.",
         ),
         PortBusy { .. } => lang.pick(
             "Close the other program (Thonny, a serial monitor, another umqtt) and try again.",
-            "Cierre el otro programa (Thonny, un monitor serie, otro umqtt) e inténtelo de nuevo.",
+            "Cierra el otro programa (Thonny, un monitor serie, otro umqtt) e inténtalo de nuevo.",
         ),
         PortDenied { .. } if cfg!(target_os = "linux") => lang.pick(
             "Join the device's group and log in again: sudo usermod -aG dialout $USER (on Arch: uucp).",
-            "Únase al grupo del dispositivo y vuelva a iniciar sesión: sudo usermod -aG dialout $USER (en Arch: uucp).",
+            "Entra en el grupo del dispositivo y vuelve a iniciar sesión: sudo usermod -aG dialout $USER (en Arch: uucp).",
         ),
         PortDenied { .. } | PortFailed { .. } => lang.pick(
             "Unplug the board, plug it in again, and see with `umqtt ports` whether its driver is installed.",
-            "Desconecte la placa, conéctela de nuevo y vea con `umqtt ports` si su controlador está instalado.",
+            "Desconecta la placa, conéctala de nuevo y mira con `umqtt ports` si su controlador está instalado.",
         ),
         Unreachable { .. } => lang.pick(
             "See that the server runs and that host and port are right.",
-            "Compruebe que el servidor está en marcha y que el host y el puerto son correctos.",
+            "Comprueba que el servidor está en marcha y que el host y el puerto son correctos.",
         ),
         Lost { .. } => lang.pick(
             "Check the cable; a board that needs more current than the port gives also falls off. Then try again.",
-            "Revise el cable; una placa que necesita más corriente de la que da el puerto también se desconecta. Inténtelo de nuevo.",
+            "Revisa el cable; una placa que necesita más corriente de la que da el puerto también se desconecta. Inténtalo de nuevo.",
         ),
         Silent { .. } => lang.pick(
             "See that this is the board's port and that MicroPython is on it; then press its reset button (EN) and try again.",
-            "Compruebe que es el puerto de la placa y que tiene MicroPython; pulse su botón de reinicio (EN) e inténtelo de nuevo.",
+            "Comprueba que es el puerto de la placa y que tiene MicroPython; pulsa su botón de reinicio (EN) e inténtalo de nuevo.",
         ),
         NoPrompt { clue, .. } => match clue {
             Clue::Bootloader => lang.pick(
                 "Let go of BOOT and press the reset button (EN).",
-                "Suelte BOOT y pulse el botón de reinicio (EN).",
+                "Suelta BOOT y pulsa el botón de reinicio (EN).",
             ),
             Clue::NoFirmware => lang.pick(
-                "Put MicroPython on it first: `umqtt flash`.",
-                "Instale primero MicroPython: `umqtt flash`.",
+                "Put MicroPython on it first, with esptool or the installer on micropython.org.",
+                "Instala primero MicroPython, con esptool o como dice micropython.org.",
             ),
             Clue::Garbage => lang.pick(
                 "The speed may be wrong: MicroPython uses 115200. Press the reset button (EN) and try again.",
-                "La velocidad puede ser incorrecta: MicroPython usa 115200. Pulse el botón de reinicio (EN) e inténtelo de nuevo.",
+                "La velocidad puede ser incorrecta: MicroPython usa 115200. Pulsa el botón de reinicio (EN) e inténtalo de nuevo.",
             ),
             Clue::Text => lang.pick(
                 "Press the board's reset button (EN) and try again at once; if main.py never stops, rename it first.",
-                "Pulse el botón de reinicio (EN) de la placa e inténtelo enseguida; si main.py nunca termina, cámbiele antes el nombre.",
+                "Pulsa el botón de reinicio (EN) de la placa e inténtalo enseguida; si main.py nunca termina, cámbiale antes el nombre.",
             ),
         },
         TimedOut { .. } => lang.pick(
             "Try again; if it stays so, press the board's reset button (EN).",
-            "Inténtelo de nuevo; si sigue igual, pulse el botón de reinicio (EN) de la placa.",
+            "Inténtalo de nuevo; si sigue igual, pulsa el botón de reinicio (EN) de la placa.",
         ),
         Unstoppable { .. } => lang.pick(
             "Press the board's reset button (EN). In the program, a bare `except:` also catches Ctrl-C: write `except Exception:`.",
-            "Pulse el botón de reinicio (EN) de la placa. En el programa, un `except:` a secas también atrapa Ctrl-C: escriba `except Exception:`.",
+            "Pulsa el botón de reinicio (EN) de la placa. En el programa, un `except:` a secas también atrapa Ctrl-C: escribe `except Exception:`.",
         ),
         Protocol { .. } => lang.pick(
             "Try again; programs that print the byte 0x04 confuse the raw REPL. If it stays so, press the reset button (EN).",
-            "Inténtelo de nuevo; los programas que imprimen el byte 0x04 confunden al REPL. Si sigue igual, pulse el botón de reinicio (EN).",
+            "Inténtalo de nuevo; los programas que imprimen el byte 0x04 confunden al REPL. Si sigue igual, pulsa el botón de reinicio (EN).",
         ),
         Restarted { .. } => lang.pick(
             "A crash, machine.reset() or weak power does that. Try again.",
-            "Lo causan un fallo, machine.reset() o poca alimentación. Inténtelo de nuevo.",
+            "Lo causan un fallo, machine.reset() o poca alimentación. Inténtalo de nuevo.",
         ),
         ControlCharacter { .. } => lang.pick(
             "Write it as an escape in the source, like '\\x04'.",
-            "Escríbalo como secuencia de escape en el código, como '\\x04'.",
+            "Escríbelo como secuencia de escape en el código, como '\\x04'.",
         ),
         Raised { .. } => lang.pick(
-            "The board's MicroPython may be old or lack a module: see `umqtt doctor`.",
-            "El MicroPython de la placa puede ser antiguo o carecer de un módulo: vea `umqtt doctor`.",
+            "The board's MicroPython may be old or lack a module: put a newer firmware on it.",
+            "El MicroPython de la placa puede ser antiguo o carecer de un módulo: instala un firmware más nuevo.",
         ),
         FileMissing { .. } => lang.pick(
-            "See the names with `umqtt fs ls`; folders must exist before files are put into them.",
-            "Vea los nombres con `umqtt fs ls`; las carpetas deben existir antes de copiar archivos en ellas.",
+            "Check the name; folders must exist before files are put into them.",
+            "Comprueba el nombre; las carpetas deben existir antes de copiar archivos en ellas.",
         ),
         IsFolder { .. } | NotFolder { .. } => lang.pick(
             "Use another name, or remove what is there first.",
-            "Use otro nombre, o borre antes lo que hay.",
+            "Usa otro nombre, o borra antes lo que hay.",
         ),
         NotEmpty { .. } => lang.pick(
             "Remove its files first, or remove it with all that is in it.",
-            "Borre antes sus archivos, o bórrela con todo su contenido.",
+            "Borra antes sus archivos, o bórrala con todo su contenido.",
         ),
         BadName { .. } => lang.pick(
             "Use a shorter name of letters, digits, '-', '_' and '.'.",
-            "Use un nombre más corto con letras, dígitos, '-', '_' y '.'.",
+            "Usa un nombre más corto con letras, dígitos, '-', '_' y '.'.",
         ),
         NoSpace { .. } => lang.pick(
-            "Remove files from the board (`umqtt fs ls`, `umqtt fs rm`).",
-            "Borre archivos de la placa (`umqtt fs ls`, `umqtt fs rm`).",
+            "Remove files from the board: import os; os.listdir(); os.remove('NAME').",
+            "Borra archivos de la placa: import os; os.listdir(); os.remove('NOMBRE').",
         ),
         ReadOnly { .. } => lang.pick(
             "Give the board a filesystem, or remount it writable, and try again.",
-            "Dé a la placa un sistema de archivos, o móntelo con escritura, e inténtelo de nuevo.",
+            "Da a la placa un sistema de archivos, o móntalo con escritura, e inténtalo de nuevo.",
         ),
         Damaged { .. } => lang.pick(
             "Try again; if it stays so, use a shorter or better cable.",
-            "Inténtelo de nuevo; si sigue igual, use un cable más corto o mejor.",
+            "Inténtalo de nuevo; si sigue igual, usa un cable más corto o mejor.",
         ),
         FileFailed { .. } => lang.pick(
             "Reset the board and try again; a damaged filesystem has to be formatted.",

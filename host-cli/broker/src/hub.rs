@@ -78,7 +78,7 @@ impl Hub {
         let unconnected = self
             .connections
             .values()
-            .filter(|connection| connection.joined.is_none());
+            .filter(|connection| connection.joined.is_none() && !connection.link.is_ending());
         if unconnected.clone().count() >= MAX_UNCONNECTED
             && let Some(oldest) = unconnected.into_iter().next()
         {

@@ -93,6 +93,11 @@ impl Link {
         self.ended.notify_one();
     }
 
+    /// Whether the order to end was given.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.end.borrow().is_some()
+    }
+
     /// Waits for the order to end.
     pub(crate) async fn ended(&self) -> CloseReason {
         loop {

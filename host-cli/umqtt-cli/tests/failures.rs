@@ -6,6 +6,7 @@ mod common;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use common::{Done, Home, expect_no_process, finish, micropython};
 use testkit::need;
@@ -350,8 +351,16 @@ fn two_runs_at_once_do_not_hurt_each_other() {
 fn a_taken_port_is_said_and_another_one_found() {
     need!("a_taken_port_is_said_and_another_one_found", micropython());
     let home = Home::new();
-    // It may be taken already, by another test or program; that does as well.
-    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 1883));
+    // Other tests have it now and then; a program of the computer may have it all the time, which does
+    // as well.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let _taken = loop {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 1883));
+        if taken.is_ok() || Instant::now() > deadline {
+            break taken;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
     let done = run(
         &home,
         "from umqtt.simple import MQTTClient\nc = MQTTClient('c', 'test.mosquitto.org')\nc.connect()\nc.publish('t', 'x')\n",

@@ -112,6 +112,19 @@ impl Terminal {
         }
     }
 
+    /// What was printed, also when it takes its time from the terminal to us after the end.
+    fn expect_heard(&mut self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.heard.contains(text) {
+            assert!(
+                Instant::now() < deadline,
+                "{text:?} is missing: {}",
+                self.heard
+            );
+            self.listen(Duration::from_millis(50));
+        }
+    }
+
     /// The exit status, within so long.
     fn end_within(&mut self, limit: Duration) -> Option<i32> {
         let deadline = Instant::now() + limit;
@@ -170,12 +183,9 @@ fn ctrl_c_at_twenty_moments() {
         "{}",
         first.heard
     );
-    assert!(
-        first.heard.contains("bye") && first.heard.contains("KeyboardInterrupt"),
-        "{}",
-        first.heard
-    );
-    assert!(first.heard.contains("DISCONNECT"), "{}", first.heard);
+    for text in ["bye", "KeyboardInterrupt", "DISCONNECT"] {
+        first.expect_heard(text);
+    }
     expect_no_process();
 
     for moment in 0..20_u32 {
@@ -194,11 +204,7 @@ fn ctrl_c_at_twenty_moments() {
                 terminal.heard
             ),
             Some(0) => {}
-            Some(1) => assert!(
-                terminal.heard.contains("interrupted"),
-                "moment {moment}: {}",
-                terminal.heard
-            ),
+            Some(1) => terminal.expect_heard("interrupted"),
             Some(status) => panic!("moment {moment}: status {status}: {}", terminal.heard),
         }
         assert_eq!(comparable(&terminal.settings()), before, "moment {moment}");
@@ -222,6 +228,7 @@ fn two_columns_on_a_wide_terminal_and_lines_on_a_narrow_one() {
             "{}",
             terminal.heard
         );
+        terminal.expect_heard("bye");
         let plain = terminal.heard.replace("\x1b[2m", "").replace("\x1b[0m", "");
         assert!(plain.contains(expected), "{plain}");
         assert!(

@@ -191,7 +191,7 @@ fn the_examples_do_what_their_texts_say() {
         "run".as_ref(),
         example("suscribirse").as_os_str(),
         "--seconds".as_ref(),
-        "5".as_ref(),
+        "8".as_ref(),
         "--json".as_ref(),
     ]);
     done.expect_status(0);

@@ -41,16 +41,6 @@ struct Report {
     measured: Measured,
 }
 
-/// Measures again where a promise seems broken: whatever else the computer does can only make it slower.
-pub fn publish_in_three_attempts() -> Result<bool> {
-    for _ in 0..2 {
-        if publish()? {
-            return Ok(true);
-        }
-    }
-    publish()
-}
-
 /// Measures on every version; false where a promise is broken.
 pub fn publish() -> Result<bool> {
     let mut reports = Vec::new();

@@ -9,7 +9,7 @@ use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
 use testkit::Version;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 13] = [
+const PACKAGES: [(&str, &str); 14] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -18,6 +18,7 @@ const PACKAGES: [(&str, &str); 13] = [
     ("gcc-arm-none-eabi", "building MicroPython for QEMU"),
     ("libnewlib-arm-none-eabi", "building MicroPython for QEMU"),
     ("qemu-system-arm", "a board without a board"),
+    ("ser2net", "a serial port over the network"),
     ("python3-pip", "fetching PyPI's umqtt"),
     ("python3-venv", "installing mpremote beside the system"),
     ("rustc-web", "modules for boards: a Rust with LLVM 22"),

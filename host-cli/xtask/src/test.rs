@@ -11,7 +11,7 @@ use board_sim::micropython;
 use testkit::{Interpreter, Version};
 
 use crate::prebuilt::Comparison;
-use crate::{bench, cargo, prebuilt, readme, setup};
+use crate::{cargo, prebuilt, readme, setup};
 
 /// The crate whose tests run once per version.
 const LINKER: &str = "mpy-link";
@@ -44,17 +44,6 @@ impl Count {
                 println!("check {name} ... FAILED: {error:#}");
                 self.failed += 1;
             }
-        }
-    }
-
-    /// Counts a check that needs what may not be here: without it, it is a skip, unless everything is required.
-    fn add_where_possible(&mut self, name: &str, require_all: bool, outcome: Result<bool>) {
-        match outcome {
-            Err(error) if !require_all => {
-                println!("skipped: {name}: {error:#}");
-                self.ignored += 1;
-            }
-            outcome => self.add(name, outcome),
         }
     }
 
@@ -113,11 +102,6 @@ pub fn run(require_all: bool, with_setup: bool) -> Result<bool> {
     );
     prebuilt_modules(&mut count);
     workspace_tests(require_all, &mut count)?;
-    count.add_where_possible(
-        "the promises about speed",
-        require_all,
-        bench::publish_in_three_attempts(),
-    );
     for (name, outcome) in readme::check() {
         count.add(&name, outcome);
     }

@@ -33,6 +33,7 @@ qstrs![
     "RuntimeError",
     "ValueError",
     "__init__",
+    "__version__",
     "_encode_len",
     "_raw",
     "_recv_len",
@@ -131,6 +132,10 @@ fn init(module: &Module) -> Result<()> {
 
     let encode_len = module.function(function!(outgoing::encode_len));
     module.set(qstr!("_encode_len"), encode_len);
+    module.set(
+        qstr!("__version__"),
+        Obj::from_text(env!("CARGO_PKG_VERSION")),
+    );
     Ok(())
 }
 

@@ -40,6 +40,9 @@ const CONTROL_DTR_OFF: u8 = 9;
 const CONTROL_RTS_ON: u8 = 11;
 const CONTROL_RTS_OFF: u8 = 12;
 
+/// How long to wait for the answer about a modem line, so that the next step comes after it.
+const CONTROL_PATIENCE: Duration = Duration::from_millis(300);
+
 /// Where the decoder stands between two bytes.
 #[derive(Debug, Default, PartialEq)]
 enum State {
@@ -201,6 +204,7 @@ pub struct Rfc2217Transport {
 
 impl Rfc2217Transport {
     /// Connects, negotiates and sets `baud`, 8N1, no flow control, each step within `timeout`.
+    /// The lines DTR and RTS stay as the server has them.
     ///
     /// # Errors
     /// [`LinkError::Unreachable`], also when the server refuses binary mode or RFC 2217.
@@ -230,7 +234,7 @@ impl Rfc2217Transport {
         transport.command(SET_DATASIZE, &[8])?;
         transport.command(SET_PARITY, &[1])?;
         transport.command(SET_STOPSIZE, &[1])?;
-        transport.command(SET_CONTROL, &[CONTROL_NO_FLOW])?;
+        transport.control(CONTROL_NO_FLOW)?;
         Ok(transport)
     }
 
@@ -283,6 +287,17 @@ impl Rfc2217Transport {
                 ));
             }
         }
+    }
+
+    /// Sets flow control or a modem line. Servers stay silent about lines that their device does
+    /// not have (ser2net on a pseudo-terminal does), so a missing answer is no error.
+    fn control(&mut self, value: u8) -> io::Result<()> {
+        self.telnet.take_answer(SET_CONTROL);
+        let message = subnegotiation(SET_CONTROL, &[value]);
+        socket::write(&mut self.stream, &message, self.patience)?;
+        let deadline = Instant::now() + self.patience.min(CONTROL_PATIENCE);
+        while self.telnet.take_answer(SET_CONTROL).is_none() && self.pump(deadline)? {}
+        Ok(())
     }
 
     /// Reads once from the network. False when the deadline has passed.
@@ -343,7 +358,7 @@ impl Transport for Rfc2217Transport {
             } else {
                 CONTROL_DTR_OFF
             };
-            self.command(SET_CONTROL, &[value])?;
+            self.control(value)?;
         }
         if let Some(level) = rts {
             let value = if level {
@@ -351,7 +366,7 @@ impl Transport for Rfc2217Transport {
             } else {
                 CONTROL_RTS_OFF
             };
-            self.command(SET_CONTROL, &[value])?;
+            self.control(value)?;
         }
         Ok(())
     }

@@ -162,7 +162,7 @@ impl Transport for SerialTransport {
 }
 
 /// Windows takes a time-out of zero for "no time-out".
-const MIN_WAIT: Duration = Duration::from_millis(1);
+const MIN_WAIT: Duration = Duration::from_millis(if cfg!(windows) { 1 } else { 0 });
 
 /// Closing lowers both lines. RTS has to go off before DTR, else the auto-reset circuit sees
 /// RTS on and DTR off for a moment and resets the board. Unix drops both in one step.

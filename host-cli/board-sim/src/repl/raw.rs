@@ -61,11 +61,8 @@ impl Supervisor {
         loop {
             match self.read_byte()? {
                 CTRL_C => {
-                    self.console.put(b"\x04");
-                    self.console.put(b"\x04");
-                    self.console
-                        .put(b"Traceback (most recent call last):\r\n  File \"<stdin>\"\r\nKeyboardInterrupt: \r\n");
-                    self.console.put(b"\x04");
+                    // The end of the input, the end of no output, and an exception without a traceback.
+                    self.console.put(b"\x04\x04KeyboardInterrupt: \r\n\x04");
                     return Ok(None);
                 }
                 CTRL_D => {

@@ -223,3 +223,39 @@ fn threads_of_the_script_do_not_disturb() {
     assert!(err.ends_with(TRACE), "{err:?}");
     assert_eq!(bench.run("print(n[0] > 5)"), "True\n");
 }
+
+/// A callback that asks the simulation something while the script waits for an answer of its own, and
+/// Ctrl-C into the middle of it.
+#[test]
+fn callbacks_and_scripts_may_ask_at_the_same_time() {
+    let Some(mut bench) = Bench::raw() else {
+        return;
+    };
+    let code = "import dht, machine, network, time\nfrom machine import Pin, Timer\n\
+        sensor, other = dht.DHT22(Pin(4)), dht.DHT22(Pin(5))\nled = Pin(2, Pin.OUT)\nn = 0\n\
+        def tick(t):\n    global n\n    other.measure()\n    led.toggle()\n    n += other.humidity() == 40\n\
+        Timer(0).init(period=2, callback=tick)\nwlan = network.WLAN()\nwlan.active(True)\n";
+    let out = bench.run(&format!(
+        "{code}for i in range(3000):\n    sensor.measure()\n    assert sensor.temperature() == 24 and wlan.status() == 1000\nTimer(0).deinit()\nprint(n > 10)"
+    ));
+    assert_eq!(out, "True\n");
+    for i in 0..30 {
+        bench
+            .client
+            .start(&format!("{code}while True:\n    sensor.measure()"));
+        std::thread::sleep(Duration::from_millis(20 + i));
+        bench.client.send(b"\x03");
+        // The callback may be what Ctrl-C hits, as on a board; then the script goes on and gets the next.
+        while bench
+            .client
+            .until_within(b"\x04>", Duration::from_millis(500))
+            .is_err()
+        {
+            bench.client.send(b"\x03");
+        }
+        assert_eq!(
+            bench.run("Timer(0).deinit()\nsensor.measure()\nprint(sensor.humidity())"),
+            "40.0\n"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! `umqtt broker`: decides how the broker runs alone, and shows every packet until Ctrl-C.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use board_link::Lang;
@@ -32,12 +32,7 @@ pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
         Lang::En => format!("the broker listens on {}, Ctrl-C ends it", broker.addr()),
         Lang::Es => format!("el broker escucha en {}, Ctrl-C lo termina", broker.addr()),
     });
-    if !broker.addr().ip().is_loopback() {
-        sender.note(lang.pick(
-            "whoever reaches this computer can connect: there is no password",
-            "puede conectarse cualquiera que llegue a este equipo: no hay contraseña",
-        ));
-    }
+    warn_if_open(broker.addr(), &sender, lang);
     let forwarding = forward(broker.tap(TapOptions::default()), sender, lang);
     stop.wait();
     // The tap ends with the broker, and its thread with the tap.
@@ -70,6 +65,38 @@ pub fn forward(tap: Tap, display: Sender, lang: Lang) -> std::thread::JoinHandle
             }
         }
     })
+}
+
+/// Says of a broker that others can reach how they do, and that nothing keeps them from it.
+pub fn warn_if_open(address: SocketAddr, display: &Sender, lang: Lang) {
+    if address.ip().is_loopback() {
+        return;
+    }
+    let seen = if address.ip().is_unspecified() {
+        own_address()
+    } else {
+        Some(address.ip())
+    };
+    let at = seen.map_or_else(
+        || address.to_string(),
+        |ip| SocketAddr::new(ip, address.port()).to_string(),
+    );
+    display.note(match lang {
+        Lang::En => {
+            format!("boards and computers of this network reach it at {at}; there is no password")
+        }
+        Lang::Es => {
+            format!("placas y equipos de esta red lo encuentran en {at}; no hay contraseña")
+        }
+    });
+}
+
+/// The address under which others see this computer: that of the interface that leads outside.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // Connecting a UDP socket sends nothing; the address is one kept for documentation (RFC 5737).
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 /// `IP:PORT`, `localhost:PORT` or `PORT`.

@@ -286,6 +286,7 @@ impl Session<'_> {
             }
         };
         let address = broker.addr();
+        broker_command::warn_if_open(address, self.display, self.lang);
         let tap = broker.tap(TapOptions::default());
         let forwarding = broker_command::forward(tap, self.display.clone(), self.lang);
         Ok((

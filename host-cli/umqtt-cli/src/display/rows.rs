@@ -212,9 +212,10 @@ impl Rows {
             }
             writeln!(
                 out,
-                "{}{}{piece}",
+                "{}{}{}",
                 " ".repeat(left - used),
-                self.dim(BETWEEN)
+                self.dim(BETWEEN),
+                piece.trim_end()
             )?;
         }
         Ok(())
