@@ -4,6 +4,7 @@
 //! (a test below holds that).
 
 mod arm;
+mod attributes;
 mod riscv;
 mod x64;
 mod x86;
@@ -84,6 +85,24 @@ pub(crate) trait Architecture {
     /// (`--arch-flags` of `tools/mpy_ld.py` in 1.28).
     fn arch_flags(&self) -> &'static [(&'static str, u32)] {
         &[]
+    }
+
+    /// The name of the section in which an object says what it was compiled for.
+    fn attributes_section(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Checks an object by what it says about itself: the header's flags and its attributes, beside the
+    /// flags that the module will carry. The name of its float ABI is returned if it has one; all
+    /// objects of a module must agree. What is wrong, and the way out, if it is for other boards.
+    fn check_object(
+        &self,
+        header: u32,
+        attributes: Option<&[u8]>,
+        arch_flags: u32,
+    ) -> Result<Option<&'static str>, String> {
+        let _ = (header, attributes, arch_flags);
+        Ok(None)
     }
 
     /// Makes code shorter now that the layout says how far things are. True if anything changed, so

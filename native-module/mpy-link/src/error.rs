@@ -82,6 +82,17 @@ pub enum LinkError {
         bits: usize,
         wanted: &'static str,
     },
+    #[error("{object}: {problem}")]
+    OtherBoard { object: String, problem: String },
+    #[error(
+        "{object}: compiled for the {found}-float ABI, but {first} for the {known}-float ABI; compile both with the same -mfloat-abi"
+    )]
+    FloatAbi {
+        object: String,
+        found: &'static str,
+        first: String,
+        known: &'static str,
+    },
     #[error("{object}: section {section}: {problem}")]
     UnknownSection {
         object: String,

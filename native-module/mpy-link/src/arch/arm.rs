@@ -17,6 +17,7 @@
 //!
 //! Calls that leave the module go through a stub with the address behind it.
 
+mod attributes;
 mod encoding;
 mod glue;
 
@@ -209,6 +210,26 @@ impl Architecture for Arm {
 
     fn text_holds_statics(&self) -> bool {
         true
+    }
+
+    fn attributes_section(&self) -> Option<&'static str> {
+        Some(".ARM.attributes")
+    }
+
+    fn check_object(
+        &self,
+        header: u32,
+        attributes: Option<&[u8]>,
+        _: u32,
+    ) -> Result<Option<&'static str>, String> {
+        let version = header & elf::EF_ARM_EABIMASK;
+        if version != elf::EF_ARM_EABI_VER5.0 {
+            return Err(format!(
+                "made for version {} of the EABI instead of 5; compile it with a current compiler for arm-none-eabi",
+                version >> 24
+            ));
+        }
+        attributes.map_or(Ok(None), |section| attributes::check(self.0, section))
     }
 
     fn ignored_section(&self, name: &str, _: elf::SectionType) -> Option<&'static str> {

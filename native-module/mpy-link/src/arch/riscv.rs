@@ -6,6 +6,7 @@
 //! than word alignment; read-only data that asks for more therefore goes to rodata. [`code`] tells how
 //! code reaches what is not in text, and [`relax`] what becomes shorter.
 
+mod attributes;
 mod code;
 mod encoding;
 mod relax;
@@ -180,6 +181,20 @@ impl Architecture for RiscV {
 
     fn text_holds_statics(&self) -> bool {
         true
+    }
+
+    fn attributes_section(&self) -> Option<&'static str> {
+        Some(".riscv.attributes")
+    }
+
+    fn check_object(
+        &self,
+        header: u32,
+        attributes: Option<&[u8]>,
+        arch_flags: u32,
+    ) -> Result<Option<&'static str>, String> {
+        attributes::check(self.0, header, attributes, self.arch_flags(), arch_flags)?;
+        Ok(None)
     }
 
     fn arch_flags(&self) -> &'static [(&'static str, u32)] {
