@@ -95,6 +95,8 @@ pub(crate) struct Program<'a> {
     pub sections: Vec<Section<'a>>,
     /// What the module's header will say that the board has.
     pub arch_flags: u32,
+    /// The bits of a function's value that are no part of its offset.
+    pub code_mark: u64,
     /// The float ABI of the first object that has one, and its name.
     float_abi: Option<(&'static str, String)>,
     /// COMDAT signatures that are taken.
@@ -162,6 +164,8 @@ impl<'a> Program<'a> {
         let header = Elf::parse(bytes).map_err(malformed)?;
         let endian = header.endian().map_err(malformed)?;
         check_header(header, endian, arch, &name)?;
+
+        self.code_mark = !arch.code_offset(u64::MAX);
 
         let table = header.sections(endian, bytes).map_err(malformed)?;
         let attributes = arch

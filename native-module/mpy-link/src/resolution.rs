@@ -404,8 +404,8 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
             Place::Section {
                 section: at,
                 offset: start,
-            } if at == section && !symbol.name.is_empty() => {
-                (start <= offset).then_some((start, symbol.name))
+            } if at == section && is_for_people(symbol.name) => {
+                (start & !program.code_mark <= offset).then_some((start, symbol.name))
             }
             _ => None,
         })
@@ -417,6 +417,11 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
         offset,
         inside,
     })
+}
+
+/// Some names only mark where code and data change or where a jump leads.
+fn is_for_people(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(['$', '.'])
 }
 
 /// The error entry for a name that nothing defines.

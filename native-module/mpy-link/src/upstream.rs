@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn scripts_may_stand_for_libraries() {
-        let script = b"/* GNU ld script\n*/\nOUTPUT_FORMAT(elf64-x86-64)\nGROUP ( /usr/lib/libm-2.36.a /usr/lib/libmvec.a )\n";
+        let script = b"/* GNU ld script\n*/\nOUTPUT_FORMAT(elf)\nGROUP ( /usr/lib/libm-2.36.a /usr/lib/libmvec.a )\n";
         let names = vec![
             "/usr/lib/libm-2.36.a".to_owned(),
             "/usr/lib/libmvec.a".to_owned(),
