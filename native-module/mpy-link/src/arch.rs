@@ -87,6 +87,18 @@ pub(crate) trait Architecture {
         &[]
     }
 
+    /// What to take for a function that this CPU's compilers call for copying and clearing memory.
+    fn provided(&self, name: &str) -> Option<Provided> {
+        let _ = name;
+        None
+    }
+
+    /// Makes a function that [`Architecture::provided`] offers. Returns where it starts.
+    fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
+        let _ = (pieces, name, cause);
+        Goal::Absolute(0)
+    }
+
     /// The name of the section in which an object says what it was compiled for.
     fn attributes_section(&self) -> Option<&'static str> {
         None
@@ -126,6 +138,15 @@ pub(crate) trait Architecture {
     fn word_size(&self) -> usize {
         self.arch().word_size()
     }
+}
+
+/// A function that need not come from a library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Provided {
+    /// Another name for one that every module can call.
+    As(&'static str),
+    /// The CPU's file makes it, once.
+    Made(&'static str),
 }
 
 /// What happens before the entry runs.
