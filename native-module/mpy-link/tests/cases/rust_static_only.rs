@@ -1,4 +1,5 @@
 //# part
+//# boards
 // A whole module in one object, without anything from an archive.
 #![no_std]
 

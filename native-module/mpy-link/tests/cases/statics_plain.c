@@ -6,6 +6,7 @@
 //# prints: double 3750 float 250
 //# prints: copy 1 2 3 4 99 8
 //# prints: again 4 43
+//# boards
 // Every way in which code touches a static, without what only large processors have.
 #include "prelude.h"
 
