@@ -138,6 +138,7 @@ impl Cross {
         std::fs::write(folder.join("Cargo.toml"), manifest).expect("the folder can be written");
         std::fs::write(folder.join("lib.rs"), "#![no_std]\n").expect("the folder can be written");
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.arg("build");
         let triple = match target.strip_suffix(".json") {
             Some(name) => {
                 let spec = crate::repository()
@@ -152,13 +153,7 @@ impl Cross {
             }
         };
         let output = command
-            .args([
-                "build",
-                "--release",
-                "--examples",
-                "--quiet",
-                "-Zbuild-std=core",
-            ])
+            .args(["--release", "--examples", "--quiet", "-Zbuild-std=core"])
             .arg("--target-dir")
             .arg(folder.join("target"))
             .current_dir(folder)

@@ -1,5 +1,4 @@
 //# part
-//# boards
 // A whole module in one object, without anything from an archive.
 #![no_std]
 
