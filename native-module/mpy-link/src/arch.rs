@@ -4,6 +4,7 @@
 //! (a test below holds that).
 
 mod arm;
+mod attributes;
 mod riscv;
 mod x64;
 mod x86;
@@ -100,6 +101,36 @@ pub(crate) trait Architecture {
         &[]
     }
 
+    /// What to take for a function that this CPU's compilers call for copying and clearing memory.
+    fn provided(&self, name: &str) -> Option<Provided> {
+        let _ = name;
+        None
+    }
+
+    /// Makes a function that [`Architecture::provided`] offers. Returns where it starts.
+    fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
+        let _ = (pieces, name, cause);
+        Goal::Absolute(0)
+    }
+
+    /// The name of the section in which an object says what it was compiled for.
+    fn attributes_section(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Checks an object by what it says about itself: the header's flags and its attributes, beside the
+    /// flags that the module will carry. The name of its float ABI is returned if it has one; all
+    /// objects of a module must agree. What is wrong, and the way out, if it is for other boards.
+    fn check_object(
+        &self,
+        header: u32,
+        attributes: Option<&[u8]>,
+        arch_flags: u32,
+    ) -> Result<Option<&'static str>, String> {
+        let _ = (header, attributes, arch_flags);
+        Ok(None)
+    }
+
     /// Makes code shorter now that the layout says how far things are. True if anything changed, so
     /// that a new layout is needed.
     fn relax(&self, pieces: &mut Pieces<'_>, layout: &Layout) -> bool {
@@ -121,6 +152,15 @@ pub(crate) trait Architecture {
     fn word_size(&self) -> usize {
         self.arch().word_size()
     }
+}
+
+/// A function that need not come from a library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Provided {
+    /// Another name for one that every module can call.
+    As(&'static str),
+    /// The CPU's file makes it, once.
+    Made(&'static str),
 }
 
 /// What happens before the entry runs.

@@ -83,7 +83,16 @@ pub enum LinkError {
         wanted: &'static str,
     },
     #[error("{object}: {problem}")]
-    Unsuitable { object: String, problem: String },
+    OtherBoard { object: String, problem: String },
+    #[error(
+        "{object}: compiled for the {found}-float ABI, but {first} for the {known}-float ABI; compile both with the same -mfloat-abi"
+    )]
+    FloatAbi {
+        object: String,
+        found: &'static str,
+        first: String,
+        known: &'static str,
+    },
     #[error("{object}: section {section}: {problem}")]
     UnknownSection {
         object: String,

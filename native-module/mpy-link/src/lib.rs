@@ -196,6 +196,7 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
     roots.extend(options.keep.iter().map(String::as_str));
 
     let mut program = Program::default();
+    program.arch_flags = options.arch_flags;
     let files = inputs
         .iter()
         .map(|input| (input.name.as_str(), input.bytes.as_slice()));

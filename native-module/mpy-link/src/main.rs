@@ -138,17 +138,10 @@ fn link(args: LinkArgs) -> Result<(), String> {
     if args.preprocess {
         return preprocess(&args);
     }
-    let inputs = args
-        .inputs
-        .iter()
-        .chain(&args.libs)
-        .map(|path| {
-            Ok(Input {
-                name: path.display().to_string(),
-                bytes: read(path)?,
-            })
-        })
-        .collect::<Result<Vec<Input>, String>>()?;
+    let mut inputs = Vec::new();
+    for path in args.inputs.iter().chain(&args.libs) {
+        add_input(&mut inputs, path)?;
+    }
     let output = match &args.output {
         Some(output) => output.clone(),
         None => args.inputs[0].with_extension("mpy"),
@@ -180,6 +173,25 @@ fn link(args: LinkArgs) -> Result<(), String> {
         None => {}
     }
     write(&output, &linked.mpy)
+}
+
+/// Adds a file, or those that it names.
+fn add_input(inputs: &mut Vec<Input>, path: &Path) -> Result<(), String> {
+    let bytes = read(path)?;
+    let Some(files) = upstream::group(&bytes) else {
+        inputs.push(Input {
+            name: path.display().to_string(),
+            bytes,
+        });
+        return Ok(());
+    };
+    for file in files {
+        inputs.push(Input {
+            bytes: read(Path::new(&file))?,
+            name: file,
+        });
+    }
+    Ok(())
 }
 
 fn preprocess(args: &LinkArgs) -> Result<(), String> {

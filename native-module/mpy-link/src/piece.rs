@@ -190,6 +190,7 @@ pub(crate) struct Pieces<'a> {
     pub slots: Vec<Slot<'a>>,
     slot_of: HashMap<(Goal<'a>, i64), SlotId>,
     stub_of: HashMap<Goal<'a>, PieceId>,
+    made: HashMap<&'static str, Goal<'a>>,
 }
 
 #[derive(Clone, Debug)]
@@ -231,6 +232,20 @@ impl<'a> Pieces<'a> {
         let piece = self.add(piece);
         self.stub_of.insert(goal, piece);
         piece
+    }
+
+    /// The function of that name, made on first use by `make`.
+    pub fn made(
+        &mut self,
+        name: &'static str,
+        make: impl FnOnce(&mut Pieces<'a>) -> Goal<'a>,
+    ) -> Goal<'a> {
+        if let Some(goal) = self.made.get(name) {
+            return *goal;
+        }
+        let goal = make(self);
+        self.made.insert(name, goal);
+        goal
     }
 
     /// All fields that the start-up code has to finish, by base.

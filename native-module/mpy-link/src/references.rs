@@ -59,7 +59,7 @@ pub(crate) fn plan<'a>(
     for (index, piece) in piece_of.iter().enumerate() {
         let Some(piece) = *piece else { continue };
         let id = SectionId(index);
-        let references = planner.references(&pieces, id, piece)?;
+        let references = planner.references(&mut pieces, id, piece)?;
         let section = &program.sections[index];
         let fixups = if section.kind == SectionKind::Code {
             let code = CodeSection {
@@ -102,7 +102,7 @@ impl<'a> Planner<'_, 'a> {
     /// The section's relocations with their symbols found.
     fn references(
         &self,
-        pieces: &Pieces<'a>,
+        pieces: &mut Pieces<'a>,
         id: SectionId,
         piece: PieceId,
     ) -> Result<Vec<Reference<'a>>, LinkError> {
@@ -142,9 +142,14 @@ impl<'a> Planner<'_, 'a> {
                 .resolution
                 .target(self.program, section.object, relocation.symbol)
                 .ok_or_else(|| refuse("the symbol is not defined".to_owned()))?;
-            let goal = self
-                .goal(target)
-                .ok_or_else(|| refuse("its section was left out".to_owned()))?;
+            let goal = match target {
+                Target::Made(name) => {
+                    pieces.made(name, |pieces| self.arch.make(pieces, name, cause))
+                }
+                _ => self
+                    .goal(target)
+                    .ok_or_else(|| refuse("its section was left out".to_owned()))?,
+            };
             let field_at = usize::try_from(relocation.offset).unwrap_or(usize::MAX);
             let addend = match relocation.addend {
                 Some(addend) => addend,
@@ -178,6 +183,7 @@ impl<'a> Planner<'_, 'a> {
             Target::Qstr(text) => Goal::Qstr(text),
             Target::QstrTable => Goal::QstrTable,
             Target::GotBase => Goal::GotBase,
+            Target::Made(_) => return None,
         })
     }
 

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use micropython_sys::fun_table;
 use object::read::archive::ArchiveFile;
 
-use crate::arch::Architecture;
+use crate::arch::{Architecture, Provided};
 use crate::error::{LinkError, Location, Undefined};
 use crate::input::{self, Binding, FileKind, Place, Program, SectionId};
 use crate::section::SectionKind;
@@ -35,6 +35,8 @@ pub(crate) enum Target<'a> {
     QstrTable,
     /// The start of the table of addresses.
     GotBase,
+    /// A function that the CPU's file makes when it is needed.
+    Made(&'static str),
 }
 
 /// Prefix of the symbols that stand for interned strings.
@@ -56,8 +58,8 @@ enum Rank {
 }
 
 /// The answer to every question about names.
-#[derive(Debug)]
 pub(crate) struct Resolution<'a> {
+    arch: &'static dyn Architecture,
     definitions: HashMap<&'a str, Definition>,
     /// Space made for common symbols.
     commons: HashMap<&'a str, SectionId>,
@@ -79,12 +81,13 @@ struct Member<'a> {
 /// Loads the inputs and as many archive members as the names in use ask for.
 pub(crate) fn resolve<'a>(
     program: &mut Program<'a>,
-    arch: &dyn Architecture,
+    arch: &'static dyn Architecture,
     inputs: impl Iterator<Item = (&'a str, &'a [u8])>,
     wanted: &[&'a str],
     externs: &'a [(String, u64)],
 ) -> Result<Resolution<'a>, LinkError> {
     let mut resolution = Resolution {
+        arch,
         definitions: HashMap::new(),
         commons: HashMap::new(),
         aliases: HashMap::new(),
@@ -351,7 +354,10 @@ impl<'a> Resolution<'a> {
     fn provided<'n>(&self, name: &'n str) -> Option<Target<'n>> {
         match self.externs.get(name) {
             Some(address) => Some(Target::Absolute(*address)),
-            None => provided(name),
+            None => provided(name).or_else(|| match self.arch.provided(name)? {
+                Provided::As(other) => provided(other),
+                Provided::Made(name) => Some(Target::Made(name)),
+            }),
         }
     }
 
@@ -404,8 +410,8 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
             Place::Section {
                 section: at,
                 offset: start,
-            } if at == section && !symbol.name.is_empty() => {
-                (start <= offset).then_some((start, symbol.name))
+            } if at == section && is_for_people(symbol.name) => {
+                (start & !program.code_mark <= offset).then_some((start, symbol.name))
             }
             _ => None,
         })
@@ -417,6 +423,11 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
         offset,
         inside,
     })
+}
+
+/// Some names only mark where code and data change or where a jump leads.
+fn is_for_people(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(['$', '.'])
 }
 
 /// The error entry for a name that nothing defines.

@@ -88,6 +88,23 @@ pub fn numbered_qstrs(path: &Path, header: &str) -> Result<Vec<String>, String> 
     Ok(qstrs)
 }
 
+/// The files that a linker script in place of a library names (`GROUP ( libm-2.36.a libmvec.a )`), as C
+/// libraries come; `None` for any other file.
+pub fn group(bytes: &[u8]) -> Option<Vec<String>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if !text.trim_start().starts_with("/* GNU ld script") {
+        return None;
+    }
+    let files = ["GROUP", "INPUT"].iter().find_map(|command| {
+        let (_, rest) = text.split_once(command)?;
+        Some(rest.trim_start().strip_prefix('(')?.split_once(')')?.0)
+    })?;
+    // What is only needed now and then stands in parentheses of its own.
+    let words = files.split_whitespace();
+    let names = words.filter(|word| *word != "AS_NEEDED" && *word != "(");
+    Some(names.map(str::to_owned).collect())
+}
+
 /// The addresses of a linker script with lines `NAME = 0x…;` or `PROVIDE(NAME = 0x…);`, such as a chip
 /// maker publishes for its ROM. Other lines say something about other things and are passed over.
 pub fn externs(path: &Path, script: &str) -> Result<Vec<(String, u64)>, String> {
@@ -152,6 +169,18 @@ mod tests {
         assert_eq!(header.matches("MP_QSTR___init__").count(), 1);
         let qstrs = numbered_qstrs(Path::new("h"), &header);
         assert_eq!(qstrs, Ok(vec!["eins".to_owned(), "zwei".to_owned()]));
+    }
+
+    #[test]
+    fn scripts_may_stand_for_libraries() {
+        let script = b"/* GNU ld script\n*/\nOUTPUT_FORMAT(elf)\nGROUP ( /usr/lib/libm-2.36.a /usr/lib/libmvec.a )\n";
+        let names = vec![
+            "/usr/lib/libm-2.36.a".to_owned(),
+            "/usr/lib/libmvec.a".to_owned(),
+        ];
+        assert_eq!(group(script), Some(names));
+        assert_eq!(group(b"!<arch>\n"), None);
+        assert_eq!(group(b"int main;"), None);
     }
 
     #[test]

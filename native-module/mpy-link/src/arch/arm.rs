@@ -17,6 +17,7 @@
 //!
 //! Calls that leave the module go through a stub with the address behind it.
 
+mod attributes;
 mod encoding;
 mod glue;
 
@@ -25,8 +26,8 @@ use std::borrow::Cow;
 use micropython_sys::arch::Arch;
 use object::elf;
 
-use super::{Architecture, CodeSection, PlanError, Reference, Start};
-use crate::piece::{Block, Fixup, Formula, Goal, Group, Piece, PieceId, Pieces};
+use super::{Architecture, CodeSection, PlanError, Provided, Reference, Start};
+use crate::piece::{Block, Cause, Fixup, Formula, Goal, Group, Piece, PieceId, Pieces};
 use crate::references::plan_plain;
 use crate::relocation::{Field, Meaning, RelocationKind};
 use crate::section::{SectionKind, is_or_under};
@@ -209,6 +210,49 @@ impl Architecture for Arm {
 
     fn text_holds_statics(&self) -> bool {
         true
+    }
+
+    fn provided(&self, name: &str) -> Option<Provided> {
+        // "Run-time ABI for the Arm Architecture", memory copying, clearing, and setting. The number
+        // behind the name promises an alignment.
+        match name
+            .strip_prefix("__aeabi_mem")?
+            .trim_end_matches(['4', '8'])
+        {
+            "cpy" | "move" => Some(Provided::As("memmove")),
+            "set" => Some(Provided::Made(glue::SET)),
+            "clr" => Some(Provided::Made(glue::CLEAR)),
+            _ => None,
+        }
+    }
+
+    fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
+        let instructions = self.instructions();
+        let piece = pieces.add(glue::set_memory(instructions, name, cause));
+        Goal::Piece {
+            piece,
+            offset: i64::from(instructions != Instructions::Arm),
+        }
+    }
+
+    fn attributes_section(&self) -> Option<&'static str> {
+        Some(".ARM.attributes")
+    }
+
+    fn check_object(
+        &self,
+        header: u32,
+        attributes: Option<&[u8]>,
+        _: u32,
+    ) -> Result<Option<&'static str>, String> {
+        let version = header & elf::EF_ARM_EABIMASK;
+        if version != elf::EF_ARM_EABI_VER5.0 {
+            return Err(format!(
+                "made for version {} of the EABI instead of 5; compile it with a current compiler for arm-none-eabi",
+                version >> 24
+            ));
+        }
+        attributes.map_or(Ok(None), |section| attributes::check(self.0, section))
     }
 
     fn ignored_section(&self, name: &str, _: elf::SectionType) -> Option<&'static str> {

@@ -6,6 +6,8 @@
 //! than word alignment; read-only data that asks for more therefore goes to rodata. [`code`] tells how
 //! code reaches what is not in text, and [`relax`] what becomes shorter.
 
+mod atomics;
+mod attributes;
 mod code;
 mod encoding;
 mod relax;
@@ -13,9 +15,9 @@ mod relax;
 use micropython_sys::arch::Arch;
 use object::elf;
 
-use super::{Architecture, CodeSection, PlanError, Reference, Start};
+use super::{Architecture, CodeSection, PlanError, Provided, Reference, Start};
 use crate::layout::Layout;
-use crate::piece::{Block, Fixup, Group, Piece, PieceId, Pieces};
+use crate::piece::{Block, Cause, Fixup, Goal, Group, Piece, PieceId, Pieces};
 use crate::relocation::{Field, Meaning, RelocationKind};
 use crate::section::SectionKind;
 use encoding::*;
@@ -180,6 +182,36 @@ impl Architecture for RiscV {
 
     fn text_holds_statics(&self) -> bool {
         true
+    }
+
+    fn provided(&self, name: &str) -> Option<Provided> {
+        let small = self.0 == Arch::Rv32imc;
+        atomics::known(name).filter(|_| small).map(Provided::Made)
+    }
+
+    fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
+        let _ = cause;
+        match atomics::make(name) {
+            Some(function) => Goal::Piece {
+                piece: pieces.add(function),
+                offset: 0,
+            },
+            None => Goal::Absolute(0),
+        }
+    }
+
+    fn attributes_section(&self) -> Option<&'static str> {
+        Some(".riscv.attributes")
+    }
+
+    fn check_object(
+        &self,
+        header: u32,
+        attributes: Option<&[u8]>,
+        arch_flags: u32,
+    ) -> Result<Option<&'static str>, String> {
+        attributes::check(self.0, header, attributes, self.arch_flags(), arch_flags)?;
+        Ok(None)
     }
 
     fn arch_flags(&self) -> &'static [(&'static str, u32)] {

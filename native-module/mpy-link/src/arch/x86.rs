@@ -72,6 +72,15 @@ impl Architecture for X86 {
         super::beside_code(kind)
     }
 
+    fn alignment(&self, kind: &SectionKind, align: u64) -> u64 {
+        // gcc asks for 32 for every array from 32 bytes on (`-malign-data=compat`), for speed; no
+        // instruction before AVX needs more than 16, which is what MicroPython's heap has.
+        match kind {
+            SectionKind::Data | SectionKind::Bss if align == 32 => 16,
+            _ => align,
+        }
+    }
+
     fn got_block(&self) -> Block {
         Block::Text
     }

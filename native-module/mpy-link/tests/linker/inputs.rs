@@ -61,7 +61,7 @@ fn files_of_other_kinds_are_named() {
         .expect_err("not supported")
         .to_string();
     assert!(
-        error.contains("xtensa is not supported yet; supported: x64"),
+        error.contains("xtensa is not supported yet; supported: x86, x64"),
         "{error}"
     );
 }

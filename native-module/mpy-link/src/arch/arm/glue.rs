@@ -3,6 +3,8 @@
 //! All of it is written for the smallest core of its kind: ARMv6-M for Thumb, ARMv4T for ARM. It uses
 //! no register but those that it saves, apart from r12 in ARM code, which calls may overwrite.
 
+use micropython_sys::fun_table::FUN_TABLE_MEMSET;
+
 use super::Instructions;
 use crate::arch::{PlanError, Start};
 use crate::piece::{Cause, Fixup, Formula, Goal, Group, Piece};
@@ -11,17 +13,34 @@ use crate::relocation::Field;
 /// Jumps to `goal`, whose address the loader puts behind the code.
 pub(super) fn stub<'a>(instructions: Instructions, goal: Goal<'a>, cause: Cause) -> Piece<'a> {
     let mut glue = Glue::new(format!("(stub for {})", cause.relocation), cause);
-    match instructions {
-        Instructions::Arm => glue.put_word(0xe51f_f004), // ldr pc, [pc, #-4]
-        Instructions::Thumb2 => glue.put(&[0xf8df, 0xf000]), // ldr.w pc, [pc, #0]
-        Instructions::Thumb1 => glue.put(&[
-            0xb403, // push {r0, r1}: room for the target, and r0 itself
-            0x4801, // ldr r0, [pc, #4]
-            0x9001, // str r0, [sp, #4]
-            0xbd01, // pop {r0, pc}
-        ]),
+    glue.put_jump(instructions, goal);
+    glue.into_piece(Group::Code)
+}
+
+/// `__aeabi_memset(to, size, value)`.
+pub(super) const SET: &str = "__aeabi_memset";
+/// `__aeabi_memclr(to, size)`.
+pub(super) const CLEAR: &str = "__aeabi_memclr";
+
+/// One of the two, in terms of `memset(to, value, size)`.
+pub(super) fn set_memory<'a>(instructions: Instructions, name: &str, cause: Cause) -> Piece<'a> {
+    let mut glue = Glue::new(format!("({name})"), cause);
+    match (instructions, name == SET) {
+        (Instructions::Arm, true) => {
+            glue.put_word(0xe1a0_3001); // mov r3, r1
+            glue.put_word(0xe1a0_1002); // mov r1, r2
+            glue.put_word(0xe1a0_2003); // mov r2, r3
+        }
+        (Instructions::Arm, false) => {
+            glue.put_word(0xe1a0_2001); // mov r2, r1
+            glue.put_word(0xe3a0_1000); // mov r1, #0
+        }
+        // The jump starts at a multiple of four.
+        (_, true) => glue.put(&[0x460b, 0x4611, 0x461a, 0x46c0]), // the same; nop
+        (_, false) => glue.put(&[0x460a, 0x2100]),
     }
-    glue.put_address(Formula::Absolute, goal, 0);
+    let memset = Goal::TableEntry(FUN_TABLE_MEMSET as u8);
+    glue.put_jump(instructions, memset);
     glue.into_piece(Group::Code)
 }
 
@@ -202,6 +221,21 @@ impl<'a> Glue<'a> {
 
     fn put_word(&mut self, word: u32) {
         self.bytes.extend(word.to_le_bytes());
+    }
+
+    /// Goes to `goal` with all registers as they are; at a multiple of four.
+    fn put_jump(&mut self, instructions: Instructions, goal: Goal<'a>) {
+        match instructions {
+            Instructions::Arm => self.put_word(0xe51f_f004), // ldr pc, [pc, #-4]
+            Instructions::Thumb2 => self.put(&[0xf8df, 0xf000]), // ldr.w pc, [pc, #0]
+            Instructions::Thumb1 => self.put(&[
+                0xb403, // push {r0, r1}: room for the target, and r0 itself
+                0x4801, // ldr r0, [pc, #4]
+                0x9001, // str r0, [sp, #4]
+                0xbd01, // pop {r0, pc}
+            ]),
+        }
+        self.put_address(Formula::Absolute, goal, 0);
     }
 
     fn put_address(&mut self, formula: Formula<'a>, goal: Goal<'a>, addend: i64) {

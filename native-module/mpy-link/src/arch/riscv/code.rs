@@ -36,6 +36,7 @@ pub(super) fn plan<'a>(
         bytes: Cow::Borrowed(code.bytes),
         fixups: Vec::with_capacity(code.references.len()),
         slack: Vec::new(),
+        claimed: 0,
         pairs: HashMap::new(),
     };
     planner.find_pairs(code.references)?;
@@ -95,6 +96,8 @@ struct Planner<'p, 'a> {
     bytes: Cow<'a, [u8]>,
     fixups: Vec<Fixup<'a>>,
     slack: Vec<Slack>,
+    /// Up to here, bytes belong to `slack`.
+    claimed: u64,
     /// By offset of the `auipc`.
     pairs: HashMap<u64, Pair<'a>>,
 }
@@ -233,6 +236,7 @@ impl<'a> Planner<'_, 'a> {
         if end.is_none_or(|end| end > self.bytes.len() as u64) || room % 2 != 0 {
             return Err(problem(reference, "the padding lies outside the section"));
         }
+        self.claim(reference, room)?;
         // The room is the boundary less the smallest instruction (psABI, "Alignment Relaxation").
         let align = (room + 1).next_power_of_two();
         self.slack.push(Slack::Padding {
@@ -241,6 +245,18 @@ impl<'a> Planner<'_, 'a> {
             // More than text is aligned to is a wish for speed.
             align: align.min(self.word_size as u64),
         });
+        Ok(())
+    }
+
+    /// What may change its length must not overlap.
+    fn claim(&mut self, reference: &Reference<'a>, size: u64) -> Result<(), PlanError> {
+        if reference.offset < self.claimed {
+            return Err(problem(
+                reference,
+                "overlaps with an instruction that may become shorter; assemble it again",
+            ));
+        }
+        self.claimed = reference.offset + size;
         Ok(())
     }
 
@@ -335,6 +351,7 @@ impl<'a> Planner<'_, 'a> {
             .get(at..at + 8)
             .and_then(|bytes| bytes.try_into().ok());
         if let (true, true, Some(original)) = (relax, reference.field == CALL, original) {
+            self.claim(&reference, 8)?;
             self.slack.push(Slack::Branch {
                 fixup: self.fixups.len(),
                 original,
