@@ -27,6 +27,10 @@ pub struct Options<'a> {
     pub locked: bool,
     /// The compiler to take if it is there: the first line of `rustc --version`.
     pub toolchain: Option<&'a str>,
+    /// What rustc is told besides, `core` included: for processors that lack something.
+    pub rustflags: &'a [&'a str],
+    /// Where cargo keeps what it makes, instead of in the project's own target folder.
+    pub target_folder: Option<&'a Path>,
 }
 
 /// A module and what made it.
@@ -43,9 +47,12 @@ pub struct Built {
 /// Where there is no compiler for the architecture, or the project does not compile or link; the text carries what the
 /// compiler or linker said.
 pub fn build(project: &Project, arch: Arch, options: Options<'_>) -> Result<Built, BuildError> {
-    let target = Target::of(arch).ok_or(BuildError::NoTarget { arch })?;
-    let toolchain = toolchain::find(target, &project.root, options.toolchain)?;
-    let archive = compile(project, target, &toolchain, options)?;
+    let archive = compile(project, arch, options)?;
+    let Archive {
+        path: archive,
+        target,
+        toolchain,
+    } = archive;
     let bytes = std::fs::read(&archive).map_err(|error| BuildError::File {
         path: archive.clone(),
         error,
@@ -73,15 +80,25 @@ pub fn build(project: &Project, arch: Arch, options: Options<'_>) -> Result<Buil
     }
 }
 
-/// Compiles to an archive and returns its path.
-fn compile(
-    project: &Project,
-    target: &Target,
-    toolchain: &Toolchain,
-    options: Options<'_>,
-) -> Result<PathBuf, BuildError> {
+/// A compiled project before it is linked, and what made it.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    pub path: PathBuf,
+    pub target: &'static Target,
+    pub toolchain: Toolchain,
+}
+
+/// Compiles a project to an archive.
+///
+/// # Errors
+/// As [`build`], but for linking.
+pub fn compile(project: &Project, arch: Arch, options: Options<'_>) -> Result<Archive, BuildError> {
+    let target = Target::of(arch).ok_or(BuildError::NoTarget { arch })?;
+    let toolchain = toolchain::find(target, &project.root, options.toolchain)?;
     // A target folder of its own: the flags differ from those of every other build.
-    let folder = project.target_folder.join("native");
+    let folder = options
+        .target_folder
+        .map_or_else(|| project.target_folder.join("native"), Path::to_owned);
     let specs = folder.join("targets");
     let mut command = Command::new(&toolchain.cargo);
     command
@@ -105,7 +122,7 @@ fn compile(
         .env("RUSTC", &toolchain.rustc)
         .env(
             "CARGO_ENCODED_RUSTFLAGS",
-            flags(project, target, toolchain, options)?.join("\x1f"),
+            flags(project, target, &toolchain, options)?.join("\x1f"),
         )
         .env_remove("RUSTFLAGS");
     if project.has_module_feature {
@@ -134,10 +151,13 @@ fn compile(
             output: String::from_utf8_lossy(&run.stderr).into_owned(),
         });
     }
-    Ok(folder
-        .join(&target.rustc)
-        .join("native")
-        .join(format!("lib{}.a", project.library)))
+    let name = format!("lib{}.a", project.library);
+    let path = folder.join(&target.rustc).join("native").join(name);
+    Ok(Archive {
+        path,
+        target,
+        toolchain,
+    })
 }
 
 fn flags(
@@ -147,6 +167,7 @@ fn flags(
     options: Options<'_>,
 ) -> Result<Vec<String>, BuildError> {
     let mut flags = target.rustflags.clone();
+    flags.extend(options.rustflags.iter().map(|flag| (*flag).to_owned()));
     if target.spec.is_some() {
         flags.push("-Zunstable-options".to_owned());
     }

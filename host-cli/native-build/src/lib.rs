@@ -17,7 +17,7 @@ mod project;
 mod targets;
 mod toolchain;
 
-pub use compile::{Built, Options, build};
+pub use compile::{Archive, Built, Options, build, compile};
 pub use error::BuildError;
 pub use mpy_link::{Arch, Linked, Sizes};
 pub use project::Project;

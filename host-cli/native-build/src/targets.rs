@@ -6,25 +6,24 @@ use std::sync::LazyLock;
 use mpy_link::Arch;
 use serde::Deserialize;
 
-/// rustc's description of the targets that it has no built-in one for, by name. They are part of this program, so that
-/// it needs no repository to build a module.
-const SPECS: [(&str, &str); 4] = [
-    (
-        "armv7emdp",
-        include_str!("../../../native-module/targets/armv7emdp.json"),
-    ),
-    (
-        "rv64imc",
-        include_str!("../../../native-module/targets/rv64imc.json"),
-    ),
-    (
-        "xtensa",
-        include_str!("../../../native-module/targets/xtensa.json"),
-    ),
-    (
-        "xtensawin",
-        include_str!("../../../native-module/targets/xtensawin.json"),
-    ),
+/// Descriptions of targets for rustc, by name. They are part of this program, so that it needs no repository to build a
+/// module.
+macro_rules! specs {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../native-module/targets/", $name, ".json")))),*]
+    };
+}
+
+const SPECS: [(&str, &str); 9] = specs![
+    "armv6m",
+    "armv7em",
+    "armv7emdp",
+    "armv7emsp",
+    "armv7m",
+    "rv32imc",
+    "rv64imc",
+    "xtensa",
+    "xtensawin"
 ];
 
 /// What `targets.toml` says about one architecture.
@@ -130,10 +129,8 @@ mod tests {
     fn every_architecture_with_a_board_has_a_target() {
         let targets = read(include_str!("../../../native-module/targets/targets.toml"))
             .expect("it is well formed");
-        // Boards of armv7em take armv7m's modules, and no port is built for armv6.
-        let expected = Arch::ALL
-            .into_iter()
-            .filter(|arch| ![Arch::Armv6, Arch::Armv7em].contains(arch));
+        // Only emulators still have ARM instructions and MicroPython.
+        let expected = Arch::ALL.into_iter().filter(|arch| *arch != Arch::Armv6);
         assert!(targets.iter().map(|target| target.arch).eq(expected));
         assert_eq!(Target::named("xtensawin"), Target::of(Arch::Xtensawin));
     }

@@ -1,9 +1,10 @@
 //! Decides what compiles C and Rust for a board's architecture in tests.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use mpy_link::Arch;
+use native_build::Target;
 
 use crate::qemu::installed;
 
@@ -14,8 +15,6 @@ pub struct Cross {
     pub arch: Arch,
     gcc: &'static str,
     flags: &'static [&'static str],
-    /// A file of `native-module/targets`, or a target that rustc has.
-    rust: Option<&'static str>,
 }
 
 /// Those that Debian has.
@@ -24,31 +23,26 @@ pub const CROSS: [Cross; 5] = [
         arch: Arch::Armv7m,
         gcc: "arm-none-eabi-gcc",
         flags: &["-mthumb", "-mcpu=cortex-m3"],
-        rust: Some("armv7m.json"),
     },
     Cross {
         arch: Arch::Armv6m,
         gcc: "arm-none-eabi-gcc",
         flags: &["-mthumb", "-mcpu=cortex-m0"],
-        rust: Some("armv6m.json"),
     },
     Cross {
         arch: Arch::Armv6,
         gcc: "arm-none-eabi-gcc",
         flags: &["-marm", "-march=armv6"],
-        rust: None,
     },
     Cross {
         arch: Arch::Rv32imc,
         gcc: "riscv64-unknown-elf-gcc",
         flags: &["-march=rv32imac", "-mabi=ilp32", "-ffreestanding"],
-        rust: Some("rv32imc.json"),
     },
     Cross {
         arch: Arch::X86,
         gcc: "gcc",
         flags: &["-m32"],
-        rust: Some("i686-unknown-linux-gnu"),
     },
 ];
 
@@ -116,10 +110,10 @@ impl Cross {
     /// # Panics
     /// Where a file does not compile.
     pub fn rust(&self, folder: &Path, sources: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
-        let target = self
-            .rust
+        let target = Target::of(self.arch)
             .ok_or_else(|| format!("no Rust target for {}", self.arch.name()))?;
-        let rustc = rustc_with_source()?;
+        let toolchain = native_build::find_toolchain(target, folder, None)
+            .map_err(|error| error.to_string())?;
         let mut manifest = "[package]\nname = \"cases\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
             [workspace]\n\n[lib]\npath = \"lib.rs\"\n\n\
             [profile.release]\nopt-level = \"s\"\nlto = \"fat\"\ncodegen-units = 1\npanic = \"abort\"\n"
@@ -139,27 +133,25 @@ impl Cross {
         std::fs::write(folder.join("lib.rs"), "#![no_std]\n").expect("the folder can be written");
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.arg("build");
-        let triple = match target.strip_suffix(".json") {
-            Some(name) => {
-                let spec = crate::repository()
-                    .join("native-module/targets")
-                    .join(target);
-                command.arg("-Zjson-target-spec").arg("--target").arg(spec);
-                name
-            }
-            None => {
-                command.arg("--target").arg(target);
-                target
-            }
-        };
+        let triple = &target.rustc;
+        command.arg("--target").arg(triple);
+        if target.spec.is_some() {
+            command
+                .env(
+                    "RUST_TARGET_PATH",
+                    crate::repository().join("native-module/targets"),
+                )
+                .env("RUSTFLAGS", "-Zunstable-options");
+        } else {
+            command.env_remove("RUSTFLAGS");
+        }
         let output = command
             .args(["--release", "--examples", "--quiet", "-Zbuild-std=core"])
             .arg("--target-dir")
             .arg(folder.join("target"))
             .current_dir(folder)
-            .env("RUSTC", rustc)
+            .env("RUSTC", &toolchain.rustc)
             .env("RUSTC_BOOTSTRAP", "1")
-            .env_remove("RUSTFLAGS")
             .env_remove("RUSTC_WRAPPER")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .output()
@@ -173,30 +165,4 @@ impl Cross {
         let archive = |source| built.join(format!("lib{}.a", stem(source)));
         Ok(sources.iter().map(archive).collect())
     }
-}
-
-/// A rustc of LLVM 22 that has the sources of `core`: what `UMQTT_RUSTC` names, Debian's, or the one on PATH.
-fn rustc_with_source() -> Result<PathBuf, String> {
-    let named = std::env::var_os("UMQTT_RUSTC").map(PathBuf::from);
-    let candidates = [named, Some("/usr/bin/rustc".into()), Some("rustc".into())];
-    let has_source = |rustc: &PathBuf| {
-        let output = Command::new(rustc)
-            .args(["--print", "sysroot"])
-            .stderr(Stdio::null())
-            .output();
-        output.is_ok_and(|output| {
-            let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-            Path::new(&sysroot)
-                .join("lib/rustlib/src/rust/library/core/Cargo.toml")
-                .is_file()
-        })
-    };
-    candidates
-        .into_iter()
-        .flatten()
-        .find(has_source)
-        .ok_or_else(|| {
-            "no rustc with the sources of core; on Debian: apt-get install rustc-web rust-web-src"
-                .to_owned()
-        })
 }

@@ -13,6 +13,7 @@ pub mod native;
 mod peer;
 mod program;
 pub mod qemu;
+mod ran;
 mod require;
 
 pub use certificates::Certificates;
@@ -21,6 +22,7 @@ pub use interpreter::{Interpreter, Version};
 pub use mosquitto::{Access, Mosquitto};
 pub use peer::{Peer, Step};
 pub use program::{Finished, Program};
+pub use ran::{RAN, ran};
 pub use require::{REQUIRE_ALL, skip};
 
 use std::path::{Path, PathBuf};

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use testkit::native::Arch;
 use testkit::{
     Access, Certificates, Finished, Implementation, Interpreter, Mosquitto, Program, Version, need,
+    ran,
 };
 
 /// Mosquitto's own client, which is nobody's but Mosquitto's idea of MQTT.
@@ -86,6 +88,10 @@ fn exchange(test: &str, version: Version, access: &Access, python: &[&str], opti
         ]
     );
     assert_eq!(output, "0 0 con QoS 0\n1 0 con QoS 1\n1 0 retenido\n");
+    ran(
+        Arch::X64,
+        &format!("MicroPython {}, against Mosquitto", version.name()),
+    );
 }
 
 fn run(

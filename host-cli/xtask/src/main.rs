@@ -4,6 +4,7 @@ mod bench;
 mod prebuilt;
 mod readme;
 mod setup;
+mod table;
 mod test;
 
 use std::process::{Command, ExitCode};

@@ -86,6 +86,7 @@ impl Source {
         let options = Options {
             locked: true,
             toolchain: record.map(|module| module.rustc.as_str()),
+            ..Options::default()
         };
         let built = native_build::build(&self.project, target.arch, options)?;
         let linked = &built.linked;

@@ -11,6 +11,7 @@ use board_sim::micropython;
 use testkit::{Interpreter, Version};
 
 use crate::prebuilt::Comparison;
+use crate::table::{self, Runs};
 use crate::{cargo, prebuilt, readme, setup};
 
 /// The crate whose tests run once per version.
@@ -26,6 +27,8 @@ struct Count {
     skipped_themselves: usize,
     /// Tests that `cargo test` calls ignored, and checks that could not be made.
     ignored: usize,
+    /// What tests said they ran umqtt's module on.
+    runs: Runs,
 }
 
 impl Count {
@@ -60,6 +63,12 @@ impl Count {
             };
             self.passed += number(" passed");
             self.failed += number(" failed");
+        } else if let Some((arch, what)) = line
+            .strip_prefix(testkit::RAN)
+            .and_then(|ran| ran.split_once(": "))
+        {
+            let runs = self.runs.entry(arch.to_owned()).or_default();
+            runs.insert(what.to_owned());
         } else if line.starts_with("skipped: ") {
             self.skipped_themselves += 1;
         } else if line.starts_with("test ") && line.contains(" ... ignored") {
@@ -106,6 +115,12 @@ pub fn run(require_all: bool, with_setup: bool) -> Result<bool> {
         count.add(&name, outcome);
     }
     if require_all {
+        // Only a run that tried everything may say what ran.
+        match table::write(&count.runs) {
+            Ok(false) => {}
+            Ok(true) => println!("note: the READMEs' table of architectures is new; commit it"),
+            Err(error) => count.add("the READMEs' table of architectures", Err(error)),
+        }
         // Tests that skip themselves fail by themselves under UMQTT_REQUIRE_ALL; what is left are ignored ones.
         count.failed += std::mem::take(&mut count.ignored);
     }
@@ -236,12 +251,14 @@ mod tests {
             "test c ... ignored, too slow",
             "test d ... ignored, started by a",
             "skipped: b: no Mosquitto",
+            "ran: armv7m: QEMU, a board",
             "test result: ok. 3 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.00s",
             "test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
         ] {
             count.line(line);
         }
         assert_eq!(count.last_line(), "12 passed, 2 failed, 2 skipped");
+        assert!(count.runs["armv7m"].contains("QEMU, a board"));
     }
 
     #[test]

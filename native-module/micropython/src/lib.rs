@@ -22,6 +22,9 @@
 //! elsewhere (in compressed form, say) is not.
 #![no_std]
 
+#[cfg(target_arch = "xtensa")]
+use xtensa_rt as _;
+
 // First, so that the others see its macros.
 #[macro_use]
 mod qstr;

@@ -121,10 +121,7 @@ fn build_one(
     lang: Lang,
 ) -> Result<(), Failure> {
     // A project of somebody's own may still have to get its lock file; ours has one.
-    let options = Options {
-        locked: false,
-        toolchain: None,
-    };
+    let options = Options::default();
     let built =
         native_build::build(project, arch, options).map_err(|error| explain(&error, lang))?;
     let path = release.join(arch.name()).join(project.path());
