@@ -1,9 +1,11 @@
 //! The committed umqtt modules on boards in QEMU: real MicroPython of another processor imports them, speaks MQTT with
 //! them through a socket written in Python, and says how much memory the import took.
 
+use std::process::{Command, Stdio};
+
 use mpy_link::Arch;
 use testkit::qemu::{QEMU_MODELS, QemuBoard};
-use testkit::{need, ran};
+use testkit::{need, ran, skip};
 
 const PROGRAM: &str = include_str!("../../../python/tests/board_client.py");
 
@@ -18,29 +20,39 @@ got b'a' b'hi'
 50 b'@\x02\x124'
 ";
 
+/// The committed module.
+fn module(arch: Arch) -> Vec<u8> {
+    let file = testkit::repository()
+        .join("native-module/prebuilt")
+        .join(arch.name())
+        .join("umqtt/simple.mpy");
+    std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Compares what the program printed and returns what the import cost, in bytes.
+fn check(printed: &str) -> usize {
+    let printed = printed.replace("\r\n", "\n");
+    let (import, rest) = printed.split_once('\n').unwrap_or_default();
+    let long = format!("got b'a/b' b'{}'\n", "x".repeat(330));
+    let expected = format!("{EXPECTED}{long}48 b''\nNone b'\\xe0\\x00'\nTypeError\n");
+    assert_eq!(rest, expected, "{printed}");
+    import
+        .strip_prefix("import ")
+        .and_then(|cost| cost.parse().ok())
+        .unwrap_or_else(|| panic!("{printed}"))
+}
+
 fn on_qemu(test: &str, arch: Arch) {
     let model = QEMU_MODELS
         .iter()
         .find(|model| model.arch == arch)
         .expect("a board of that architecture");
-    let file = testkit::repository()
-        .join("native-module/prebuilt")
-        .join(arch.name())
-        .join("umqtt/simple.mpy");
-    let module = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let module = module(arch);
     let mut board = need!(test, QemuBoard::start(model));
     board
         .put_module(&module)
         .unwrap_or_else(|error| panic!("{error}"));
-    let printed = board.run(PROGRAM).replace("\r\n", "\n");
-    let (import, rest) = printed.split_once('\n').unwrap_or_default();
-    let cost: usize = import
-        .strip_prefix("import ")
-        .and_then(|cost| cost.parse().ok())
-        .unwrap_or_else(|| panic!("{printed}"));
-    let long = format!("got b'a/b' b'{}'\n", "x".repeat(330));
-    let expected = format!("{EXPECTED}{long}48 b''\nNone b'\\xe0\\x00'\nTypeError\n");
-    assert_eq!(rest, expected);
+    let cost = check(&board.run(PROGRAM));
     assert!(
         cost <= 2 * module.len(),
         "importing {} bytes takes {cost} bytes, more than twice as much",
@@ -67,4 +79,29 @@ fn umqtt_on_armv7m() {
 #[test]
 fn umqtt_on_rv32imc() {
     on_qemu("umqtt_on_rv32imc", Arch::Rv32imc);
+}
+
+/// Debian's 32-bit MicroPython for the PC, started by the program that the variable names.
+const X86_PROGRAM: &str = "UMQTT_MICROPYTHON_X86";
+
+#[test]
+fn umqtt_on_x86() {
+    let Some(program) = std::env::var_os(X86_PROGRAM) else {
+        skip(
+            "umqtt_on_x86",
+            format!("{X86_PROGRAM} names no 32-bit MicroPython"),
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    std::fs::write(folder.path().join("case.mpy"), module(Arch::X86)).expect("the module");
+    let output = Command::new(program)
+        .args(["-c", PROGRAM])
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("MicroPython starts");
+    let printed = [output.stdout, output.stderr].concat();
+    check(&String::from_utf8_lossy(&printed));
+    ran(Arch::X86, "MicroPython for 32-bit x86");
 }
