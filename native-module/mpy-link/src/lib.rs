@@ -220,7 +220,8 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
     };
     let init = references::init_functions(&program, &resolution, arch, &piece_of)?;
     let late = pieces.late();
-    let first = if arch.code_offset(offset as u64) == 0 && init.is_empty() && late.is_empty() {
+    let leads = arch.code_offset(offset as u64) == 0 && !arch.got_leads();
+    let first = if leads && init.is_empty() && late.is_empty() {
         entry
     } else {
         let functions: Vec<Goal<'_>> = init.iter().map(|(goal, _)| *goal).collect();
