@@ -16,7 +16,7 @@
 #include "py/lexer.h"
 
 #ifndef HEAP_SIZE
-#define HEAP_SIZE (256 * 1024)
+#define HEAP_SIZE (2 * 1024 * 1024)
 #endif
 
 static char heap[HEAP_SIZE] __attribute__((aligned(16)));
@@ -24,16 +24,19 @@ static char exec_memory[128 * 1024] __attribute__((aligned(4)));
 static size_t exec_used;
 static char *stack_top;
 
-void spill_windows(void);
+// In the assembly file: what callers keep in registers stands on the stack while `then` runs.
+void with_registers_on_stack(void (*then)(void));
 
-void gc_collect(void) {
-    // Registers of callers, on the stack from here on.
-    spill_windows();
+static void collect(void) {
     gc_collect_start();
     char here;
-    char *bottom = (char *)((uintptr_t)&here & ~(uintptr_t)15) - 64;
+    char *bottom = (char *)((uintptr_t)&here & ~(uintptr_t)15);
     gc_collect_root((void **)bottom, (stack_top - bottom) / sizeof(void *));
     gc_collect_end();
+}
+
+void gc_collect(void) {
+    with_registers_on_stack(collect);
 }
 
 void *port_commit_exec(void *text, size_t len, void *relocations) {

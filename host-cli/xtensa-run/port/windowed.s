@@ -32,10 +32,23 @@ linux_call:
 .Lend1:
     .size linux_call, .Lend1-linux_call
 
-# Calls itself until every other window has been pushed out to the stack: each call takes 8 of up to
-# 64 registers.
+# void with_registers_on_stack(void (*then)(void)): pushes every window out to the stack, then calls.
+    .section .text.with_registers_on_stack,"ax",@progbits
+    .global with_registers_on_stack
+    .type with_registers_on_stack,@function
+    .p2align 2
+with_registers_on_stack:
+    entry a1, 32
+    l32r a8, .Lspill3
+    callx8 a8
+    callx8 a2
+    retw
+    .literal .Lspill3, spill_windows
+.Lend6:
+    .size with_registers_on_stack, .Lend6-with_registers_on_stack
+
+# Calls itself until every other window has been pushed out: each call takes 8 of up to 64 registers.
     .section .text.spill_windows,"ax",@progbits
-    .global spill_windows
     .type spill_windows,@function
     .p2align 2
 spill_windows:
