@@ -182,6 +182,8 @@ pub(crate) struct CodeSection<'s, 'a> {
     pub starts: &'s [u64],
     /// Ascending by offset.
     pub references: &'s [Reference<'a>],
+    /// As [`crate::input::Section::entries`].
+    pub entries: Option<&'s [u64]>,
 }
 
 /// A relocation whose symbol has been found.

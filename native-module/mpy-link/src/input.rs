@@ -34,6 +34,9 @@ pub(crate) struct Section<'a> {
     pub relocations: Vec<Relocation>,
     /// Kept although nothing refers to it (`SHF_GNU_RETAIN`).
     pub retain: bool,
+    /// Noted by a CPU's file for code that is known to hold instructions and nothing else: every offset
+    /// in it that relocations of its object refer to.
+    pub entries: Option<Vec<u64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -297,6 +300,7 @@ impl<'a> Program<'a> {
                 align,
                 relocations: Vec::new(),
                 retain: header.sh_flags(endian).contains(elf::SHF_GNU_RETAIN),
+                entries: None,
             });
         }
 

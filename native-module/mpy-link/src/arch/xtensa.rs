@@ -11,14 +11,18 @@
 mod code;
 mod literals;
 mod made;
+mod shorten;
+
+use std::borrow::Cow;
 
 use micropython_sys::arch::Arch;
 use object::elf;
 
-use super::{Architecture, CodeSection, PlanError, Start};
+use super::{Architecture, CodeSection, PlanError, Reference, Start};
 use crate::error::LinkError;
 use crate::input::Parts;
 use crate::piece::{Block, Fixup, Group, Piece, PieceId, Pieces};
+use crate::references::plan_data;
 use crate::relocation::{Field, Meaning, RelocationKind};
 use crate::section::SectionKind;
 
@@ -118,7 +122,9 @@ impl Architecture for Xtensa {
 
     fn prepare<'a>(&self, parts: &mut Parts<'_, 'a>) -> Result<(), LinkError> {
         literals::check_abi(self.abi, parts).map_err(|problem| parts.unsuitable(problem))?;
-        literals::lift(parts).map_err(|problem| parts.unsuitable(problem))
+        literals::lift(parts).map_err(|problem| parts.unsuitable(problem))?;
+        literals::note_entries(parts);
+        Ok(())
     }
 
     fn placement(&self, kind: &SectionKind, _: u64) -> Option<(Block, Group)> {
@@ -163,12 +169,35 @@ impl Architecture for Xtensa {
     fn plan_code<'a>(
         &self,
         pieces: &mut Pieces<'a>,
-        _: PieceId,
+        piece: PieceId,
         code: &CodeSection<'_, 'a>,
     ) -> Result<Vec<Fixup<'a>>, PlanError> {
-        code.references
+        let mut fixups = Vec::new();
+        let mut gone = Vec::new();
+        if let Some(shortened) = shorten::shorten(self.abi, pieces, piece, code) {
+            let place = &mut pieces.pieces[piece.0];
+            place.data = Cow::Owned(shortened.bytes);
+            place.cuts = shortened.cuts;
+            fixups = shortened.fixups;
+            gone = shortened.gone;
+        }
+        for reference in code.references {
+            if gone.binary_search(&reference.offset).is_err() {
+                fixups.push(code::plan(self.abi, pieces, code.bytes, reference)?);
+            }
+        }
+        Ok(fixups)
+    }
+
+    fn plan_data<'a>(
+        &self,
+        pieces: &mut Pieces<'a>,
+        _: &[u8],
+        references: &[Reference<'a>],
+    ) -> Result<Vec<Fixup<'a>>, PlanError> {
+        references
             .iter()
-            .map(|reference| code::plan(self.abi, pieces, code.bytes, reference))
+            .map(|reference| plan_data(pieces, &code::in_code(pieces, *reference)))
             .collect()
     }
 

@@ -154,6 +154,19 @@ fn sign_extend(value: i64, bits: u32) -> i64 {
     value << (64 - bits) >> (64 - bits)
 }
 
+/// The reference with its addend in its offset, if it is to code: an addend counts the bytes of the
+/// object, of which some may be left out.
+pub(super) fn in_code<'a>(pieces: &Pieces<'a>, mut reference: Reference<'a>) -> Reference<'a> {
+    if let Goal::Piece { piece, offset } = reference.goal
+        && pieces.pieces[piece.0].block == Block::Text
+    {
+        let offset = offset.wrapping_add(reference.addend);
+        reference.goal = Goal::Piece { piece, offset };
+        reference.addend = 0;
+    }
+    reference
+}
+
 /// Decides how one reference in code is made.
 pub(super) fn plan<'a>(
     abi: Abi,
@@ -173,6 +186,7 @@ pub(super) fn plan<'a>(
         addend,
         cause: reference.cause,
     };
+    let reference = &in_code(pieces, *reference);
     let Reference { goal, addend, .. } = *reference;
     if reference.kind == LITERAL {
         // Numbers are equal if their words are, however they came about.

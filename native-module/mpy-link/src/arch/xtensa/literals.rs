@@ -183,6 +183,47 @@ fn cut_ends(parts: &mut Parts<'_, '_>, lifted: &HashSet<Spot>) {
     }
 }
 
+/// Notes the entries of code that a compiler made which puts nothing but instructions into it, as far as
+/// literals have been lifted. rustc and clang say in a comment that they made it; gcc and assemblers
+/// may put tables between instructions.
+pub(super) fn note_entries(parts: &mut Parts<'_, '_>) {
+    let made_by = |compiler: &[u8]| {
+        parts.sections.iter().any(|section| {
+            section.name == ".comment"
+                && section
+                    .data
+                    .windows(compiler.len())
+                    .any(|part| part == compiler)
+        })
+    };
+    if !made_by(b"rustc version") && !made_by(b"clang version") || made_by(b"GCC:") {
+        return;
+    }
+    let mut entries: Vec<Vec<u64>> = vec![Vec::new(); parts.sections.len()];
+    for relocation in parts
+        .sections
+        .iter()
+        .flat_map(|section| &section.relocations)
+    {
+        if let Some(symbol) = parts.symbols.get(relocation.symbol)
+            && let Place::Section { section, offset } = symbol.place
+            && let Some(index) = parts.index_of(section)
+        {
+            entries[index].push(offset.wrapping_add_signed(relocation.addend.unwrap_or(0)));
+        }
+    }
+    for (section, entries) in parts.sections.iter_mut().zip(entries) {
+        // Data in code, or a literal that is still there.
+        let words = section
+            .relocations
+            .iter()
+            .any(|relocation| !matches!(relocation.meaning.kind, LITERAL | IN_INSTRUCTION));
+        if section.kind == SectionKind::Code && !words {
+            section.entries = Some(entries);
+        }
+    }
+}
+
 /// Refuses an object whose functions call each other in the other way. The header does not say which
 /// way it is; GNU's tools say it in a note, and functions that are to be called by a moving
 /// window begin with `entry`.
