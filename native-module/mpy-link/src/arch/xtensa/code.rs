@@ -246,7 +246,7 @@ pub(super) fn plan<'a>(
 fn word_aligned(pieces: &Pieces<'_>, goal: Goal<'_>, addend: i64) -> bool {
     match goal {
         Goal::Piece { piece, offset } => {
-            pieces.pieces[piece.0].align >= 4 && (offset + addend) % 4 == 0
+            pieces.pieces[piece.0].align >= 4 && offset.wrapping_add(addend) % 4 == 0
         }
         _ => true,
     }

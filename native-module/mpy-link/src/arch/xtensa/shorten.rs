@@ -222,7 +222,7 @@ fn direct_call<'s, 'a>(
     let callable = reference.kind == LITERAL
         && function.block == Block::Text
         && function.align >= 4
-        && offset + reference.addend == 0;
+        && offset.checked_add(reference.addend) == Some(0);
     let register = load.bytes[0] >> 4;
     // Registers that no caller expects back.
     let dead = match abi {
