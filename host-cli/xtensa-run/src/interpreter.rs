@@ -7,7 +7,7 @@ use std::process::Command;
 use board_sim::micropython::{FindOptions, source_package};
 use mpy_link::{Input, LinkOptions};
 
-use crate::{Core, Rust, image, run};
+use crate::{Core, Error, Rust, image, io, run};
 
 /// The version whose sources are used.
 const VERSION: &str = "1.26";
@@ -30,21 +30,19 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// Compiles what has changed and links it, below `folder`.
+    /// Compiles what has changed and links it, below `folder`, with the functions of `rust`'s compiler.
     ///
     /// # Errors
     /// What is missing or fails; the text says what to install.
-    pub fn build(core: Core, folder: &Path) -> Result<Interpreter, String> {
+    pub fn build(core: Core, rust: &Rust, folder: &Path) -> Result<Interpreter, Error> {
         let source = source()?;
         let objects_folder = folder.join(core.arch().name()).join("micropython");
-        fs::create_dir_all(&objects_folder)
-            .map_err(|error| format!("{}: {error}", objects_folder.display()))?;
+        fs::create_dir_all(&objects_folder).map_err(io(&objects_folder))?;
         require("qemu-xtensa", "qemu-user")?;
         require("make", "make")?;
         if !Path::new(HEADERS).is_dir() {
-            return Err(
-                "no C headers for Xtensa: apt install picolibc-xtensa-lx106-elf".to_owned(),
-            );
+            let text = "no C headers for Xtensa: apt install picolibc-xtensa-lx106-elf";
+            return Err(Error::Missing(text.to_owned()));
         }
         let port = Path::new(env!("CARGO_MANIFEST_DIR")).join("port");
         let (compiler, flags) = compiler(core)?;
@@ -63,22 +61,23 @@ impl Interpreter {
 
         let mut files = Vec::new();
         objects(&objects_folder, &mut files)?;
-        files.push(support_library(core, folder)?);
+        // Division, floating point: libgcc for the ESP8266 has none, because the chip's ROM has.
+        files.push(rust.compiler_builtins().to_owned());
         files.sort();
         let inputs = files
             .into_iter()
             .map(|file| {
                 Ok(Input {
-                    bytes: fs::read(&file)
-                        .map_err(|error| format!("{}: {error}", file.display()))?,
+                    bytes: fs::read(&file).map_err(io(&file))?,
                     name: file.display().to_string(),
                 })
             })
-            .collect::<Result<Vec<Input>, String>>()?;
+            .collect::<Result<Vec<Input>, Error>>()?;
         let mut options = LinkOptions::new(core.arch(), "micropython");
         options.entry = "_start".to_owned();
-        let linked = mpy_link::link(&options, &inputs).map_err(|error| error.to_string())?;
-        let file = image(&linked.mpy, EM_XTENSA).map_err(|error| error.to_string())?;
+        let failed = |error: &dyn std::error::Error| Error::Failed(error.to_string());
+        let linked = mpy_link::link(&options, &inputs).map_err(|error| failed(&error))?;
+        let file = image(&linked.mpy, EM_XTENSA).map_err(|error| failed(&error))?;
         let program = objects_folder.join("micropython");
         write_program(&program, &file)?;
         Ok(Interpreter { program, core })
@@ -95,7 +94,7 @@ impl Interpreter {
 }
 
 /// The sources that `cargo xtask setup` fetches, or those that the variable names.
-fn source() -> Result<PathBuf, String> {
+fn source() -> Result<PathBuf, Error> {
     if let Some(folder) = std::env::var_os(SOURCE).filter(|folder| !folder.is_empty()) {
         return Ok(PathBuf::from(folder));
     }
@@ -106,21 +105,21 @@ fn source() -> Result<PathBuf, String> {
     source_package("micropython", VERSION, &options, &mut |_| {})
         .map(|package| package.path)
         .map_err(|error| {
-            format!("no source of MicroPython {VERSION}: {error}; `cargo xtask setup` fetches it, or set {SOURCE}")
+            Error::Missing(format!("no source of MicroPython {VERSION}: {error}; `cargo xtask setup` fetches it, or set {SOURCE}"))
         })
 }
 
 /// Checks that a program is on PATH.
-pub(crate) fn require(program: &str, package: &str) -> Result<(), String> {
+pub(crate) fn require(program: &str, package: &str) -> Result<(), Error> {
     Command::new(program)
         .arg("--version")
         .output()
         .map(drop)
-        .map_err(|error| format!("{program}: {error}; apt install {package}"))
+        .map_err(|error| Error::Missing(format!("{program}: {error}; apt install {package}")))
 }
 
 /// The C compiler with its target, and its flags.
-fn compiler(core: Core) -> Result<(&'static str, String), String> {
+fn compiler(core: Core) -> Result<(&'static str, String), Error> {
     match core {
         Core::Windowed => {
             require("clang-22", "clang-22")?;
@@ -141,7 +140,7 @@ fn compiler(core: Core) -> Result<(&'static str, String), String> {
     }
 }
 
-fn assemble(core: Core, port: &Path, object: &Path) -> Result<(), String> {
+fn assemble(core: Core, port: &Path, object: &Path) -> Result<(), Error> {
     let mut command = match core {
         Core::Windowed => {
             require("llvm-mc-22", "llvm-22")?;
@@ -160,24 +159,11 @@ fn assemble(core: Core, port: &Path, object: &Path) -> Result<(), String> {
     run(command.arg("-o").arg(object)).map(drop)
 }
 
-/// The compiler's own functions: division, floating point.
-fn support_library(core: Core, folder: &Path) -> Result<PathBuf, String> {
-    match core {
-        Core::Windowed => Ok(Rust::prepare(core, folder)?.compiler_builtins().to_owned()),
-        Core::Call0 => {
-            let printed = run(Command::new("xtensa-lx106-elf-gcc").arg("-print-libgcc-file-name"))?;
-            Ok(PathBuf::from(String::from_utf8_lossy(&printed).trim()))
-        }
-    }
-}
-
 /// Every object below `folder`.
-fn objects(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+fn objects(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
+    let entries = fs::read_dir(folder).map_err(io(folder))?;
     for entry in entries {
-        let path = entry
-            .map_err(|error| format!("{}: {error}", folder.display()))?
-            .path();
+        let path = entry.map_err(io(folder))?.path();
         if path.is_dir() {
             objects(&path, found)?;
         } else if path.extension().is_some_and(|extension| extension == "o") {
@@ -188,11 +174,11 @@ fn objects(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), String> {
 }
 
 /// Another test may run the old one at this moment, so the new one takes its place at once.
-fn write_program(program: &Path, bytes: &[u8]) -> Result<(), String> {
+fn write_program(program: &Path, bytes: &[u8]) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
     let part = program.with_extension(format!("part{}", std::process::id()));
-    let failed = |error: std::io::Error| format!("{}: {error}", program.display());
-    fs::write(&part, bytes).map_err(failed)?;
-    fs::set_permissions(&part, fs::Permissions::from_mode(0o755)).map_err(failed)?;
-    fs::rename(&part, program).map_err(failed)
+    let failed = io(program);
+    fs::write(&part, bytes).map_err(&failed)?;
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o755)).map_err(&failed)?;
+    fs::rename(&part, program).map_err(&failed)
 }

@@ -69,24 +69,46 @@ fn tail(text: &[u8]) -> String {
     lines[lines.len().saturating_sub(12)..].join("\n")
 }
 
+/// Why there is no interpreter or compiler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Something is not installed; says what to do.
+    Missing(String),
+    /// All is there, but something went wrong.
+    Failed(String),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::Missing(text) | Error::Failed(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What the file system refuses.
+fn io(path: &std::path::Path) -> impl Fn(std::io::Error) -> Error {
+    move |error| Error::Failed(format!("{}: {error}", path.display()))
+}
+
 /// Runs a command to its end.
-fn run(command: &mut std::process::Command) -> Result<Vec<u8>, String> {
+fn run(command: &mut std::process::Command) -> Result<Vec<u8>, Error> {
     let output = command
         .stdin(std::process::Stdio::null())
         .output()
         .map_err(|error| {
-            format!(
-                "{} cannot be started: {error}",
-                command.get_program().display()
-            )
+            let program = command.get_program().display();
+            Error::Failed(format!("{program} cannot be started: {error}"))
         })?;
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(format!(
+    Err(Error::Failed(format!(
         "{} failed ({}):\n{}",
         command.get_program().display(),
         output.status,
         tail(&[output.stdout, output.stderr].concat())
-    ))
+    )))
 }

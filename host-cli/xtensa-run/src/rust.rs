@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use native_build::{Options, Project};
+use native_build::{BuildError, Options, Project};
 
-use crate::{Core, run};
+use crate::{Core, Error, io, run};
 
 /// Debian's compiler; the one on PATH may be rustup's, which has no Xtensa.
 const RUSTC: &str = "/usr/bin/rustc";
@@ -26,24 +26,24 @@ impl Rust {
     ///
     /// # Errors
     /// What is missing or fails; the text says what to install.
-    pub fn prepare(core: Core, folder: &Path) -> Result<Rust, String> {
-        let version = Command::new(RUSTC)
-            .arg("-vV")
-            .output()
-            .map_err(|error| format!("{RUSTC}: {error}; apt install rustc-web rust-web-src"))?;
+    pub fn prepare(core: Core, folder: &Path) -> Result<Rust, Error> {
+        let version = Command::new(RUSTC).arg("-vV").output().map_err(|error| {
+            Error::Missing(format!(
+                "{RUSTC}: {error}; apt install rustc-web rust-web-src"
+            ))
+        })?;
         let version = String::from_utf8_lossy(&version.stdout).into_owned();
         if !version.contains("LLVM version: 22.") {
-            return Err(format!(
+            return Err(Error::Missing(format!(
                 "{RUSTC} is not one with LLVM 22; apt install rustc-web rust-web-src"
-            ));
+            )));
         }
         let folder = folder.join(core.arch().name());
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let specification = root
             .join("../../native-module/targets")
             .join(format!("{}.json", core.arch().name()));
-        let text = fs::read_to_string(&specification)
-            .map_err(|error| format!("{}: {error}", specification.display()))?;
+        let text = fs::read_to_string(&specification).map_err(io(&specification))?;
         let target = folder.join(format!("{}.json", core.arch().name()));
         write_if_new(&target, &for_qemu(&text, core)?)?;
 
@@ -73,7 +73,7 @@ impl Rust {
             .join("lib/rustlib")
             .join(core.arch().name())
             .join("lib");
-        fs::create_dir_all(&own).map_err(|error| format!("{}: {error}", own.display()))?;
+        fs::create_dir_all(&own).map_err(io(&own))?;
         take_library(&libraries, &own, "libcore")?;
         let compiler_builtins = take_library(&libraries, &own, "libcompiler_builtins")?;
         Ok(Rust {
@@ -113,34 +113,33 @@ impl Rust {
     ///
     /// # Errors
     /// What the compiler says.
-    pub fn package(&self, package: &str) -> Result<PathBuf, String> {
+    pub fn package(&self, package: &str) -> Result<PathBuf, Error> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let folder = self.folder.join("packages");
-        let missing = format!(
-            "-Ctarget-feature={}",
-            self.core.missing_in_qemu().trim_start_matches(',')
-        );
+        let missing = self.core.missing_in_qemu().trim_start_matches(',');
+        let missing = format!("-Ctarget-feature={missing}");
         let options = Options {
             rustflags: &[&missing],
             target_folder: Some(&folder),
             ..Options::default()
         };
-        let compiled = Project::named(&root, package)
-            .and_then(|project| native_build::compile(&project, self.core.arch(), options));
-        compiled
+        Project::named(&root, package)
+            .and_then(|project| native_build::compile(&project, self.core.arch(), options))
             .map(|archive| archive.path)
-            .map_err(|error| error.to_string())
+            .map_err(|error| match error {
+                BuildError::NoToolchain { .. } => Error::Missing(error.to_string()),
+                error => Error::Failed(error.to_string()),
+            })
     }
 }
 
 /// The target specification, less what QEMU's core lacks.
-fn for_qemu(specification: &str, core: Core) -> Result<String, String> {
+fn for_qemu(specification: &str, core: Core) -> Result<String, Error> {
+    let nothing = || Error::Failed("the target specification has no features".to_owned());
     let (before, rest) = specification
         .split_once("\"features\": \"")
-        .ok_or("the target specification has no features")?;
-    let (features, after) = rest
-        .split_once('"')
-        .ok_or("the target specification has no features")?;
+        .ok_or_else(nothing)?;
+    let (features, after) = rest.split_once('"').ok_or_else(nothing)?;
     let missing = core.missing_in_qemu();
     Ok(format!(
         "{before}\"features\": \"{features}{missing}\"{after}"
@@ -148,19 +147,19 @@ fn for_qemu(specification: &str, core: Core) -> Result<String, String> {
 }
 
 /// Cargo and rustc compile everything again when the specification is newer.
-fn write_if_new(file: &Path, text: &str) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+fn write_if_new(file: &Path, text: &str) -> Result<(), Error> {
+    let failed = io(file);
     if fs::read_to_string(file).is_ok_and(|old| old == text) {
         return Ok(());
     }
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+        fs::create_dir_all(folder).map_err(&failed)?;
     }
-    fs::write(file, text).map_err(failed)
+    fs::write(file, text).map_err(&failed)
 }
 
 /// Copies the newest library of that name, whose file carries a hash, and removes older copies.
-fn take_library(from: &Path, to: &Path, name: &str) -> Result<PathBuf, String> {
+fn take_library(from: &Path, to: &Path, name: &str) -> Result<PathBuf, Error> {
     let libraries = |folder: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut found: Vec<PathBuf> = entries
@@ -175,11 +174,11 @@ fn take_library(from: &Path, to: &Path, name: &str) -> Result<PathBuf, String> {
     };
     let newest = libraries(from)
         .pop()
-        .ok_or_else(|| format!("{}: cargo made no {name}", from.display()))?;
+        .ok_or_else(|| Error::Failed(format!("{}: cargo made no {name}", from.display())))?;
     let target = to.join(newest.file_name().unwrap_or_default());
     for old in libraries(to) {
         if old != target {
-            fs::remove_file(&old).map_err(|error| format!("{}: {error}", old.display()))?;
+            fs::remove_file(&old).map_err(io(&old))?;
         }
     }
     let same = |a: &Path, b: &Path| {
@@ -187,7 +186,7 @@ fn take_library(from: &Path, to: &Path, name: &str) -> Result<PathBuf, String> {
         time(a) <= time(b)
     };
     if !target.is_file() || !same(&newest, &target) {
-        fs::copy(&newest, &target).map_err(|error| format!("{}: {error}", target.display()))?;
+        fs::copy(&newest, &target).map_err(io(&target))?;
     }
     Ok(target)
 }

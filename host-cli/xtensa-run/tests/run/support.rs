@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use mpy_link::{Input, LinkOptions};
-use xtensa_run::{Core, Interpreter, Rust};
+use xtensa_run::{Core, Error, Interpreter, Rust};
 
 /// Everything for one core.
 pub struct Kit {
@@ -18,10 +18,13 @@ pub struct Kit {
     pub support: Vec<PathBuf>,
 }
 
-/// The kit of a core, or why there is none.
+/// The kit of a core, or what is missing for it.
+///
+/// # Panics
+/// If all is there but it cannot be built: that is no reason to skip a test.
 pub fn kit(core: Core) -> Result<&'static Kit, String> {
-    static WINDOWED: OnceLock<Result<Kit, String>> = OnceLock::new();
-    static CALL0: OnceLock<Result<Kit, String>> = OnceLock::new();
+    static WINDOWED: OnceLock<Result<Kit, Error>> = OnceLock::new();
+    static CALL0: OnceLock<Result<Kit, Error>> = OnceLock::new();
     let place = match core {
         Core::Windowed => &WINDOWED,
         Core::Call0 => &CALL0,
@@ -43,15 +46,19 @@ pub fn kit(core: Core) -> Result<&'static Kit, String> {
                 "--emit=obj",
             ])
             .arg(source);
-        compile(rustc.arg("-o").arg(&runtime))?;
+        compile(rustc.arg("-o").arg(&runtime)).map_err(Error::Failed)?;
         Ok(Kit {
             core,
-            interpreter: Interpreter::build(core, folder)?,
+            interpreter: Interpreter::build(core, &rust, folder)?,
             support: vec![runtime, rust.compiler_builtins().to_owned()],
             rust,
         })
     });
-    made.as_ref().map_err(Clone::clone)
+    match made {
+        Ok(kit) => Ok(kit),
+        Err(Error::Missing(what)) => Err(what.clone()),
+        Err(Error::Failed(why)) => panic!("{why}"),
+    }
 }
 
 impl Kit {
