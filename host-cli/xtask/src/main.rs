@@ -44,6 +44,8 @@ enum Task {
         #[arg(long)]
         arch: Vec<String>,
     },
+    /// Run umqtt's module on every architecture that runs here, and write the READMEs' table
+    Table,
     /// Measure what the project promises
     Bench {
         #[command(subcommand)]
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         } => test::run(require_all, !no_setup),
         Task::Prebuilt { check: true, .. } => prebuilt::check(),
         Task::Prebuilt { arch, .. } => prebuilt::write(&arch).map(|()| true),
+        Task::Table => test::table(),
         Task::Bench {
             what: Bench::Publish,
         } => bench::publish(),

@@ -1,4 +1,4 @@
-//! Decides what the READMEs' table of architectures says: what ran the module in this test run, and the sizes of the
+//! Decides what the READMEs' table of architectures says: what ran the module in this run of tests, and the sizes of the
 //! committed files.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use crate::prebuilt::{self, Record};
 pub type Runs = BTreeMap<String, BTreeSet<String>>;
 
 /// The table stands between these two lines.
-const BEGIN: &str = "<!-- architectures: written by cargo xtask test --require-all -->\n";
+const BEGIN: &str = "<!-- architectures: written by cargo xtask table -->\n";
 const END: &str = "<!-- end of architectures -->\n";
 
 /// A README: its file, the table's head, what is said where nothing ran.

@@ -128,6 +128,27 @@ pub fn run(require_all: bool, with_setup: bool) -> Result<bool> {
     Ok(count.failed == 0)
 }
 
+/// Runs only the tests that run umqtt's committed or freshly built module, and writes the table. True where nothing
+/// failed.
+pub fn table() -> Result<bool> {
+    let mut count = Count::default();
+    let tests: [&[&str]; 3] = [
+        &["--package", "testkit", "--test", "boards_umqtt"],
+        &["--package", "testkit", "--test", "broker", "mosquitto_on"],
+        &["--package", "xtensa-run", "--test", "run", "umqtt"],
+    ];
+    for arguments in tests {
+        let mut command = cargo();
+        command.arg("test").args(arguments);
+        cargo_test(command, true, &mut count)?;
+    }
+    if count.failed == 0 {
+        table::write(&count.runs)?;
+    }
+    println!("{}", count.last_line());
+    Ok(count.failed == 0)
+}
+
 /// Compares the committed modules with what the sources make; where the compiler that made one is not here, that is a
 /// skip.
 fn prebuilt_modules(count: &mut Count) {

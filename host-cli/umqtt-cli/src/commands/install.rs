@@ -36,13 +36,13 @@ fn install(
     };
     let written = module::install(board, &info, &items, display, lang).map_err(refuse)?;
     target::leave(board, lang)?;
-    let names: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
+    let what = match &options.module {
+        Some(path) => path.display().to_string(),
+        None => "umqtt".to_owned(),
+    };
     display.note(match (written.is_empty(), lang) {
-        (true, Lang::En) => format!(
-            "on the board already: {}; nothing was written",
-            names.join(", ")
-        ),
-        (true, Lang::Es) => format!("ya en la placa: {}; no se escribió nada", names.join(", ")),
+        (true, Lang::En) => format!("{what} was there already, nothing was written"),
+        (true, Lang::Es) => format!("{what} ya estaba, no se escribió nada"),
         (false, Lang::En) => format!("written: {}", written.join(", ")),
         (false, Lang::Es) => format!("escrito: {}", written.join(", ")),
     });
