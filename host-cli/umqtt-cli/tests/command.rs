@@ -18,6 +18,9 @@ fn help_is_there_in_both_languages() {
     for word in [
         "run",
         "install",
+        "new",
+        "build",
+        "check",
         "ports",
         "broker",
         "Examples:",
@@ -40,7 +43,7 @@ fn help_is_there_in_both_languages() {
         by_option.stdout.contains("Órdenes:") && by_option.stdout.contains("Ejemplos:"),
         "{by_option:#?}"
     );
-    for command in ["run", "install", "ports", "broker"] {
+    for command in ["run", "install", "new", "build", "check", "ports", "broker"] {
         for lang in ["en", "es"] {
             home.run([command, "--help", "--lang", lang])
                 .expect_status(0);
