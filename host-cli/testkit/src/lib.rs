@@ -5,12 +5,14 @@
 //! Nothing here is built into the command; only tests and `xtask` depend on it.
 
 mod certificates;
+pub mod cross;
 mod implementation;
 mod interpreter;
 mod mosquitto;
 pub mod native;
 mod peer;
 mod program;
+pub mod qemu;
 mod require;
 
 pub use certificates::Certificates;

@@ -3,12 +3,18 @@
 //! A new CPU is a file beside this one and a line in [`for_arch`]. Nothing outside `arch/` names one
 //! (a test below holds that).
 
+mod arm;
+mod attributes;
+mod riscv;
 mod x64;
+mod x86;
 
 use micropython_sys::arch::Arch;
 
 use crate::error::LinkError;
-use crate::piece::{Block, Cause, Fixup, Goal, Group, Piece, PieceId, Pieces};
+use crate::layout::Layout;
+use crate::piece::{Block, Cause, Fixup, Goal, Group, Late, Piece, PieceId, Pieces};
+use crate::references::plan_data;
 use crate::relocation::{Field, Meaning, RelocationKind};
 use crate::section::SectionKind;
 
@@ -23,13 +29,45 @@ pub(crate) trait Architecture {
     fn meaning(&self, number: u32) -> Meaning;
 
     /// Where sections of a kind go, and in which order; `None` for kinds that are not placed.
-    fn placement(&self, kind: &SectionKind) -> Option<(Block, Group)>;
+    /// `align` is what the section asks for, in bytes.
+    fn placement(&self, kind: &SectionKind, align: u64) -> Option<(Block, Group)>;
+
+    /// The alignment in bytes that a section of a kind gets if it asks for `align`.
+    fn alignment(&self, kind: &SectionKind, align: u64) -> u64 {
+        let _ = kind;
+        align
+    }
 
     /// Where the table of addresses goes.
     fn got_block(&self) -> Block;
 
     /// The alignment in bytes that the loader's memory has at the start of a block.
     fn block_alignment(&self, block: Block) -> u64;
+
+    /// The offset at which code really starts whose symbol has this value: a CPU may tell
+    /// instruction sets apart by a low bit, which stays on in addresses.
+    fn code_offset(&self, value: u64) -> u64 {
+        value
+    }
+
+    /// Whether some ports keep the memory of bss and rodata only because text holds its address.
+    /// They do where text is on MicroPython's heap (`MICROPY_PERSISTENT_CODE_TRACK_BSS_RODATA`), and
+    /// only the exact start of the memory counts as such an address for the garbage collector.
+    fn text_holds_statics(&self) -> bool;
+
+    /// Turns the references of one piece of data into fields to fill.
+    fn plan_data<'a>(
+        &self,
+        pieces: &mut Pieces<'a>,
+        bytes: &[u8],
+        references: &[Reference<'a>],
+    ) -> Result<Vec<Fixup<'a>>, PlanError> {
+        let _ = bytes;
+        references
+            .iter()
+            .map(|reference| plan_data(pieces, reference))
+            .collect()
+    }
 
     /// Turns the references of one piece of code into fields to fill, adding slots, stubs and
     /// changing instructions as needed.
@@ -40,9 +78,57 @@ pub(crate) trait Architecture {
         code: &CodeSection<'_, 'a>,
     ) -> Result<Vec<Fixup<'a>>, PlanError>;
 
-    /// Code to stand at the text's first byte: calls each of `first`, then goes on to `entry`, with
-    /// the arguments untouched.
-    fn entry_code<'a>(&self, first: &[Goal<'a>], entry: Goal<'a>, cause: Cause) -> Piece<'a>;
+    /// Code to stand at the text's first byte.
+    fn entry_code<'a>(&self, start: &Start<'_, 'a>) -> Result<Piece<'a>, PlanError>;
+
+    /// Names and bits of what a core of this architecture may have beyond it
+    /// (`--arch-flags` of `tools/mpy_ld.py` in 1.28).
+    fn arch_flags(&self) -> &'static [(&'static str, u32)] {
+        &[]
+    }
+
+    /// What to take for a function that this CPU's compilers call for copying and clearing memory.
+    fn provided(&self, name: &str) -> Option<Provided> {
+        let _ = name;
+        None
+    }
+
+    /// Makes a function that [`Architecture::provided`] offers. Returns where it starts.
+    fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
+        let _ = (pieces, name, cause);
+        Goal::Absolute(0)
+    }
+
+    /// The name of the section in which an object says what it was compiled for.
+    fn attributes_section(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Checks an object by what it says about itself: the header's flags and its attributes, beside the
+    /// flags that the module will carry. The name of its float ABI is returned if it has one; all
+    /// objects of a module must agree. What is wrong, and the way out, if it is for other boards.
+    fn check_object(
+        &self,
+        header: u32,
+        attributes: Option<&[u8]>,
+        arch_flags: u32,
+    ) -> Result<Option<&'static str>, String> {
+        let _ = (header, attributes, arch_flags);
+        Ok(None)
+    }
+
+    /// Makes code shorter now that the layout says how far things are. True if anything changed, so
+    /// that a new layout is needed.
+    fn relax(&self, pieces: &mut Pieces<'_>, layout: &Layout) -> bool {
+        let _ = (pieces, layout);
+        false
+    }
+
+    /// Sections that this CPU's compilers add and a module does not need, with the reason.
+    fn ignored_section(&self, name: &str, kind: object::elf::SectionType) -> Option<&'static str> {
+        let _ = (name, kind);
+        None
+    }
 
     fn name(&self) -> &'static str {
         self.arch().name()
@@ -52,6 +138,27 @@ pub(crate) trait Architecture {
     fn word_size(&self) -> usize {
         self.arch().word_size()
     }
+}
+
+/// A function that need not come from a library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Provided {
+    /// Another name for one that every module can call.
+    As(&'static str),
+    /// The CPU's file makes it, once.
+    Made(&'static str),
+}
+
+/// What happens before the entry runs.
+#[derive(Debug)]
+pub(crate) struct Start<'s, 'a> {
+    /// Fields to finish, by base; empty unless this CPU's file plans such fields.
+    pub late: &'s [Late<'a>],
+    /// Functions to call, in order.
+    pub functions: &'s [Goal<'a>],
+    /// Where to go on, with the entry's arguments untouched.
+    pub entry: Goal<'a>,
+    pub cause: Cause,
 }
 
 /// A piece of code as [`Architecture::plan_code`] sees it.
@@ -84,9 +191,37 @@ pub(crate) struct PlanError {
     pub problem: String,
 }
 
+/// The placement for CPUs whose code may read any byte of text: whatever is not written stands beside
+/// the code, and the memory of bss and rodata holds what is.
+fn beside_code(kind: &SectionKind) -> Option<(Block, Group)> {
+    match kind {
+        SectionKind::Code => Some((Block::Text, Group::Code)),
+        SectionKind::ReadOnly => Some((Block::Text, Group::ReadOnly)),
+        SectionKind::ReadOnlyAfterLoad => Some((Block::Text, Group::ReadOnlyAfterLoad)),
+        SectionKind::Data => Some((Block::Rodata, Group::Data)),
+        SectionKind::Bss => Some((Block::Bss, Group::Bss)),
+        SectionKind::InitArray(_)
+        | SectionKind::Ignored(_)
+        | SectionKind::DuplicateGroup
+        | SectionKind::QstrList
+        | SectionKind::Refused(_) => None,
+    }
+}
+
 /// The CPU's part of the linker for an architecture.
 pub(crate) fn for_arch(arch: Arch) -> Result<&'static dyn Architecture, LinkError> {
-    const SUPPORTED: [&dyn Architecture; 1] = [&x64::X64];
+    const SUPPORTED: [&dyn Architecture; 10] = [
+        &x86::X86,
+        &x64::X64,
+        &arm::ARMV6,
+        &arm::ARMV6M,
+        &arm::ARMV7M,
+        &arm::ARMV7EM,
+        &arm::ARMV7EMSP,
+        &arm::ARMV7EMDP,
+        &riscv::RV32,
+        &riscv::RV64,
+    ];
     SUPPORTED
         .into_iter()
         .find(|supported| supported.arch() == arch)

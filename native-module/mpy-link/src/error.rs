@@ -46,6 +46,12 @@ pub enum LinkError {
         arch: &'static str,
         supported: String,
     },
+    #[error("{flags}: not an architecture flag of {arch}; it has: {known}")]
+    ArchFlags {
+        flags: String,
+        arch: &'static str,
+        known: String,
+    },
     #[error("nothing to link: name at least one object or archive")]
     NoInput,
     #[error("{object}: malformed: {problem}; compile it again")]
@@ -75,6 +81,17 @@ pub enum LinkError {
         machine: u16,
         bits: usize,
         wanted: &'static str,
+    },
+    #[error("{object}: {problem}")]
+    OtherBoard { object: String, problem: String },
+    #[error(
+        "{object}: compiled for the {found}-float ABI, but {first} for the {known}-float ABI; compile both with the same -mfloat-abi"
+    )]
+    FloatAbi {
+        object: String,
+        found: &'static str,
+        first: String,
+        known: &'static str,
     },
     #[error("{object}: section {section}: {problem}")]
     UnknownSection {
@@ -114,7 +131,7 @@ pub enum LinkError {
         why: &'static str,
     },
     #[error(
-        "{object}: section {section}: alignment {align}, but {place} is only aligned to {limit} bytes; lower the alignment"
+        "{object}: section {section}: alignment {align}, but {place} is only aligned to {limit} bytes; lower the alignment, or compile with -malign-data=abi if it was the compiler's own choice"
     )]
     Alignment {
         object: String,

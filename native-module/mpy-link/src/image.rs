@@ -8,7 +8,7 @@ use crate::destination::Destination;
 use crate::error::LinkError;
 use crate::input::Program;
 use crate::layout::Layout;
-use crate::piece::{Block, Fixup, Formula, Goal, PieceId, Pieces};
+use crate::piece::{Block, Fixup, Formula, Goal, Piece, PieceId, Pieces};
 use crate::references::relocation_error;
 
 /// A word to which the loader adds an address.
@@ -30,6 +30,8 @@ pub(crate) struct Image<'a> {
     /// The module's qstrs after the source file's name.
     pub qstrs: Vec<&'a str>,
 }
+
+const UNKNOWN_DISTANCE: &str = "the distance is only known after loading; compile with -C relocation-model=pic (rustc) or -fPIC (gcc) and the small code model";
 
 /// What a goal and an addend come to.
 enum Value {
@@ -63,7 +65,7 @@ pub(crate) fn fill<'a>(
             continue;
         }
         let at = layout.piece_offsets[id.0] as usize;
-        filler.blocks[piece.block as usize][at..at + piece.data.len()].copy_from_slice(&piece.data);
+        copy_uncut(&mut filler.blocks[piece.block as usize][at..], piece);
         for fixup in &piece.fixups {
             filler.fill(*id, fixup).map_err(|problem| {
                 relocation_error(
@@ -105,6 +107,18 @@ pub(crate) fn fill<'a>(
     })
 }
 
+/// The piece's bytes without those that are cut out.
+fn copy_uncut(to: &mut [u8], piece: &Piece<'_>) {
+    let (mut from, mut at) = (0, 0);
+    let ends = piece.cuts.iter().map(|cut| (cut.at, cut.size));
+    for (end, skipped) in ends.chain([(piece.data.len() as u64, 0)]) {
+        let part = &piece.data[from..end as usize];
+        to[at..at + part.len()].copy_from_slice(part);
+        at += part.len();
+        from = (end + skipped) as usize;
+    }
+}
+
 /// The qstrs of the table's slots in order: those that have to come first, then every other one that
 /// a live reference uses.
 fn used_qstrs<'a>(pieces: &Pieces<'a>, first: &[&'a str]) -> Vec<&'a str> {
@@ -143,8 +157,9 @@ impl<'a> Filler<'_, 'a> {
         Ok(match goal {
             Goal::Piece { piece, offset } => {
                 let start = i128::from(self.layout.piece_offsets[piece.0]);
-                let block = self.pieces.pieces[piece.0].block;
-                Value::Address(block.into(), start + i128::from(offset) + addend)
+                let piece = &self.pieces.pieces[piece.0];
+                let offset = i128::from(piece.final_offset(offset));
+                Value::Address(piece.block.into(), start + offset + addend)
             }
             // Symbol values are 64-bit patterns; as a distance, high ones are negative.
             Goal::Absolute(number) => Value::Number(i128::from(number) + addend),
@@ -167,6 +182,7 @@ impl<'a> Filler<'_, 'a> {
                 let offset = i128::from(self.layout.slot_offsets[slot.0]);
                 Value::Address(self.layout.got_block.into(), offset + addend)
             }
+            Goal::Start(block) => Value::Address(block.into(), addend),
             Goal::GotBase => Value::Address(
                 self.layout.got_block.into(),
                 i128::from(self.layout.got_offset) + addend,
@@ -175,13 +191,15 @@ impl<'a> Filler<'_, 'a> {
     }
 
     fn fill(&mut self, piece: PieceId, fixup: &Fixup<'a>) -> Result<(), String> {
-        let block = self.pieces.pieces[piece.0].block;
-        let at = self.layout.piece_offsets[piece.0] + fixup.offset;
+        let start = self.layout.piece_offsets[piece.0];
+        let piece = &self.pieces.pieces[piece.0];
+        let block = piece.block;
+        let at = start + piece.final_offset(fixup.offset as i64) as u64;
         let value = self.value(fixup.goal, fixup.addend)?;
         let number = match (fixup.formula, value) {
             (Formula::Absolute, Value::Number(number)) => number,
             (Formula::Absolute, Value::Address(destination, offset)) => {
-                if usize::from(fixup.field.width) != self.word {
+                if !fixup.field.is_number(self.word) {
                     return Err(format!(
                         "a {}-bit absolute address, which no loader can fill in; compile with -C relocation-model=pic (rustc) or -fPIC (gcc)",
                         u32::from(fixup.field.width) * 8
@@ -194,22 +212,34 @@ impl<'a> Filler<'_, 'a> {
             {
                 offset - i128::from(at)
             }
+            (Formula::RelativeToWord, Value::Address(destination, offset))
+                if destination == block.into() =>
+            {
+                offset - i128::from(at & !3)
+            }
+            (Formula::LateRelative, Value::Address(_, offset) | Value::Number(offset)) => {
+                offset - i128::from(at)
+            }
+            (Formula::LateFromGotBase, Value::Address(_, offset) | Value::Number(offset)) => {
+                offset - i128::from(self.layout.got_offset)
+            }
+            (Formula::Minus(from), Value::Address(destination, offset)) => {
+                match self.value(from, 0)? {
+                    Value::Address(same, start) if same == destination => offset - start,
+                    _ => return Err(UNKNOWN_DISTANCE.to_owned()),
+                }
+            }
             (Formula::FromGotBase, Value::Address(destination, offset))
                 if destination == self.layout.got_block.into() =>
             {
                 offset - i128::from(self.layout.got_offset)
             }
-            (Formula::Relative | Formula::FromGotBase, _) => {
-                return Err(
-                    "the distance is only known after loading; compile with -C relocation-model=pic (rustc) or -fPIC (gcc) and the small code model"
-                        .to_owned(),
-                );
-            }
+            _ => return Err(UNKNOWN_DISTANCE.to_owned()),
         };
         if !fixup.field.holds(number) {
             return Err(format!(
-                "the value {number:#x} does not fit {} bits",
-                u32::from(fixup.field.width) * 8
+                "the value {number:#x} does not fit {}",
+                fixup.field.holds_what()
             ));
         }
         let bytes = self
@@ -269,42 +299,4 @@ impl<'a> Filler<'_, 'a> {
         });
         Ok(())
     }
-}
-
-/// What stays known about the output for people: name, block, offset and size of each piece.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MapEntry {
-    /// `object:section`, or the name of what the linker made itself.
-    pub name: String,
-    /// `text`, `rodata` or `bss`.
-    pub block: &'static str,
-    /// In the block, in bytes.
-    pub offset: u64,
-    /// In bytes.
-    pub size: u64,
-}
-
-pub(crate) fn map(pieces: &Pieces<'_>, layout: &Layout) -> Vec<MapEntry> {
-    let mut map: Vec<MapEntry> = layout
-        .order
-        .iter()
-        .map(|id| {
-            let piece = &pieces.pieces[id.0];
-            MapEntry {
-                name: piece.name.clone(),
-                block: piece.block.name(),
-                offset: layout.piece_offsets[id.0],
-                size: piece.size,
-            }
-        })
-        .collect();
-    if layout.got_size > 0 {
-        map.push(MapEntry {
-            name: "(table of addresses)".to_owned(),
-            block: layout.got_block.name(),
-            offset: layout.got_offset,
-            size: layout.got_size,
-        });
-    }
-    map
 }

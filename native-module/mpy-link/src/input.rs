@@ -93,6 +93,12 @@ pub(crate) struct Object<'a> {
 pub(crate) struct Program<'a> {
     pub objects: Vec<Object<'a>>,
     pub sections: Vec<Section<'a>>,
+    /// What the module's header will say that the board has.
+    pub arch_flags: u32,
+    /// The bits of a function's value that are no part of its offset.
+    pub code_mark: u64,
+    /// The float ABI of the first object that has one, and its name.
+    float_abi: Option<(&'static str, String)>,
     /// COMDAT signatures that are taken.
     groups: std::collections::HashSet<&'a [u8]>,
 }
@@ -159,7 +165,33 @@ impl<'a> Program<'a> {
         let endian = header.endian().map_err(malformed)?;
         check_header(header, endian, arch, &name)?;
 
+        self.code_mark = !arch.code_offset(u64::MAX);
+
         let table = header.sections(endian, bytes).map_err(malformed)?;
+        let attributes = arch
+            .attributes_section()
+            .and_then(|wanted| table.section_by_name(endian, wanted.as_bytes()))
+            .map(|(_, section)| section.data(endian, bytes))
+            .transpose()
+            .map_err(malformed)?;
+        let float_abi = arch
+            .check_object(header.e_flags(endian).0, attributes, self.arch_flags)
+            .map_err(|problem| LinkError::OtherBoard {
+                object: name.clone(),
+                problem,
+            })?;
+        match (&self.float_abi, float_abi) {
+            (Some((known, first)), Some(found)) if *known != found => {
+                return Err(LinkError::FloatAbi {
+                    object: name,
+                    found,
+                    first: first.clone(),
+                    known,
+                });
+            }
+            (None, Some(found)) => self.float_abi = Some((found, name.clone())),
+            _ => {}
+        }
         let symbol_table = table
             .symbols(endian, bytes, elf::SHT_SYMTAB)
             .map_err(malformed)?;
@@ -201,7 +233,7 @@ impl<'a> Program<'a> {
             let section_name = table.section_name(endian, header).map_err(malformed)?;
             let section_name = String::from_utf8_lossy(section_name).into_owned();
             let Some(mut kind) =
-                section_kind(header, endian, &section_name).map_err(|problem| {
+                section_kind(header, endian, &section_name, arch).map_err(|problem| {
                     LinkError::UnknownSection {
                         object: name.clone(),
                         section: section_name.clone(),

@@ -74,7 +74,7 @@ pub(crate) fn lay_out(
             });
         }
         offsets[id.0] = sizes[block].next_multiple_of(piece.align);
-        sizes[block] = offsets[id.0] + piece.size;
+        sizes[block] = offsets[id.0] + piece.final_size();
         aligns[block] = aligns[block].max(piece.align);
         if sizes[block] > SIZE_LIMIT {
             return Err(LinkError::TooLarge {
@@ -121,6 +121,7 @@ fn destination_rank(pieces: &Pieces<'_>, goal: Goal<'_>) -> u8 {
     match goal {
         Goal::Piece { piece, .. } => pieces.pieces[piece.0].block as u8,
         Goal::Slot(_) | Goal::GotBase => 0,
+        Goal::Start(block) => block as u8,
         Goal::Qstr(_) | Goal::QstrTable => 6,
         Goal::FunctionTable => 8,
         Goal::TableEntry(_) => 9,

@@ -55,6 +55,7 @@ mod image;
 mod input;
 mod layout;
 mod liveness;
+mod map;
 mod piece;
 mod qstrs;
 mod references;
@@ -66,7 +67,7 @@ mod writer;
 pub use destination::Destination;
 pub use dump::{Dump, DumpError, dump};
 pub use error::{LinkError, Location, Undefined};
-pub use image::MapEntry;
+pub use map::{MapEntry, MapSymbol};
 pub use micropython_sys::arch::Arch;
 
 use input::Program;
@@ -89,6 +90,12 @@ pub struct LinkOptions {
     pub qstrs: Vec<String>,
     /// Symbols to keep although nothing refers to them.
     pub keep: Vec<String>,
+    /// Names of what is at fixed addresses on the board, such as functions in its ROM. Definitions
+    /// in the inputs go before.
+    pub externs: Vec<(String, u64)>,
+    /// Bits for the header that say what the board's core must have ([`parse_arch_flags`]); with any,
+    /// the file needs MicroPython 1.28.
+    pub arch_flags: u32,
 }
 
 impl LinkOptions {
@@ -100,6 +107,8 @@ impl LinkOptions {
             entry: "mpy_init".to_owned(),
             qstrs: Vec::new(),
             keep: Vec::new(),
+            externs: Vec::new(),
+            arch_flags: 0,
         }
     }
 }
@@ -136,6 +145,41 @@ pub struct Sizes {
     pub qstrs: usize,
 }
 
+/// The bits for [`LinkOptions::arch_flags`] from names with commas between, or from a number.
+///
+/// # Errors
+/// A name or bit that the architecture does not have.
+pub fn parse_arch_flags(arch: Arch, text: &str) -> Result<u32, LinkError> {
+    let names = arch::for_arch(arch)?.arch_flags();
+    let known = names.iter().fold(0, |bits, (_, bit)| bits | bit);
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let named = || {
+        text.split(',').try_fold(0, |bits, name| {
+            let (_, bit) = names.iter().find(|(known, _)| *known == name)?;
+            Some(bits | bit)
+        })
+    };
+    number
+        .filter(|bits| bits & !known == 0)
+        .or_else(named)
+        .ok_or_else(|| LinkError::ArchFlags {
+            flags: text.to_owned(),
+            arch: arch.name(),
+            known: if names.is_empty() {
+                "none".to_owned()
+            } else {
+                let names: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+                names.join(", ")
+            },
+        })
+}
+
+/// Rounds of making code shorter. A few are enough; the rest is for those that never settle.
+const MOST_ROUNDS: usize = 50;
+
 /// Links `inputs` into a module.
 ///
 /// Objects are all taken; archive members are taken as far as undefined symbols ask for them. What
@@ -152,10 +196,11 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
     roots.extend(options.keep.iter().map(String::as_str));
 
     let mut program = Program::default();
+    program.arch_flags = options.arch_flags;
     let files = inputs
         .iter()
         .map(|input| (input.name.as_str(), input.bytes.as_slice()));
-    let resolution = resolution::resolve(&mut program, arch, files, &roots)?;
+    let resolution = resolution::resolve(&mut program, arch, files, &roots, &options.externs)?;
     let live = liveness::live_sections(&program, &resolution, &roots)?;
     let (mut pieces, piece_of) = references::plan(&program, &resolution, &live, arch)?;
 
@@ -174,31 +219,45 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
         return Err(bad_entry("left out"));
     };
     let init = references::init_functions(&program, &resolution, arch, &piece_of)?;
-    let first = if offset == 0 && init.is_empty() {
+    let late = pieces.late();
+    let first = if arch.code_offset(offset as u64) == 0 && init.is_empty() && late.is_empty() {
         entry
     } else {
-        let cause = piece::Cause {
-            relocation: "entry",
-            section,
-            offset: 0,
-            symbol: 0,
-        };
         let functions: Vec<Goal<'_>> = init.iter().map(|(goal, _)| *goal).collect();
-        pieces.add(arch.entry_code(
-            &functions,
-            Goal::Piece {
+        let start = arch::Start {
+            late: &late,
+            functions: &functions,
+            entry: Goal::Piece {
                 piece: entry,
                 offset,
             },
-            cause,
-        ))
+            cause: piece::Cause {
+                relocation: "entry",
+                section,
+                offset: 0,
+                symbol: 0,
+            },
+        };
+        let code = arch.entry_code(&start);
+        pieces.add(code.map_err(|error| references::relocation_error(&program, error))?)
     };
+    if arch.text_holds_statics() {
+        references::hold_statics(&mut pieces, entry);
+    }
     let first_qstrs = qstrs::numbered(&program, &options.qstrs)?;
-    let layout = layout::lay_out(&program, &pieces, arch, first)?;
+    let mut layout = layout::lay_out(&program, &pieces, arch, first)?;
+    // What becomes shorter brings other things nearer, until nothing changes any more. Every state on
+    // the way is a right one.
+    for _ in 0..MOST_ROUNDS {
+        if !arch.relax(&mut pieces, &layout) {
+            break;
+        }
+        layout = layout::lay_out(&program, &pieces, arch, first)?;
+    }
     let image = image::fill(&program, &pieces, &layout, arch, &first_qstrs)?;
     check_qstrs(&options.source_name, &image)?;
     Ok(Linked {
-        mpy: writer::write(options.arch, &options.source_name, &image),
+        mpy: writer::write(options, &image),
         sizes: Sizes {
             text: layout.size(piece::Block::Text),
             rodata: layout.size(piece::Block::Rodata),
@@ -206,7 +265,7 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
             relocations: image.relocations.len(),
             qstrs: image.qstrs.len() + 1,
         },
-        map: image::map(&pieces, &layout),
+        map: map::map(&program, &pieces, &layout, arch),
         skipped: resolution.skipped,
     })
 }

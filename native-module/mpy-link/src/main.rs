@@ -1,13 +1,16 @@
 //! The command `mpy-link`: `mpy-link -o OUT INPUT…` links, `mpy-link dump FILE.mpy` shows what a file holds.
 
+mod report;
+mod upstream;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use mpy_link::{Arch, Input, LinkOptions, Linked};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use mpy_link::{Arch, Input, LinkOptions};
 
 #[derive(Parser)]
 #[command(
@@ -26,7 +29,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Link objects and archives into a .mpy file (the default)
-    Link(LinkArgs),
+    Link(Box<LinkArgs>),
     /// Show header, qstrs, objects, raw codes and relocations of a .mpy file
     Dump(DumpArgs),
 }
@@ -42,30 +45,46 @@ struct DumpArgs {
 
 #[derive(Args)]
 struct LinkArgs {
-    /// ELF objects (.o) and archives (.a, .rlib), in any order
+    /// ELF objects (.o) and archives (.a, .rlib), in any order; sources for --preprocess
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
-    /// The file to write
+    /// The file to write [default: the first input, with .mpy or, for --preprocess, .config.h]
     #[arg(short, long)]
-    output: PathBuf,
+    output: Option<PathBuf>,
     /// The module's architecture
     #[arg(long, default_value = "x64", value_parser = parse_arch)]
     arch: Arch,
+    /// Parts of the architecture that the board must have, for MicroPython 1.28 and later: names with
+    /// commas between (rv32imc: zba, zcmp), or a number
+    #[arg(long, value_name = "FLAGS")]
+    arch_flags: Option<String>,
+    /// An archive to take what is needed from (repeatable)
+    #[arg(short, long = "libs", value_name = "ARCHIVE")]
+    libs: Vec<PathBuf>,
+    /// A linker script with addresses of functions in the chip's ROM
+    #[arg(short, long, value_name = "SCRIPT.LD")]
+    externs: Option<PathBuf>,
     /// The source file's name that the module carries [default: the output's name]
     #[arg(long)]
     source_name: Option<String>,
     /// The function to run at import
     #[arg(long, default_value = "mpy_init")]
     entry: String,
-    /// The header that upstream's mpy_ld.py --preprocess made, if the objects name qstrs by number
+    /// The header that --preprocess made, if the objects name qstrs by number
     #[arg(long, value_name = "CONFIG.H")]
     qstrs: Option<PathBuf>,
+    /// Write the header that gives sources their qstrs, instead of linking
+    #[arg(long)]
+    preprocess: bool,
     /// Keep this symbol although nothing refers to it (repeatable)
     #[arg(long, value_name = "SYMBOL")]
     keep: Vec<String>,
+    /// Write each function's and object's size to this file, the largest first; - for the screen
+    #[arg(long, value_name = "FILE")]
+    map: Option<PathBuf>,
     /// Print sizes, what stands where, and what was passed over
-    #[arg(short, long)]
-    verbose: bool,
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
 }
 
 fn parse_arch(name: &str) -> Result<Arch, String> {
@@ -81,7 +100,8 @@ fn parse_arch(name: &str) -> Result<Arch, String> {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match (cli.command, cli.link) {
-        (Some(Command::Link(args)), _) | (None, Some(args)) => link(args),
+        (Some(Command::Link(args)), _) => link(*args),
+        (None, Some(args)) => link(args),
         (Some(Command::Dump(args)), _) => dump(&args),
         (None, None) => Cli::command()
             .error(
@@ -105,67 +125,95 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
 }
 
-fn link(args: LinkArgs) -> Result<(), String> {
-    let inputs = args
-        .inputs
-        .iter()
-        .map(|path| {
-            Ok(Input {
-                name: path.display().to_string(),
-                bytes: read(path)?,
-            })
-        })
-        .collect::<Result<Vec<Input>, String>>()?;
-    let source_name = args.source_name.unwrap_or_else(|| {
-        let name = args.output.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
-    });
-    let options = LinkOptions {
-        arch: args.arch,
-        source_name,
-        entry: args.entry,
-        qstrs: args
-            .qstrs
-            .as_deref()
-            .map(numbered_qstrs)
-            .transpose()?
-            .unwrap_or_default(),
-        keep: args.keep,
-    };
-    let linked = mpy_link::link(&options, &inputs).map_err(|error| error.to_string())?;
-    if args.verbose {
-        print_details(&linked);
-    }
-    fs::write(&args.output, &linked.mpy)
-        .map_err(|error| format!("{}: cannot be written: {error}", args.output.display()))
+fn read_text(path: &Path) -> Result<String, String> {
+    String::from_utf8(read(path)?).map_err(|_| format!("{}: not UTF-8", path.display()))
 }
 
-/// The strings of `#define MP_QSTR_x (mp_native_qstr_table[n])`, which must count from 1.
-fn numbered_qstrs(path: &Path) -> Result<Vec<String>, String> {
-    let text =
-        String::from_utf8(read(path)?).map_err(|_| format!("{}: not UTF-8", path.display()))?;
-    let mut qstrs = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let Some(definition) = line.strip_prefix("#define MP_QSTR_") else {
-            continue;
-        };
-        let Some((name, rest)) = definition.split_once(" (mp_native_qstr_table[") else {
-            continue;
-        };
-        let number = rest
-            .strip_suffix("])")
-            .and_then(|number| number.parse::<usize>().ok());
-        if number != Some(qstrs.len() + 1) {
-            return Err(format!(
-                "{}:{}: the slot's number is not {}; make the file again with mpy_ld.py --preprocess",
-                path.display(),
-                index + 1,
-                qstrs.len() + 1
-            ));
-        }
-        qstrs.push(name.to_owned());
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    fs::write(path, bytes)
+        .map_err(|error| format!("{}: cannot be written: {error}", path.display()))
+}
+
+fn link(args: LinkArgs) -> Result<(), String> {
+    if args.preprocess {
+        return preprocess(&args);
     }
-    Ok(qstrs)
+    let mut inputs = Vec::new();
+    for path in args.inputs.iter().chain(&args.libs) {
+        add_input(&mut inputs, path)?;
+    }
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => args.inputs[0].with_extension("mpy"),
+    };
+    let source_name = args.source_name.unwrap_or_else(|| {
+        let name = output.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    });
+    let mut options = LinkOptions::new(args.arch, source_name);
+    options.entry = args.entry;
+    options.keep = args.keep;
+    if let Some(path) = &args.qstrs {
+        options.qstrs = upstream::numbered_qstrs(path, &read_text(path)?)?;
+    }
+    if let Some(path) = &args.externs {
+        options.externs = upstream::externs(path, &read_text(path)?)?;
+    }
+    if let Some(flags) = &args.arch_flags {
+        options.arch_flags =
+            mpy_link::parse_arch_flags(args.arch, flags).map_err(|error| error.to_string())?;
+    }
+    let linked = mpy_link::link(&options, &inputs).map_err(|error| error.to_string())?;
+    if args.verbose > 0 {
+        show(&report::details(&linked))?;
+    }
+    match args.map.as_deref() {
+        Some(path) if path == Path::new("-") => show(&report::map(&linked))?,
+        Some(path) => write(path, report::map(&linked).as_bytes())?,
+        None => {}
+    }
+    write(&output, &linked.mpy)
+}
+
+/// Adds a file, or those that it names.
+fn add_input(inputs: &mut Vec<Input>, path: &Path) -> Result<(), String> {
+    let bytes = read(path)?;
+    let Some(files) = upstream::group(&bytes) else {
+        inputs.push(Input {
+            name: path.display().to_string(),
+            bytes,
+        });
+        return Ok(());
+    };
+    for file in files {
+        inputs.push(Input {
+            bytes: read(Path::new(&file))?,
+            name: file,
+        });
+    }
+    Ok(())
+}
+
+fn preprocess(args: &LinkArgs) -> Result<(), String> {
+    let sources = args
+        .inputs
+        .iter()
+        // Some are in older encodings; names are ASCII.
+        .map(|path| Ok(String::from_utf8_lossy(&read(path)?).into_owned()))
+        .collect::<Result<Vec<String>, String>>()?;
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => args.inputs[0].with_extension("config.h"),
+    };
+    write(&output, upstream::header(&sources).as_bytes())
+}
+
+fn show(text: &str) -> Result<(), String> {
+    // A reader that has seen enough (`head`) is no failure.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
+        _ => Ok(()),
+    }
 }
 
 fn dump(args: &DumpArgs) -> Result<(), String> {
@@ -176,31 +224,5 @@ fn dump(args: &DumpArgs) -> Result<(), String> {
     } else {
         dump.to_string()
     };
-    // A reader that has seen enough (`head`) is no failure.
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
-        _ => Ok(()),
-    }
-}
-
-fn print_details(linked: &Linked) {
-    for entry in &linked.map {
-        println!(
-            "{:6} {:#08x} {:8} {}",
-            entry.block, entry.offset, entry.size, entry.name
-        );
-    }
-    for skipped in &linked.skipped {
-        println!("passed over {skipped}");
-    }
-    let sizes = linked.sizes;
-    println!(
-        "text {}  rodata {}  bss {}  relocations {}  qstrs {}  file {}",
-        sizes.text,
-        sizes.rodata,
-        sizes.bss,
-        sizes.relocations,
-        sizes.qstrs,
-        linked.mpy.len()
-    );
+    show(&text)
 }

@@ -31,7 +31,7 @@ pub(crate) fn plan<'a>(
                 problem: why.to_owned(),
             });
         }
-        let Some((block, group)) = arch.placement(&section.kind) else {
+        let Some((block, group)) = arch.placement(&section.kind, section.align) else {
             continue;
         };
         piece_of[index] = Some(pieces.add(Piece {
@@ -41,9 +41,11 @@ pub(crate) fn plan<'a>(
             data: Cow::Borrowed(section.data),
             // An address must belong to one thing, even of something without a size.
             size: section.size.max(u64::from(block != Block::Text)),
-            align: section.align,
+            align: arch.alignment(&section.kind, section.align),
             fixups: Vec::new(),
             section: Some(SectionId(index)),
+            cuts: Vec::new(),
+            slack: Vec::new(),
         }));
     }
 
@@ -53,11 +55,11 @@ pub(crate) fn plan<'a>(
         arch,
         piece_of: &piece_of,
     };
-    let starts = starts_by_section(program);
+    let starts = starts_by_section(program, arch);
     for (index, piece) in piece_of.iter().enumerate() {
         let Some(piece) = *piece else { continue };
         let id = SectionId(index);
-        let references = planner.references(&pieces, id, piece)?;
+        let references = planner.references(&mut pieces, id, piece)?;
         let section = &program.sections[index];
         let fixups = if section.kind == SectionKind::Code {
             let code = CodeSection {
@@ -67,10 +69,7 @@ pub(crate) fn plan<'a>(
             };
             arch.plan_code(&mut pieces, piece, &code)
         } else {
-            references
-                .iter()
-                .map(|reference| plan_data(&mut pieces, reference))
-                .collect()
+            arch.plan_data(&mut pieces, section.data, &references)
         };
         pieces.pieces[piece.0].fixups = fixups.map_err(|error| planner.error(error))?;
     }
@@ -78,11 +77,11 @@ pub(crate) fn plan<'a>(
 }
 
 /// Where named things start in each section, ascending.
-fn starts_by_section(program: &Program<'_>) -> Vec<Vec<u64>> {
+fn starts_by_section(program: &Program<'_>, arch: &dyn Architecture) -> Vec<Vec<u64>> {
     let mut starts: Vec<Vec<u64>> = vec![Vec::new(); program.sections.len()];
     for symbol in program.objects.iter().flat_map(|object| &object.symbols) {
         if let Place::Section { section, offset } = symbol.place {
-            starts[section.0].push(offset);
+            starts[section.0].push(arch.code_offset(offset));
         }
     }
     for list in &mut starts {
@@ -103,7 +102,7 @@ impl<'a> Planner<'_, 'a> {
     /// The section's relocations with their symbols found.
     fn references(
         &self,
-        pieces: &Pieces<'a>,
+        pieces: &mut Pieces<'a>,
         id: SectionId,
         piece: PieceId,
     ) -> Result<Vec<Reference<'a>>, LinkError> {
@@ -143,9 +142,14 @@ impl<'a> Planner<'_, 'a> {
                 .resolution
                 .target(self.program, section.object, relocation.symbol)
                 .ok_or_else(|| refuse("the symbol is not defined".to_owned()))?;
-            let goal = self
-                .goal(target)
-                .ok_or_else(|| refuse("its section was left out".to_owned()))?;
+            let goal = match target {
+                Target::Made(name) => {
+                    pieces.made(name, |pieces| self.arch.make(pieces, name, cause))
+                }
+                _ => self
+                    .goal(target)
+                    .ok_or_else(|| refuse("its section was left out".to_owned()))?,
+            };
             let field_at = usize::try_from(relocation.offset).unwrap_or(usize::MAX);
             let addend = match relocation.addend {
                 Some(addend) => addend,
@@ -179,6 +183,7 @@ impl<'a> Planner<'_, 'a> {
             Target::Qstr(text) => Goal::Qstr(text),
             Target::QstrTable => Goal::QstrTable,
             Target::GotBase => Goal::GotBase,
+            Target::Made(_) => return None,
         })
     }
 
@@ -209,7 +214,7 @@ pub(crate) fn relocation_error(program: &Program<'_>, error: PlanError) -> LinkE
 }
 
 /// A reference in data, where no instruction can be changed.
-fn plan_data<'a>(
+pub(crate) fn plan_data<'a>(
     pieces: &mut Pieces<'a>,
     reference: &Reference<'a>,
 ) -> Result<Fixup<'a>, PlanError> {
@@ -249,7 +254,10 @@ pub(crate) fn plan_plain<'a>(
         ),
         RelocationKind::GotBaseRelative => (Formula::Relative, Goal::GotBase),
         RelocationKind::GotBaseOffset => (Formula::FromGotBase, goal),
-        RelocationKind::None | RelocationKind::Refused(_) | RelocationKind::Unknown => {
+        RelocationKind::None
+        | RelocationKind::Own(_)
+        | RelocationKind::Refused(_)
+        | RelocationKind::Unknown => {
             return Err(PlanError {
                 cause,
                 problem: "this relocation has no value".to_owned(),
@@ -264,6 +272,28 @@ pub(crate) fn plan_plain<'a>(
         addend,
         cause,
     })
+}
+
+/// Puts the address of the statics' memory into text, if there are any: some ports keep that memory
+/// for no other reason.
+pub(crate) fn hold_statics(pieces: &mut Pieces<'_>, entry: PieceId) {
+    let used = |block| pieces.pieces.iter().any(|piece| piece.block == block);
+    // The loader puts bss first.
+    let Some(first) = [Block::Bss, Block::Rodata]
+        .into_iter()
+        .find(|block| used(*block))
+    else {
+        return;
+    };
+    if let Some(section) = pieces.pieces[entry.0].section {
+        let cause = Cause {
+            relocation: "statics",
+            section,
+            offset: 0,
+            symbol: 0,
+        };
+        pieces.slot(Goal::Start(first), 0, cause);
+    }
 }
 
 /// The functions that run before the entry, in order, from the live `.init_array` sections.
@@ -311,10 +341,13 @@ pub(crate) fn init_functions<'a>(
                 symbol: relocation.symbol,
             };
             let plain = relocation.meaning.kind == RelocationKind::Absolute
-                && usize::from(relocation.meaning.field.width) == word;
+                && relocation.meaning.field.is_number(word);
             match target.and_then(|target| planner.goal(target)) {
                 Some(Goal::Piece { piece, offset }) if plain => {
-                    let offset = offset.wrapping_add(relocation.addend.unwrap_or(0));
+                    let field = section.data.get(relocation.offset as usize..);
+                    let stored = || field.map_or(0, |bytes| relocation.meaning.field.load(bytes));
+                    let addend = relocation.addend.unwrap_or_else(stored);
+                    let offset = offset.wrapping_add(addend);
                     functions.push((Goal::Piece { piece, offset }, cause));
                 }
                 _ => {

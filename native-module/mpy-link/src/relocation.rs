@@ -23,6 +23,8 @@ pub(crate) enum RelocationKind {
     GotBaseOffset,
     /// The symbol's size + A.
     Size,
+    /// Known to this CPU's file alone, which plans it under a number of its own choice.
+    Own(u8),
     /// Understood, but impossible in a .mpy; says what to change.
     Refused(&'static str),
     /// A number this CPU's file does not list.
@@ -38,34 +40,80 @@ pub(crate) enum Range {
     Either,
 }
 
-/// The bytes that a relocation fills, little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a value is spread over the bits of an instruction; the CPU's file makes these.
+#[derive(Debug)]
+pub(crate) struct Encoding {
+    /// For messages: which values it holds, such as "an even distance below 1 MiB".
+    pub holds_what: &'static str,
+    /// Whether the value can be stored without loss.
+    pub holds: fn(i128) -> bool,
+    /// Puts the value in and leaves the instruction's other bits as they are.
+    pub store: fn(&mut [u8], i128),
+    /// Takes the value out again (the addend of REL relocations).
+    pub load: fn(&[u8]) -> i64,
+}
+
+/// What the bytes of a field hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content {
+    /// A number, little-endian.
+    Number(Range),
+    /// Some bits of an instruction.
+    Code(&'static Encoding),
+}
+
+/// The bytes that a relocation fills.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
     /// 1, 2, 4 or 8 bytes.
     pub width: u8,
-    pub range: Range,
+    pub content: Content,
 }
 
+impl PartialEq for Field {
+    fn eq(&self, other: &Field) -> bool {
+        let same = match (self.content, other.content) {
+            (Content::Number(one), Content::Number(other)) => one == other,
+            (Content::Code(one), Content::Code(other)) => std::ptr::eq(one, other),
+            _ => false,
+        };
+        same && self.width == other.width
+    }
+}
+
+impl Eq for Field {}
+
 impl Field {
-    pub const fn signed(width: u8) -> Field {
+    const fn number(width: u8, range: Range) -> Field {
         Field {
             width,
-            range: Range::Signed,
+            content: Content::Number(range),
         }
+    }
+
+    pub const fn signed(width: u8) -> Field {
+        Field::number(width, Range::Signed)
     }
 
     pub const fn unsigned(width: u8) -> Field {
-        Field {
-            width,
-            range: Range::Unsigned,
-        }
+        Field::number(width, Range::Unsigned)
     }
 
     pub const fn either(width: u8) -> Field {
+        Field::number(width, Range::Either)
+    }
+
+    /// Bits of an instruction of `width` bytes.
+    pub const fn code(width: u8, encoding: &'static Encoding) -> Field {
         Field {
             width,
-            range: Range::Either,
+            content: Content::Code(encoding),
         }
+    }
+
+    /// Whether it is a number of this many bytes.
+    pub fn is_number(self, width: usize) -> bool {
+        usize::from(self.width) == width && matches!(self.content, Content::Number(_))
     }
 
     /// Whether `value` can be stored without loss.
@@ -73,22 +121,40 @@ impl Field {
         let bits = u32::from(self.width) * 8;
         let signed = -(1i128 << (bits - 1))..(1i128 << (bits - 1));
         let unsigned = 0..(1i128 << bits);
-        match self.range {
-            Range::Signed => signed.contains(&value),
-            Range::Unsigned => unsigned.contains(&value),
-            Range::Either => signed.contains(&value) || unsigned.contains(&value),
+        match self.content {
+            Content::Number(Range::Signed) => signed.contains(&value),
+            Content::Number(Range::Unsigned) => unsigned.contains(&value),
+            Content::Number(Range::Either) => signed.contains(&value) || unsigned.contains(&value),
+            Content::Code(encoding) => (encoding.holds)(value),
         }
     }
 
-    /// Stores the low bytes of `value`; the caller has asked [`Field::holds`].
-    pub fn store(self, bytes: &mut [u8], value: i128) {
-        let width = usize::from(self.width);
-        bytes[..width].copy_from_slice(&value.to_le_bytes()[..width]);
+    /// For messages: what a value must be to fit.
+    pub fn holds_what(self) -> String {
+        match self.content {
+            Content::Number(_) => format!("{} bits", u32::from(self.width) * 8),
+            Content::Code(encoding) => encoding.holds_what.to_owned(),
+        }
     }
 
-    /// Reads the sign-extended content (the addend of REL relocations).
+    /// Stores `value`; the caller has asked [`Field::holds`].
+    pub fn store(self, bytes: &mut [u8], value: i128) {
+        let width = usize::from(self.width);
+        match self.content {
+            Content::Number(_) => {
+                bytes[..width].copy_from_slice(&value.to_le_bytes()[..width]);
+            }
+            Content::Code(encoding) => (encoding.store)(&mut bytes[..width], value),
+        }
+    }
+
+    /// Reads the sign-extended content (the addend of REL relocations). The caller has made sure
+    /// that the field's bytes are there.
     pub fn load(self, bytes: &[u8]) -> i64 {
         let width = usize::from(self.width);
+        if let Content::Code(encoding) = self.content {
+            return (encoding.load)(&bytes[..width]);
+        }
         let mut raw = [0; 8];
         raw[..width].copy_from_slice(&bytes[..width]);
         let shift = 64 - 8 * u32::from(self.width);

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use micropython_sys::fun_table;
 use object::read::archive::ArchiveFile;
 
-use crate::arch::Architecture;
+use crate::arch::{Architecture, Provided};
 use crate::error::{LinkError, Location, Undefined};
 use crate::input::{self, Binding, FileKind, Place, Program, SectionId};
 use crate::section::SectionKind;
@@ -35,6 +35,8 @@ pub(crate) enum Target<'a> {
     QstrTable,
     /// The start of the table of addresses.
     GotBase,
+    /// A function that the CPU's file makes when it is needed.
+    Made(&'static str),
 }
 
 /// Prefix of the symbols that stand for interned strings.
@@ -56,13 +58,15 @@ enum Rank {
 }
 
 /// The answer to every question about names.
-#[derive(Debug)]
 pub(crate) struct Resolution<'a> {
+    arch: &'static dyn Architecture,
     definitions: HashMap<&'a str, Definition>,
     /// Space made for common symbols.
     commons: HashMap<&'a str, SectionId>,
     /// C names that compiler_builtins offers under a Rust name.
     aliases: HashMap<&'static str, &'a str>,
+    /// What is at a fixed address on the board.
+    externs: HashMap<&'a str, u64>,
     /// Members and inputs that were passed over, and why; shown by `--verbose`.
     pub skipped: Vec<String>,
 }
@@ -77,14 +81,20 @@ struct Member<'a> {
 /// Loads the inputs and as many archive members as the names in use ask for.
 pub(crate) fn resolve<'a>(
     program: &mut Program<'a>,
-    arch: &dyn Architecture,
+    arch: &'static dyn Architecture,
     inputs: impl Iterator<Item = (&'a str, &'a [u8])>,
     wanted: &[&'a str],
+    externs: &'a [(String, u64)],
 ) -> Result<Resolution<'a>, LinkError> {
     let mut resolution = Resolution {
+        arch,
         definitions: HashMap::new(),
         commons: HashMap::new(),
         aliases: HashMap::new(),
+        externs: externs
+            .iter()
+            .map(|(name, address)| (name.as_str(), *address))
+            .collect(),
         skipped: Vec::new(),
     };
     let mut members: Vec<Member<'a>> = Vec::new();
@@ -100,7 +110,7 @@ pub(crate) fn resolve<'a>(
         }
     }
     while let Some(name) = queue.pop() {
-        if resolution.definitions.contains_key(name) || provided(name).is_some() {
+        if resolution.definitions.contains_key(name) || resolution.provided(name).is_some() {
             continue;
         }
         let member = offers
@@ -250,7 +260,9 @@ impl<'a> Resolution<'a> {
                     queue.push(symbol.name);
                     continue;
                 }
-                (_, Binding::Weak) if from_archive && provided(symbol.name).is_some() => continue,
+                (_, Binding::Weak) if from_archive && self.provided(symbol.name).is_some() => {
+                    continue;
+                }
                 (_, Binding::Weak) => Rank::Weak,
                 (Place::Common { .. }, _) => Rank::Common,
                 _ => Rank::Strong,
@@ -338,6 +350,17 @@ impl<'a> Resolution<'a> {
         })
     }
 
+    /// What the board or MicroPython has under this name.
+    fn provided<'n>(&self, name: &'n str) -> Option<Target<'n>> {
+        match self.externs.get(name) {
+            Some(address) => Some(Target::Absolute(*address)),
+            None => provided(name).or_else(|| match self.arch.provided(name)? {
+                Provided::As(other) => provided(other),
+                Provided::Made(name) => Some(Target::Made(name)),
+            }),
+        }
+    }
+
     /// What a global name stands for.
     pub fn global(&self, program: &Program<'a>, name: &'a str) -> Option<Target<'a>> {
         let Some(definition) = self.definitions.get(name) else {
@@ -345,7 +368,7 @@ impl<'a> Resolution<'a> {
                 .aliases
                 .get(name)
                 .filter(|alias| self.definitions.contains_key(*alias));
-            return provided(name).or_else(|| self.global(program, alias?));
+            return self.provided(name).or_else(|| self.global(program, alias?));
         };
         match program.objects[definition.object].symbols[definition.symbol].place {
             Place::Section { section, offset } => Some(Target::Section { section, offset }),
@@ -387,8 +410,8 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
             Place::Section {
                 section: at,
                 offset: start,
-            } if at == section && !symbol.name.is_empty() => {
-                (start <= offset).then_some((start, symbol.name))
+            } if at == section && is_for_people(symbol.name) => {
+                (start & !program.code_mark <= offset).then_some((start, symbol.name))
             }
             _ => None,
         })
@@ -400,6 +423,11 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
         offset,
         inside,
     })
+}
+
+/// Some names only mark where code and data change or where a jump leads.
+fn is_for_people(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with(['$', '.'])
 }
 
 /// The error entry for a name that nothing defines.

@@ -4,6 +4,8 @@ use object::Endianness;
 use object::elf;
 use object::read::elf::SectionHeader;
 
+use crate::arch::Architecture;
+
 /// What a section's content is for, and so where it may be placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SectionKind {
@@ -34,6 +36,7 @@ pub(crate) fn section_kind<Section: SectionHeader<Endian = Endianness>>(
     header: &Section,
     endian: Endianness,
     name: &str,
+    arch: &dyn Architecture,
 ) -> Result<Option<SectionKind>, String> {
     let flags = header.sh_flags(endian);
     let has = |flag| flags.contains(flag);
@@ -48,7 +51,7 @@ pub(crate) fn section_kind<Section: SectionHeader<Endian = Endianness>>(
             _ => None,
         });
     }
-    if let Some(why) = ignored_by_name(name) {
+    if let Some(why) = ignored_by_name(name).or_else(|| arch.ignored_section(name, kind)) {
         return Ok(Some(SectionKind::Ignored(why)));
     }
     if is_or_under(name, ".mpy_qstrs") {
@@ -130,7 +133,7 @@ fn ignored_by_name(name: &str) -> Option<&'static str> {
     }
 }
 
-fn is_or_under(name: &str, prefix: &str) -> bool {
+pub(crate) fn is_or_under(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

@@ -1,25 +1,34 @@
 //! Writes the .mpy file: header, qstrs, text, rodata and the list of relocations
 //! (`py/persistentcode.c`, and the drawing in [`micropython_sys::mpy`]).
 
-use micropython_sys::arch::Arch;
 use micropython_sys::mpy;
 use micropython_sys::qstr::STATIC_QSTRS;
 
+use crate::LinkOptions;
 use crate::destination::Destination;
 use crate::image::{Image, LoadRelocation};
 
-pub(crate) fn write(arch: Arch, source_name: &str, image: &Image<'_>) -> Vec<u8> {
+pub(crate) fn write(options: &LinkOptions, image: &Image<'_>) -> Vec<u8> {
     let mut file = Vec::with_capacity(image.text.len() + image.rodata.len() + 256);
     file.extend([
         mpy::MPY_MAGIC,
         mpy::MPY_VERSION,
-        arch.number() << mpy::ARCH_SHIFT | mpy::MPY_SUB_VERSION,
+        options.arch.number() << mpy::ARCH_SHIFT
+            | mpy::MPY_SUB_VERSION
+            | if options.arch_flags == 0 {
+                0
+            } else {
+                mpy::ARCH_FLAGS
+            },
         mpy::SMALL_INT_BITS,
     ]);
+    if options.arch_flags != 0 {
+        put_uint(&mut file, options.arch_flags as usize);
+    }
     put_uint(&mut file, image.qstrs.len() + 1);
     // No object table: a module makes its objects itself.
     put_uint(&mut file, 0);
-    put_qstr(&mut file, source_name);
+    put_qstr(&mut file, &options.source_name);
     for qstr in &image.qstrs {
         put_qstr(&mut file, qstr);
     }

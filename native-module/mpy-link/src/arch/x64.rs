@@ -11,8 +11,8 @@ mod detour;
 use micropython_sys::arch::Arch;
 use object::elf;
 
-use super::{Architecture, CodeSection, PlanError};
-use crate::piece::{Block, Cause, Fixup, Goal, Group, Piece, PieceId, Pieces};
+use super::{Architecture, CodeSection, PlanError, Start};
+use crate::piece::{Block, Fixup, Group, Piece, PieceId, Pieces};
 use crate::relocation::{Field, Meaning, RelocationKind};
 use crate::section::SectionKind;
 
@@ -131,19 +131,8 @@ impl Architecture for X64 {
         }
     }
 
-    fn placement(&self, kind: &SectionKind) -> Option<(Block, Group)> {
-        match kind {
-            SectionKind::Code => Some((Block::Text, Group::Code)),
-            SectionKind::ReadOnly => Some((Block::Text, Group::ReadOnly)),
-            SectionKind::ReadOnlyAfterLoad => Some((Block::Text, Group::ReadOnlyAfterLoad)),
-            SectionKind::Data => Some((Block::Rodata, Group::Data)),
-            SectionKind::Bss => Some((Block::Bss, Group::Bss)),
-            SectionKind::InitArray(_)
-            | SectionKind::Ignored(_)
-            | SectionKind::DuplicateGroup
-            | SectionKind::QstrList
-            | SectionKind::Refused(_) => None,
-        }
+    fn placement(&self, kind: &SectionKind, _: u64) -> Option<(Block, Group)> {
+        super::beside_code(kind)
     }
 
     fn got_block(&self) -> Block {
@@ -159,6 +148,11 @@ impl Architecture for X64 {
         }
     }
 
+    fn text_holds_statics(&self) -> bool {
+        // The unix port tracks the block.
+        false
+    }
+
     fn plan_code<'a>(
         &self,
         pieces: &mut Pieces<'a>,
@@ -168,7 +162,7 @@ impl Architecture for X64 {
         code::plan(pieces, piece, code)
     }
 
-    fn entry_code<'a>(&self, first: &[Goal<'a>], entry: Goal<'a>, cause: Cause) -> Piece<'a> {
-        detour::entry(first, entry, cause)
+    fn entry_code<'a>(&self, start: &Start<'_, 'a>) -> Result<Piece<'a>, PlanError> {
+        Ok(detour::entry(start.functions, start.entry, start.cause))
     }
 }

@@ -5,6 +5,7 @@
 //# map-has: libparts.a(archive_second.o):.text.second
 //# map-lacks: archive_unused.o
 //# map-lacks: .text.dead
+//# boards
 // Members join when something needs them, and what nothing reaches does not stay.
 #include "prelude.h"
 

@@ -1,5 +1,6 @@
 //# variants: -O0 | -O2
 //# prints: early, then late, then test 110
+//# boards
 // Functions that run before the entry, by priority; the entry's arguments survive them.
 #include "prelude.h"
 

@@ -1,5 +1,6 @@
 //# variants: -O0 | -O2 | -Os | -O2 -fno-pic -fpie
 //# prints: jump 10 21 32 43 54 65 76 -1 computed 3
+//# boards
 // A jump table in read-only data holds distances; labels as values hold addresses.
 #include "prelude.h"
 

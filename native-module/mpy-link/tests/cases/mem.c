@@ -2,6 +2,7 @@
 //# prints: mem aaab aaaa same 1
 //# dump-has: mp_fun_table.memmove_
 //# dump-has: mp_fun_table.memset_
+//# boards
 // memcpy, memmove and memset are MicroPython's, called directly and by pointer.
 #include "prelude.h"
 

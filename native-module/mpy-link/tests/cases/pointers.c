@@ -4,6 +4,7 @@
 //# prints: tail 107
 //# prints: strings two zwei
 //# prints: self 1
+//# boards
 // Addresses in read-only and in writable data, and calls through pointers that are statics.
 #include "prelude.h"
 

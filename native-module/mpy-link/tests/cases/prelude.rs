@@ -3,8 +3,12 @@
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo) -> ! {
-    print(format_args!("panic: {info}\n"));
-    loop {}
+    print(format_args!("panic: {}\n", info.message()));
+    type Raise = unsafe extern "C" fn(usize, *const u8) -> !;
+    unsafe {
+        let raise: Raise = core::mem::transmute(mp_fun_table[55]);
+        raise(mp_fun_table[82], c"panic".as_ptr().cast())
+    }
 }
 
 unsafe extern "C" {

@@ -8,6 +8,7 @@
 //# dump-has: 2  "alpha"
 //# dump-has: 3  "dot.and$sign"
 //# dump-lacks: "unused"
+//# boards
 // Interned strings by symbol: sorted, no string that only dead code uses, any characters.
 #include "prelude.h"
 

@@ -4,6 +4,7 @@
 //# prints: match 11 22 33 44 55 66 79 88 99 0
 //# prints: functions 6 9 -1
 //# prints: compare true false Less
+//# boards
 // Constant data: slices of strings, big tables, jump tables, tables of functions, comparisons.
 #![no_std]
 include!("prelude.rs");

@@ -3,6 +3,7 @@
 //# prints: boxed 3 5
 //# prints: closure 42
 //# prints: debug Point { x: 1, y: -2, name: "p\n" }
+//# boards
 // Trait objects: vtables hold addresses and lie in read-only data.
 #![no_std]
 include!("prelude.rs");

@@ -4,6 +4,7 @@
 //# prints: f64 0.30000000000000004 1.414213562373095 inf -0.5
 //# prints: convert 18446744073709551615 -9223372036854775808 3.5e38 255
 //# prints: u128 as f64 3.402823669209385e38 f32 16777216
+//# boards
 // Wide integers call compiler_builtins, which comes out of the archive; floats need constants.
 #![no_std]
 include!("prelude.rs");

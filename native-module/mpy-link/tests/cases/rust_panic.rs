@@ -2,6 +2,7 @@
 //# keep: panicking
 //# prints: no panic 7
 //# map-has: panicking
+//# boards
 // The whole of core's panic and formatting code links; it is kept, not reached.
 #![no_std]
 include!("prelude.rs");

@@ -3,6 +3,7 @@
 //# dump-has: "año"
 //# dump-has: "publish"
 //# dump-has: "with space"
+//# boards
 #![no_std]
 include!("prelude.rs");
 

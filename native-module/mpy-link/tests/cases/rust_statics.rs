@@ -5,6 +5,7 @@
 //# prints: public 11
 //# prints: pointer 42 none some 10
 //# prints: big 0 255 65280
+//# boards
 // Statics of every kind; local ones are reached directly from the code.
 #![no_std]
 include!("prelude.rs");

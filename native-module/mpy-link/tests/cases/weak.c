@@ -2,6 +2,7 @@
 //# with: weak_other.c
 //# prints: weak strong, kept weak, absent 0 0
 //# prints: data 7
+//# boards
 #include "prelude.h"
 
 __attribute__((weak)) const char *overridden(void) { return "weak"; }

@@ -15,6 +15,7 @@
 //! dump-has: TEXT, dump-lacks: TEXT   a text in the dump of the linked file
 //! error: TEXT                linking fails, and the message holds this
 //! part                       not a case of its own, used by another
+//! boards                     the test kit also runs it on boards (`host-cli/testkit/tests/boards.rs`)
 //! ```
 
 use std::fs;
@@ -23,6 +24,10 @@ use std::path::{Path, PathBuf};
 use crate::support::{
     NO_MICROPYTHON, archive, cases, gcc, link, micropython, run_micropython, rustc, scratch, skip,
 };
+
+/// A module may raise when it is imported.
+const IMPORT: &str =
+    "try:\n import case\nexcept Exception as error:\n print(type(error).__name__, error)\n";
 
 #[derive(Default)]
 struct Case {
@@ -88,6 +93,7 @@ impl Case {
                 "dump-lacks" => case.dump_lacks.push(value),
                 "error" => case.errors.push(value),
                 "part" => case.part = true,
+                "boards" => {}
                 other => panic!("{}: unknown expectation {other:?}", case.file),
             }
         }
@@ -180,7 +186,7 @@ impl Case {
         if !self.prints.is_empty() {
             fs::write(folder.join("case.mpy"), &linked.mpy).expect("the module can be written");
             if let Some(program) = micropython {
-                let script = format!("import case\n{}", self.python.join("\n"));
+                let script = format!("{IMPORT}{}", self.python.join("\n"));
                 let printed = run_micropython(program, &self.options, &folder, &script);
                 let expected: String = self.prints.iter().map(|line| format!("{line}\n")).collect();
                 if printed != expected {

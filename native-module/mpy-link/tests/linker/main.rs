@@ -1,6 +1,8 @@
-//! The linker's tests: what goes in (`inputs`), what comes out and runs (`cases`), what is shown
+//! The linker's tests: what goes in (`inputs`), what comes out and runs (`cases`), what differs between boards
+//! (`boards`; modules for them run in the test kit, which has the boards), what is shown
 //! (`dump`), what people type (`command`), and what must never crash it (`robustness`).
 
+mod boards;
 mod cases;
 mod command;
 mod dump;

@@ -5,7 +5,7 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::support::{archive, gcc, rustc, scratch};
+use crate::support::{BOARDS, archive, gcc, rustc, scratch, skip};
 use mpy_link::{Arch, Input, LinkOptions, dump, link};
 
 /// xorshift64*: small, repeatable, good enough to place damage.
@@ -68,7 +68,11 @@ fn survives<T>(what: &str, round: u64, bytes: &[u8], work: impl FnOnce() -> T) -
 }
 
 fn hammer(name: &str, original: &[u8], rounds: u64) {
-    let options = LinkOptions::new(Arch::X64, "damaged.py");
+    hammer_for(Arch::X64, name, original, rounds);
+}
+
+fn hammer_for(arch: Arch, name: &str, original: &[u8], rounds: u64) {
+    let options = LinkOptions::new(arch, "damaged.py");
     let mut linked = 0;
     for round in 0..rounds {
         let bytes = Random(round * 2 + 1).damage(original);
@@ -126,6 +130,28 @@ fn damaged_objects() {
         .expect("the constant");
     bytes[at..at + 8].copy_from_slice(&5u64.to_le_bytes());
     hammer("bad_range.S", &bytes, 3000);
+}
+
+#[test]
+fn damaged_objects_for_boards() {
+    for board in BOARDS {
+        let folder = scratch(&format!("robustness-{}", board.name));
+        for source in [
+            "statics_plain.c",
+            "pointers.c",
+            "jump_table.c",
+            "init_array.c",
+        ] {
+            match board.compile(&folder, source, &["-O2", "-fpic"]) {
+                Ok(object) => {
+                    let bytes = fs::read(object).expect("the object");
+                    let name = format!("{} {source}", board.name);
+                    hammer_for(board.arch, &name, &bytes, 3000);
+                }
+                Err(reason) => skip(&format!("damaged {source} for {}", board.name), &reason),
+            }
+        }
+    }
 }
 
 #[test]

@@ -46,6 +46,115 @@ pub fn gcc(folder: &Path, source: &str, flags: &[&str]) -> PathBuf {
     object
 }
 
+/// What compiles C for boards of an architecture.
+pub struct BoardCompiler {
+    /// As tests and their folders are called.
+    pub name: &'static str,
+    pub arch: Arch,
+    program: &'static str,
+    flags: &'static [&'static str],
+}
+
+/// Debian's cross compilers, and gcc for the 32-bit PC.
+pub const BOARDS: [BoardCompiler; 6] = [
+    BoardCompiler {
+        name: "armv6",
+        arch: Arch::Armv6,
+        program: "arm-none-eabi-gcc",
+        flags: &["-marm", "-march=armv6"],
+    },
+    BoardCompiler {
+        name: "armv6m",
+        arch: Arch::Armv6m,
+        program: "arm-none-eabi-gcc",
+        flags: &["-mthumb", "-mcpu=cortex-m0"],
+    },
+    BoardCompiler {
+        name: "armv7m",
+        arch: Arch::Armv7m,
+        program: "arm-none-eabi-gcc",
+        flags: &["-mthumb", "-mcpu=cortex-m3"],
+    },
+    BoardCompiler {
+        name: "rv32imc",
+        arch: Arch::Rv32imc,
+        program: "riscv64-unknown-elf-gcc",
+        flags: &["-march=rv32imac", "-mabi=ilp32", "-ffreestanding"],
+    },
+    BoardCompiler {
+        name: "rv64imc",
+        arch: Arch::Rv64imc,
+        program: "riscv64-unknown-elf-gcc",
+        flags: &["-march=rv64imac", "-mabi=lp64", "-ffreestanding"],
+    },
+    BoardCompiler {
+        name: "x86",
+        arch: Arch::X86,
+        program: "gcc",
+        flags: &["-m32"],
+    },
+];
+
+/// The compiler for an architecture.
+pub fn board(arch: Arch) -> &'static BoardCompiler {
+    BOARDS
+        .iter()
+        .find(|board| board.arch == arch)
+        .expect("a compiler is listed")
+}
+
+impl BoardCompiler {
+    /// Compiles a file of the cases folder to an object in `folder`. `Err`: the compiler is not here.
+    pub fn compile(&self, folder: &Path, source: &str, flags: &[&str]) -> Result<PathBuf, String> {
+        self.compile_file(folder, &cases().join(source), flags)
+    }
+
+    /// Compiles assembly in GNU syntax. `Err`: the compiler is not here.
+    pub fn assemble(&self, folder: &Path, text: &str, flags: &[&str]) -> Result<PathBuf, String> {
+        let source = folder.join("input.S");
+        fs::write(&source, text).expect("the test folder can be written");
+        self.compile_file(folder, &source, flags)
+    }
+
+    fn compile_file(
+        &self,
+        folder: &Path,
+        source: &Path,
+        flags: &[&str],
+    ) -> Result<PathBuf, String> {
+        let found = Command::new(self.program)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .status();
+        if found.is_err() {
+            return Err(format!("{} is not installed", self.program));
+        }
+        let stem = source.file_stem().unwrap_or_default();
+        let object = folder.join(stem).with_extension("o");
+        run(Command::new(self.program)
+            .args(["-c", "-w", "-fno-stack-protector"])
+            .args(["-ffunction-sections", "-fdata-sections"])
+            .args(self.flags)
+            .args(flags)
+            .arg(source)
+            .arg("-o")
+            .arg(&object));
+        Ok(object)
+    }
+
+    /// The compiler's own library, for division and floats.
+    pub fn library(&self) -> PathBuf {
+        let output = run(Command::new(self.program)
+            .args(self.flags)
+            .arg("-print-libgcc-file-name"));
+        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+    }
+
+    pub fn link(&self, files: &[PathBuf]) -> Result<Linked, LinkError> {
+        mpy_link::link(&LinkOptions::new(self.arch, "case.py"), &inputs(files))
+    }
+}
+
 /// Compiles a Rust file of the cases folder. `kind` is `staticlib`, `rlib` or an emit kind such as `obj`.
 pub fn rustc(folder: &Path, source: &str, kind: &str, flags: &[&str]) -> PathBuf {
     let stem = Path::new(source)
@@ -88,8 +197,8 @@ pub fn archive(file: &Path, flags: &str, members: &[PathBuf]) {
     run(Command::new("ar").arg(flags).arg(file).args(members));
 }
 
-pub fn link(name: &str, files: &[PathBuf], keep: &[&str]) -> Result<Linked, LinkError> {
-    let inputs: Vec<Input> = files
+fn inputs(files: &[PathBuf]) -> Vec<Input> {
+    files
         .iter()
         .map(|file| Input {
             name: file
@@ -99,7 +208,11 @@ pub fn link(name: &str, files: &[PathBuf], keep: &[&str]) -> Result<Linked, Link
                 .into_owned(),
             bytes: fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())),
         })
-        .collect();
+        .collect()
+}
+
+pub fn link(name: &str, files: &[PathBuf], keep: &[&str]) -> Result<Linked, LinkError> {
+    let inputs = inputs(files);
     let mut options = LinkOptions::new(Arch::X64, format!("{name}.py"));
     options.keep = keep.iter().map(|symbol| (*symbol).to_owned()).collect();
     mpy_link::link(&options, &inputs)

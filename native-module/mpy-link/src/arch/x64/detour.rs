@@ -3,8 +3,6 @@
 //! Whatever runs here must leave every register, flag and byte of the stack that the program can see
 //! as the program expects it.
 
-use std::borrow::Cow;
-
 use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
     InstructionInfoOptions, Mnemonic, OpAccess, OpKind, Register,
@@ -12,7 +10,7 @@ use iced_x86::{
 
 use super::code::{At, DISTANCE};
 use crate::arch::{PlanError, Reference};
-use crate::piece::{Block, Cause, Fixup, Formula, Goal, Group, Piece, SlotId};
+use crate::piece::{Cause, Fixup, Formula, Goal, Group, Piece, SlotId};
 
 /// The piece that executes the instruction with its address taken from `slot`, and then goes `back`.
 /// `bytes` are the instruction's own.
@@ -229,16 +227,7 @@ impl<'a> Detour<'a> {
     }
 
     fn into_piece(self) -> Piece<'a> {
-        Piece {
-            name: self.name,
-            block: Block::Text,
-            group: Group::Code,
-            size: self.bytes.len() as u64,
-            data: Cow::Owned(self.bytes),
-            align: 4,
-            fixups: self.fixups,
-            section: None,
-        }
+        Piece::made(self.name, Group::Code, self.bytes, self.fixups)
     }
 }
 
