@@ -8,10 +8,12 @@ mod attributes;
 mod riscv;
 mod x64;
 mod x86;
+mod xtensa;
 
 use micropython_sys::arch::Arch;
 
 use crate::error::LinkError;
+use crate::input::Parts;
 use crate::layout::Layout;
 use crate::piece::{Block, Cause, Fixup, Goal, Group, Late, Piece, PieceId, Pieces};
 use crate::references::plan_data;
@@ -28,6 +30,12 @@ pub(crate) trait Architecture {
     /// The meaning of a relocation number.
     fn meaning(&self, number: u32) -> Meaning;
 
+    /// Puts what is peculiar to this CPU's objects into the words of the rest of the linker, as soon as
+    /// an object has been read.
+    fn prepare<'a>(&self, _: &mut Parts<'_, 'a>) -> Result<(), LinkError> {
+        Ok(())
+    }
+
     /// Where sections of a kind go, and in which order; `None` for kinds that are not placed.
     /// `align` is what the section asks for, in bytes.
     fn placement(&self, kind: &SectionKind, align: u64) -> Option<(Block, Group)>;
@@ -40,6 +48,12 @@ pub(crate) trait Architecture {
 
     /// Where the table of addresses goes.
     fn got_block(&self) -> Block;
+
+    /// Whether the table of addresses stands ahead of all else in its block but the entry's jump, for
+    /// code that reaches it backwards only.
+    fn got_leads(&self) -> bool {
+        false
+    }
 
     /// The alignment in bytes that the loader's memory has at the start of a block.
     fn block_alignment(&self, block: Block) -> u64;
@@ -168,6 +182,8 @@ pub(crate) struct CodeSection<'s, 'a> {
     pub starts: &'s [u64],
     /// Ascending by offset.
     pub references: &'s [Reference<'a>],
+    /// As [`crate::input::Section::entries`].
+    pub entries: Option<&'s [u64]>,
 }
 
 /// A relocation whose symbol has been found.
@@ -210,7 +226,7 @@ fn beside_code(kind: &SectionKind) -> Option<(Block, Group)> {
 
 /// The CPU's part of the linker for an architecture.
 pub(crate) fn for_arch(arch: Arch) -> Result<&'static dyn Architecture, LinkError> {
-    const SUPPORTED: [&dyn Architecture; 10] = [
+    const SUPPORTED: [&dyn Architecture; 12] = [
         &x86::X86,
         &x64::X64,
         &arm::ARMV6,
@@ -221,6 +237,8 @@ pub(crate) fn for_arch(arch: Arch) -> Result<&'static dyn Architecture, LinkErro
         &arm::ARMV7EMDP,
         &riscv::RV32,
         &riscv::RV64,
+        &xtensa::CALL0,
+        &xtensa::WINDOWED,
     ];
     SUPPORTED
         .into_iter()

@@ -34,6 +34,9 @@ pub(crate) struct Section<'a> {
     pub relocations: Vec<Relocation>,
     /// Kept although nothing refers to it (`SHF_GNU_RETAIN`).
     pub retain: bool,
+    /// Noted by a CPU's file for code that is known to hold instructions and nothing else: every offset
+    /// in it that relocations of its object refer to.
+    pub entries: Option<Vec<u64>>,
 }
 
 #[derive(Clone, Debug)]
@@ -101,6 +104,31 @@ pub(crate) struct Program<'a> {
     float_abi: Option<(&'static str, String)>,
     /// COMDAT signatures that are taken.
     groups: std::collections::HashSet<&'a [u8]>,
+}
+
+/// One object while it is being read, before it meets any other.
+pub(crate) struct Parts<'p, 'a> {
+    pub name: &'p str,
+    /// The object's own sections.
+    pub sections: &'p mut [Section<'a>],
+    pub symbols: &'p [Symbol<'a>],
+    /// Position of the first of them in [`Program::sections`].
+    first: usize,
+}
+
+impl Parts<'_, '_> {
+    /// The position of a section in `sections`.
+    pub fn index_of(&self, section: SectionId) -> Option<usize> {
+        section.0.checked_sub(self.first)
+    }
+
+    /// The error that the object is not one for this module.
+    pub fn unsuitable(&self, problem: String) -> LinkError {
+        LinkError::OtherBoard {
+            object: self.name.to_owned(),
+            problem,
+        }
+    }
 }
 
 /// What a file is, by its first bytes.
@@ -196,6 +224,7 @@ impl<'a> Program<'a> {
             .symbols(endian, bytes, elf::SHT_SYMTAB)
             .map_err(malformed)?;
         let object = self.objects.len();
+        let first_section = self.sections.len();
         let mut discarded = vec![false; table.len()];
         for (_, header) in table.enumerate() {
             let Some((flags, members)) = header.group(endian, bytes).map_err(malformed)? else {
@@ -271,6 +300,7 @@ impl<'a> Program<'a> {
                 align,
                 relocations: Vec::new(),
                 retain: header.sh_flags(endian).contains(elf::SHF_GNU_RETAIN),
+                entries: None,
             });
         }
 
@@ -409,6 +439,12 @@ impl<'a> Program<'a> {
                 .relocations
                 .sort_by_key(|relocation| relocation.offset);
         }
+        arch.prepare(&mut Parts {
+            name: &name,
+            sections: &mut self.sections[first_section..],
+            symbols: &symbols,
+            first: first_section,
+        })?;
         self.objects.push(Object {
             name,
             from_archive,

@@ -47,6 +47,9 @@ pub(crate) fn lay_out(
         (piece.block, *id != first, piece.group, *id)
     });
 
+    let got = got_block as usize;
+    let got_size = pieces.slots.len() as u64 * word;
+    let mut got_offset = None;
     let mut offsets = vec![0; pieces.pieces.len()];
     let mut sizes = [0u64; 3];
     let mut aligns = [word; 3];
@@ -73,6 +76,11 @@ pub(crate) fn lay_out(
                 limit,
             });
         }
+        if arch.got_leads() && block == got && *id != first && got_offset.is_none() {
+            let offset = sizes[got].next_multiple_of(word);
+            sizes[got] = offset + got_size;
+            got_offset = Some(offset);
+        }
         offsets[id.0] = sizes[block].next_multiple_of(piece.align);
         sizes[block] = offsets[id.0] + piece.final_size();
         aligns[block] = aligns[block].max(piece.align);
@@ -85,12 +93,13 @@ pub(crate) fn lay_out(
         }
     }
 
-    let got = got_block as usize;
-    let got_offset = sizes[got].next_multiple_of(word);
-    let got_size = pieces.slots.len() as u64 * word;
-    if got_size > 0 {
-        sizes[got] = got_offset + got_size;
-    }
+    let got_offset = got_offset.unwrap_or_else(|| {
+        let offset = sizes[got].next_multiple_of(word);
+        if got_size > 0 {
+            sizes[got] = offset + got_size;
+        }
+        offset
+    });
     // Neighbours with the same destination share one entry in the file's list of relocations.
     let mut slot_order: Vec<SlotId> = (0..pieces.slots.len()).map(SlotId).collect();
     slot_order.sort_by_key(|id| (destination_rank(pieces, pieces.slots[id.0].goal), *id));

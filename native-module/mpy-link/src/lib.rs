@@ -218,9 +218,12 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
     let (Some(entry), Ok(offset)) = (piece_of[section.0], i64::try_from(offset)) else {
         return Err(bad_entry("left out"));
     };
+    // Near the text's start, wherever its object stands among the inputs.
+    pieces.pieces[entry.0].group = piece::Group::Entry;
     let init = references::init_functions(&program, &resolution, arch, &piece_of)?;
     let late = pieces.late();
-    let first = if arch.code_offset(offset as u64) == 0 && init.is_empty() && late.is_empty() {
+    let leads = arch.code_offset(offset as u64) == 0 && !arch.got_leads();
+    let first = if leads && init.is_empty() && late.is_empty() {
         entry
     } else {
         let functions: Vec<Goal<'_>> = init.iter().map(|(goal, _)| *goal).collect();

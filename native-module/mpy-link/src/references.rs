@@ -66,6 +66,7 @@ pub(crate) fn plan<'a>(
                 bytes: section.data,
                 starts: &starts[index],
                 references: &references,
+                entries: section.entries.as_deref(),
             };
             arch.plan_code(&mut pieces, piece, &code)
         } else {

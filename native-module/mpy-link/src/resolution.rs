@@ -323,6 +323,7 @@ impl<'a> Resolution<'a> {
                 align: aligns.get(name).copied().unwrap_or(1),
                 relocations: Vec::new(),
                 retain: false,
+                entries: None,
             });
         }
     }

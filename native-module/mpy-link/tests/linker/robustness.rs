@@ -71,7 +71,8 @@ fn hammer(name: &str, original: &[u8], rounds: u64) {
     hammer_for(Arch::X64, name, original, rounds);
 }
 
-fn hammer_for(arch: Arch, name: &str, original: &[u8], rounds: u64) {
+/// Damages an object at random and links it, again and again: an error or a file, never a panic.
+pub fn hammer_for(arch: Arch, name: &str, original: &[u8], rounds: u64) {
     let options = LinkOptions::new(arch, "damaged.py");
     let mut linked = 0;
     for round in 0..rounds {

@@ -1,0 +1,2 @@
+//! Empty: there to have `core` compiled.
+#![no_std]

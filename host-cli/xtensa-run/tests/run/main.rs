@@ -1,0 +1,6 @@
+//! Modules for Xtensa, run on real MicroPython in qemu-xtensa: the linker's own cases, and the umqtt
+//! module against Mosquitto.
+
+mod cases;
+mod support;
+mod umqtt;
