@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("board-link", &["testkit"]),
     ("board-sim", &["board-link", "testkit"]),
     ("broker", &["testkit"]),
-    ("testkit", &["board-sim", "broker"]),
+    ("testkit", &["board-sim", "broker", "mpy-link"]),
     (
         "umqtt-cli",
         &["board-link", "board-sim", "broker", "testkit"],
