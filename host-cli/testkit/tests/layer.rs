@@ -75,3 +75,13 @@ fn layer_on_1_25() {
 fn layer_on_1_26() {
     all_checks_hold("layer_on_1_26", "layer", Version::V1_26);
 }
+
+#[test]
+fn macros_on_1_25() {
+    all_checks_hold("macros_on_1_25", "macros", Version::V1_25);
+}
+
+#[test]
+fn macros_on_1_26() {
+    all_checks_hold("macros_on_1_26", "macros", Version::V1_26);
+}
