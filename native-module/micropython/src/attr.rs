@@ -85,7 +85,7 @@ impl Method {
     }
 
     /// Calls the method with keyword arguments, given as pairs of name and value. Raises what the callee
-    /// raises. More than [`MAX_ARGS`] words of arguments are a programming error and panic.
+    /// raises. More than 24 words of arguments are a programming error and panic.
     #[inline(never)]
     pub fn call_with(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
         let mut all = [MaybeUninit::<MpObj>::uninit(); 2 + MAX_ARGS];
