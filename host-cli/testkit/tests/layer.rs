@@ -1,5 +1,5 @@
 //! Decides whether the safe layer does inside a real interpreter what it promises: builds the module `testmodule`, links
-//! it and has `python/tests/layer.py` use every part of it.
+//! it and has `python/tests/layer.py` and `macros.py` use every part of it.
 
 use std::sync::OnceLock;
 
@@ -14,28 +14,39 @@ fn testmodule() -> Result<&'static [u8], String> {
     built.as_deref().map_err(String::clone)
 }
 
-fn safe_layer(test: &str, version: Version) {
+/// Runs `python/tests/PROGRAM.py`, which prints a line per check that fails and `N passed, N failed` at the end.
+fn all_checks_hold(test: &str, program: &str, version: Version) {
     let interpreter = need!(test, Interpreter::find(version));
     let module = need!(test, Module::empty());
     // That our own module does not build is no reason to skip.
     let built = testmodule().unwrap_or_else(|error| panic!("{error}"));
     std::fs::write(module.path().join("testmodule.mpy"), built).expect("writing the module");
-    let printed = Program::new(&interpreter, &module, "layer")
+    let printed = Program::new(&interpreter, &module, program)
         .run()
-        .expect_success("layer.py");
+        .expect_success(program);
     let last = printed.lines().last().unwrap_or_default();
     let passed = last
         .strip_suffix(" passed, 0 failed")
         .and_then(|number| number.parse::<usize>().ok());
-    assert!(passed.is_some_and(|passed| passed > 0), "{printed}");
+    assert!(passed.is_some_and(|passed| passed > 50), "{printed}");
 }
 
 #[test]
-fn safe_layer_on_1_25() {
-    safe_layer("safe_layer_on_1_25", Version::V1_25);
+fn layer_on_1_25() {
+    all_checks_hold("layer_on_1_25", "layer", Version::V1_25);
 }
 
 #[test]
-fn safe_layer_on_1_26() {
-    safe_layer("safe_layer_on_1_26", Version::V1_26);
+fn layer_on_1_26() {
+    all_checks_hold("layer_on_1_26", "layer", Version::V1_26);
+}
+
+#[test]
+fn macros_on_1_25() {
+    all_checks_hold("macros_on_1_25", "macros", Version::V1_25);
+}
+
+#[test]
+fn macros_on_1_26() {
+    all_checks_hold("macros_on_1_26", "macros", Version::V1_26);
 }

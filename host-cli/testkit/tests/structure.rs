@@ -7,7 +7,9 @@ use std::process::Command;
 /// docs/ARCHITECTURE.md.
 const ARROWS: [(&str, &[&str]); 14] = [
     ("micropython-sys", &[]),
-    ("micropython", &["micropython-sys"]),
+    ("micropython", &["micropython-sys", "micropython-macros"]),
+    ("micropython-macros", &["micropython-source", "micropython"]),
+    ("micropython-source", &[]),
     ("mqtt-core", &[]),
     ("umqtt", &["micropython", "mqtt-core"]),
     ("testmodule", &["micropython"]),
