@@ -51,19 +51,6 @@ fn files_of_other_kinds_are_named() {
         "a thin archive, which holds only the names of its members",
     );
     assert_error(b"BC\xc0\xde", "LLVM link-time bytecode, not machine code");
-
-    let other = LinkOptions::new(Arch::Xtensa, "x");
-    let input = Input {
-        name: "x.o".to_owned(),
-        bytes: Vec::new(),
-    };
-    let error = mpy_link::link(&other, &[input])
-        .expect_err("not supported")
-        .to_string();
-    assert!(
-        error.contains("xtensa is not supported yet; supported: x86, x64"),
-        "{error}"
-    );
 }
 
 #[test]
