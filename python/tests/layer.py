@@ -78,7 +78,7 @@ check("no failure", t.fail(9), None)
 check("no panic", [t.panic(i) for i in range(3)], [0, 1, 4])
 name, (text,) = raised(t.panic, 3)
 check("a panic is a RuntimeError", name, "RuntimeError")
-check("with file and line", text.startswith("Rust panic at native-module/testmodule/src/lib.rs:"), True)
+check("with file and line", text.startswith("Rust panic at native-module/testmodule/src/layer.rs:"), True)
 line = text.split(":")[1]
 check("and the line is a number", int(line.split(":")[0]) > 100, True)
 check("with its message", raised(t.panic, -1)[1][0].endswith(": asked for"), True)

@@ -69,6 +69,11 @@ impl Obj {
 }
 
 impl Method {
+    /// What the name led to, whether it can be called or not.
+    pub(crate) fn function(&self) -> Obj {
+        Obj(self.pair[0])
+    }
+
     /// True if the method is this very function object, that is: nobody has overridden it.
     #[inline]
     pub fn is(&self, function: Obj) -> bool {

@@ -3,6 +3,7 @@
 //! Such a class behaves in every way like one written in Python: it can be subclassed, its methods can be
 //! overridden and reached by `super()`, and its instances take any attribute.
 
+use crate::define::{FunctionDef, Role};
 use crate::table::table;
 use crate::{Function, Module, Obj, Qstr};
 use micropython_sys::MpObj;
@@ -33,6 +34,28 @@ impl<'m> Class<'m> {
         let function = self.module.function(function);
         self.attribute(name, function);
         function
+    }
+
+    /// Adds a member as its role says. `next` is the one behind it: a getter's setter. May raise MemoryError.
+    pub(crate) fn add(&self, function: &'static FunctionDef, next: Option<&'static FunctionDef>) {
+        let object = self.module.define(function);
+        let wrapped = match function.role {
+            Role::Method => object,
+            // It was taken together with its getter.
+            Role::Setter => return,
+            Role::Static => Obj::global(qstr!("staticmethod")).call(&[object]),
+            Role::Class => Obj::global(qstr!("classmethod")).call(&[object]),
+            Role::Getter => {
+                let setter = match next {
+                    Some(next) if next.role == Role::Setter && next.name == function.name => {
+                        self.module.define(next)
+                    }
+                    _ => Obj::none(),
+                };
+                Obj::global(qstr!("property")).call(&[object, setter])
+            }
+        };
+        self.attribute(function.name, wrapped);
     }
 
     /// Adds a class attribute. May raise MemoryError.

@@ -29,43 +29,92 @@ mod qstr;
 mod args;
 mod attr;
 mod buffer;
+mod catch;
 mod class;
+mod collections;
+mod convert;
+mod define;
 mod error;
 mod function;
 mod gc;
 mod import;
+mod instance;
 #[cfg(feature = "module")]
 mod memory;
+mod number;
 mod obj;
 #[cfg(feature = "module")]
 mod panic;
+mod slot;
 mod stream;
 mod table;
+mod text;
 
 qstr_list! {
     ".mpy_qstrs.0",
     1,
     "MemoryError",
+    "NotImplemented",
     "OSError",
     "OverflowError",
     "RuntimeError",
+    "StopIteration",
     "TypeError",
     "ValueError",
+    "__init__",
+    "_state",
+    "classmethod",
+    "object",
+    "property",
     "read",
+    "readinto",
+    "readline",
+    "staticmethod",
     "write"
 }
 
 pub use args::Args;
 pub use attr::Method;
 pub use buffer::Buffer;
+pub use catch::{Exception, catch};
 pub use class::Class;
+pub use collections::{Dict, Iter, List, Tuple};
+pub use convert::{IntoObj, NextReturn, Return};
 pub use error::{Error, Result};
 pub use function::{Function, NativeFunction, finish};
-pub use gc::{BytesBuilder, Static, alloc, free};
-pub use import::{Module, enter_module, import};
+pub use gc::{Block, BytesBuilder, Static, alloc, free};
+pub use import::{Module, ModuleDef, enter_module, import};
+pub use instance::{ClassType, NewReturn, This, instance};
 pub use obj::Obj;
 pub use qstr::Qstr;
+pub use slot::{Argument, BufferMut, MAX_PARAMETERS};
 pub use stream::{Errno, Stream};
+
+/// What the macros write; not for people.
+#[doc(hidden)]
+pub mod table_of {
+    pub use crate::define::{FunctionDef, Parameter, Role, flag};
+    pub use crate::import::InitReturn;
+    pub use crate::instance::{ClassDef, ClassState, Members, NoMembers, Pinned, Protocol};
+    pub use crate::slot::{Frame, kind};
+}
 
 #[doc(hidden)]
 pub use micropython_sys as sys;
+
+/// The attributes that describe a module to Python.
+///
+/// In a module of their own because `function!` and `module!`, which make single functions and an entry by hand, have
+/// names that they would take.
+pub mod macros {
+    pub use micropython_macros::{class, constant, export, function, init, module};
+}
+
+/// What a module's source begins with: `use micropython::prelude::*;`.
+pub mod prelude {
+    pub use crate::macros::{class, constant, export, function, init, module};
+    pub use crate::{
+        Block, Buffer, BufferMut, Dict, Errno, Error, List, Module, Obj, Result, Static, This,
+        Tuple, catch, qstr,
+    };
+}

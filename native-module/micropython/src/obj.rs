@@ -150,6 +150,22 @@ impl Obj {
         unsafe { (table().obj_subscr)(self.0, index.0, value.0) };
     }
 
+    /// True for a str, not for a subclass.
+    pub fn is_str(self) -> bool {
+        self.raw_type() == table().type_str
+    }
+
+    /// True for a bytes object, not for a subclass.
+    pub fn is_bytes(self) -> bool {
+        // The empty one is a constant of the interpreter.
+        self.raw_type() == Obj::from_bytes(b"").raw_type()
+    }
+
+    /// `NotImplemented`: what an operator's method returns to let the other operand try.
+    pub fn not_implemented() -> Obj {
+        Obj::global(qstr!("NotImplemented"))
+    }
+
     /// True for an int, not for a bool or a subclass.
     pub fn is_int(self) -> bool {
         self.raw_type() == Obj::from_int(0).raw_type()

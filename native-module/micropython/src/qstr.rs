@@ -18,7 +18,7 @@ unsafe extern "C" {
 
 impl Qstr {
     /// What stands for "no name" where one is not looked at.
-    pub(crate) const UNUSED: Qstr = Qstr(0);
+    pub const UNUSED: Qstr = Qstr(0);
 
     /// The place of `name` in a list whose first entry has place `first`.
     ///
