@@ -27,7 +27,7 @@ def raised(f, *args, **kwargs):
 
 def churn():
     for _ in range(5):
-        [bytearray(100) for _ in range(500)]
+        [bytearray(100) for _ in range(100)]
         gc.collect()
 
 
@@ -139,8 +139,8 @@ def deep(n):
     return t.caught(lambda: deep(n - 1) if n else fail(error))
 
 
-answer = deep(20)
-for _ in range(20):
+answer = deep(6)
+for _ in range(6):
     answer = answer[1]
 check("deep", answer, (False, error))
 for i in range(1000):
@@ -246,11 +246,11 @@ class Both(Account, t.Stateless):
 
 check("two bases", Both("x").pay(), 1)
 
-accounts = [Account([i], i) for i in range(200)]
+accounts = [Account([i], i) for i in range(60)]
 for i, a in enumerate(accounts):
     a.note({i: "x" * 20})
 churn()
-check("the collector sees states", [a.owner[0] for a in accounts], list(range(200)))
+check("the collector sees states", [a.owner[0] for a in accounts], list(range(60)))
 check("and what is in them", all(a.notes == [{i: "x" * 20}] for i, a in enumerate(accounts)), True)
 del accounts
 
@@ -352,14 +352,18 @@ check("read all there is", pipe.read(9), b"ld")
 check("nothing there", pipe.read(1), None)
 print("from print", end="", file=pipe)
 check("print", pipe.read(20), b"from print")
-import select
-
-poller = select.poll()
-poller.register(pipe, select.POLLIN)
-check("poll, nothing", [event for _, event in poller.poll(0)], [])
-pipe.write("ñ")
-check("poll, something", [event for _, event in poller.poll(0)], [select.POLLIN])
-poller.unregister(pipe)
+try:
+    import select
+except ImportError:
+    print("skipped: poll: this board has no module select")
+else:
+    poller = select.poll()
+    poller.register(pipe, select.POLLIN)
+    check("poll, nothing", [event for _, event in poller.poll(0)], [])
+    pipe.write("ñ")
+    check("poll, something", [event for _, event in poller.poll(0)], [select.POLLIN])
+    poller.unregister(pipe)
+    check("and read", pipe.read(9), "ñ".encode())
 check("layer's own stream", t.copy_stream(pipe, io.BytesIO()), -11)
 pipe.close()
 check("end", pipe.read(1), b"")

@@ -9,12 +9,17 @@
 //! Ports that build `nlr_push` on C's setjmp have the first half of it in entry 32 and setjmp itself in entry 49,
 //! to be called with the address behind the first two words of the buffer (`nlr_buf_t` of `py/nlr.h`).
 
-use core::ffi::{c_int, c_void};
+#[cfg(not(target_arch = "xtensa"))]
+use core::ffi::c_int;
+use core::ffi::c_void;
 use core::mem::MaybeUninit;
 
 use micropython_sys::MpObj;
+#[cfg(not(target_arch = "xtensa"))]
 use micropython_sys::fun_table::NlrBuf;
 
+#[cfg(target_arch = "xtensa")]
+use crate::catch_xtensa::protected;
 use crate::table::table;
 use crate::{Error, Obj, Qstr};
 

@@ -30,6 +30,8 @@ mod args;
 mod attr;
 mod buffer;
 mod catch;
+#[cfg(target_arch = "xtensa")]
+mod catch_xtensa;
 mod class;
 mod collections;
 mod convert;
