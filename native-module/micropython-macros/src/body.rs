@@ -53,12 +53,13 @@ pub fn table(function: &Function, call: &TokenStream, class: Option<&TokenStream
     for (i, parameter) in function.parameters.iter().enumerate() {
         taken.push(take(parameter, Literal::usize_unsuffixed(first + i)));
     }
-    let end = end(function);
+    let (end, value) = end(function);
     quote! {{
         // What the frame holds is what the table below says.
-        #[allow(unused_variables, clippy::unit_arg)]
+        #[allow(unused_variables, clippy::let_unit_value)]
         unsafe fn body(frame: &::micropython::table_of::Frame) -> ::micropython::Obj {
-            #end(#call(#(#taken),*))
+            let #value = #call(#(#taken),*);
+            #end(#value)
         }
         // SAFETY: body and table are made from the same declaration.
         unsafe {
@@ -73,13 +74,13 @@ pub fn table(function: &Function, call: &TokenStream, class: Option<&TokenStream
     }}
 }
 
-/// What turns the function's result into an object.
-fn end(function: &Function) -> TokenStream {
+/// What turns the function's result into an object, and the result's name, which errors about its type point at.
+fn end(function: &Function) -> (TokenStream, TokenStream) {
     let span = match &function.output {
         syn::ReturnType::Default => function.ident.span(),
         syn::ReturnType::Type(_, ty) => ty.span(),
     };
-    match function.role {
+    let end = match function.role {
         Role::New => {
             quote_spanned!(span=> (|value| ::micropython::NewReturn::end_new(value, frame)))
         }
@@ -87,7 +88,8 @@ fn end(function: &Function) -> TokenStream {
             quote_spanned!(span=> ::micropython::NextReturn::end_next)
         }
         _ => quote_spanned!(span=> ::micropython::Return::end),
-    }
+    };
+    (end, quote_spanned!(span=> value))
 }
 
 fn flags(function: &Function) -> TokenStream {
@@ -179,7 +181,15 @@ fn parameter(parameter: &Parameter) -> TokenStream {
     let entry = match default(parameter) {
         Default::Required => quote!(#make::required(#name, #kind)),
         // Where the default does not suit the type, the type is what to change.
-        Default::None => quote_spanned!(ty.span()=> #make::none(#name, #kind)),
+        Default::None => quote_spanned! {ty.span()=>
+            {
+                assert!(
+                    ::micropython::table_of::kind::accepts_none(#kind),
+                    "the default is None: write Option<...>, or Obj"
+                );
+                #make::none(#name, #kind)
+            }
+        },
         Default::Bool(value) => quote!(#make::bool(#name, #kind, #value)),
         Default::Int(value) => quote!(#make::int(#name, #kind, #value)),
         Default::Expression => quote!(#make::expression(#name, #kind)),

@@ -1,6 +1,7 @@
 //! Decides how a module is written as a stub (`.pyi`), for editors and type checkers: in the order of the source, with
 //! the documentation, so that equal sources make equal stubs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use syn::{Expr, ExprLit, ExprUnary, GenericArgument, Lit, PathArguments, ReturnType, Type, UnOp};
@@ -9,6 +10,14 @@ use crate::class::{Class, Constant};
 use crate::function::{Function, Parameter, Place, Receiver, Role};
 use crate::names::parameter_name;
 use crate::tree::ModuleSource;
+
+/// Names that Python's syntax keeps for itself.
+const KEYWORDS: [&str; 35] = [
+    "False", "None", "True", "and", "as", "assert", "async", "await", "break", "class", "continue",
+    "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import",
+    "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while",
+    "with", "yield",
+];
 
 /// The whole stub.
 pub fn write(module: &ModuleSource) -> String {
@@ -32,6 +41,15 @@ pub fn write(module: &ModuleSource) -> String {
     if stub.any {
         head.push_str("from typing import Any\n");
     }
+    let bases: BTreeSet<_> = module
+        .classes
+        .iter()
+        .filter_map(|class| match class.arguments.base.as_ref()?.parts() {
+            (Some(module), name) => Some(format!("from {module} import {name}\n")),
+            (None, _) => None,
+        })
+        .collect();
+    head.extend(bases);
     if !stub.text.is_empty() && !stub.text.starts_with('\n') {
         head.push('\n');
     }
@@ -53,9 +71,6 @@ impl Stub<'_> {
             .base
             .as_ref()
             .map_or(String::new(), |base| format!("({})", base.parts().1));
-        if let Some((Some(module), base)) = class.arguments.base.as_ref().map(|base| base.parts()) {
-            let _ = write!(self.text, "\nfrom {module} import {base}\n");
-        }
         let _ = write!(self.text, "\nclass {name}{base}:\n");
         let before = self.text.len();
         docs(&mut self.text, &class.docs, "    ");
@@ -98,6 +113,11 @@ impl Stub<'_> {
     }
 
     fn function(&mut self, function: &Function, indent: &str, class: Option<&Class>) {
+        let name = function.python_name();
+        if KEYWORDS.contains(&name.as_str()) {
+            // Python reaches it by `getattr` only, and a stub has no way to say so.
+            return;
+        }
         let decorator = match function.role {
             Role::Getter => Some("@property".to_owned()),
             Role::Setter => Some(format!("@{}.setter", function.python_name())),
@@ -124,7 +144,6 @@ impl Stub<'_> {
                 }
             },
         };
-        let name = function.python_name();
         let _ = write!(
             self.text,
             "{indent}def {name}({}) -> {returns}:",

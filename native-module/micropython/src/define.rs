@@ -105,10 +105,6 @@ impl Parameter {
 
     /// One with the default None.
     pub const fn none(name: Qstr, kind: u8) -> Self {
-        assert!(
-            self::kind::accepts_none(kind),
-            "the default is None: make the parameter's type Option<...>, or Obj"
-        );
         Parameter {
             name,
             kind,
