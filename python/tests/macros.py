@@ -350,8 +350,8 @@ check("readinto", (pipe.readinto(target), target), (3, bytearray(b"wor")))
 check("waiting", pipe.waiting, 2)
 check("read all there is", pipe.read(9), b"ld")
 check("nothing there", pipe.read(1), None)
-print("from print", end="", file=pipe)
-check("print", pipe.read(20), b"from print")
+pipe.write(b"all of it")
+check("read all", pipe.read(20), b"all of it")
 try:
     import select
 except ImportError:
@@ -377,7 +377,6 @@ class Shout(t.Pipe):
 
 shout = Shout()
 check("stream of a subclass", (shout.write(b"abc"), shout.read(3)), (3, b"ABC"))
-print("x", end="", file=shout)
-check("print goes to the native write", shout.read(1), b"x")
+check("the layer calls what is overridden", (t.copy_stream(io.BytesIO(b"def"), shout), shout.read(3)), (3, b"DEF"))
 
 print("%d passed, %d failed" % (passed, failed))
