@@ -40,32 +40,58 @@ pub fn table(function: &Function, call: &TokenStream, class: Option<&TokenStream
         }
     };
     let mut taken: Vec<TokenStream> = Vec::new();
-    match function.receiver {
-        Receiver::None => {}
+    let lent = match function.receiver {
+        Receiver::None => None,
         Receiver::Object => {
             let ty = function.receiver_type.as_ref();
             let span = ty.map_or(function.ident.span(), Spanned::span);
             taken.push(quote_spanned!(span=> unsafe { frame.take::<#ty>(0) }));
+            None
         }
-        Receiver::Shared => taken.push(quote!(unsafe { &*frame.state::<#class>() })),
-        Receiver::Exclusive => taken.push(quote!(unsafe { &mut *frame.state::<#class>() })),
-    }
+        Receiver::Shared => {
+            taken.push(quote!(unsafe { &*state.cast::<#class>() }));
+            Some(false)
+        }
+        Receiver::Exclusive => {
+            taken.push(quote!(unsafe { &mut *state.cast::<#class>() }));
+            Some(true)
+        }
+    };
     for (i, parameter) in function.parameters.iter().enumerate() {
         taken.push(take(parameter, Literal::usize_unsuffixed(first + i)));
     }
     let (end, value) = end(function);
+    // With the state lent, the body is one more function, which gets it.
+    let state = lent.map(|_| quote!(state: *mut ::core::ffi::c_void));
+    let outer = lent.map(|exclusive| {
+        quote! {
+            unsafe fn outer(frame: &::micropython::table_of::Frame) -> ::micropython::Obj {
+                // SAFETY: the body takes the state of this class as is said here.
+                unsafe { ::micropython::table_of::lend(frame, #class::__STATE, #exclusive, body) }
+            }
+        }
+    });
+    let entry = if lent.is_some() {
+        quote!(outer)
+    } else {
+        quote!(body)
+    };
     quote! {{
         // What the frame holds is what the table below says.
         #[allow(unused_variables, clippy::let_unit_value)]
-        unsafe fn body(frame: &::micropython::table_of::Frame) -> ::micropython::Obj {
+        unsafe fn body(
+            frame: &::micropython::table_of::Frame,
+            #state
+        ) -> ::micropython::Obj {
             let #value = #call(#(#taken),*);
             #end(#value)
         }
+        #outer
         // SAFETY: body and table are made from the same declaration.
         unsafe {
             ::micropython::table_of::FunctionDef::new(
                 #name,
-                body,
+                #entry,
                 const { &[#(#parameters),*] },
                 #positional,
                 #flags,
@@ -93,15 +119,12 @@ fn end(function: &Function) -> (TokenStream, TokenStream) {
 }
 
 fn flags(function: &Function) -> TokenStream {
-    let mut flags = match function.receiver {
-        Receiver::None => quote!(0),
-        Receiver::Object => quote!(::micropython::table_of::flag::OBJECT),
-        Receiver::Shared => quote!(::micropython::table_of::flag::SHARED),
-        Receiver::Exclusive => quote!(::micropython::table_of::flag::EXCLUSIVE),
+    let receiver = function.receiver != Receiver::None || function.role == Role::New;
+    let mut flags = if receiver {
+        quote!(::micropython::table_of::flag::RECEIVER)
+    } else {
+        quote!(0)
     };
-    if function.role == Role::New {
-        flags = quote!(#flags | ::micropython::table_of::flag::NEW);
-    }
     for parameter in &function.parameters {
         match parameter.place {
             Place::Args => flags = quote!(#flags | ::micropython::table_of::flag::ARGS),

@@ -93,13 +93,25 @@ pub fn on_impl(mut item: ItemImpl) -> syn::Result<TokenStream> {
             Role::Setter => quote!(Setter),
             _ => quote!(Method),
         };
-        quote!(#table.of(#class::__STATE, ::micropython::table_of::Role::#role))
+        quote!(#table.of(::micropython::table_of::Role::#role))
     });
     let new = match methods.only(Role::New) {
         None => quote!(None),
         Some(new) => {
             let table = table(new, class);
-            quote!(Some(&#table.of(#class::__STATE, ::micropython::table_of::Role::Method)))
+            let cells = if methods.functions.iter().any(|f| f.role.is_protocol()) {
+                quote!(native_cells)
+            } else {
+                quote!(plain_cells)
+            };
+            quote! {
+                Some(const { &::micropython::table_of::NewDef {
+                    function: #table,
+                    class: #class::__STATE,
+                    entry: ::micropython::table_of::dispatch_new,
+                    cells: ::micropython::table_of::#cells,
+                } })
+            }
         }
     };
     let into_obj = methods.only(Role::New).map(|_| {

@@ -91,9 +91,14 @@ impl Role {
 
     /// True for what Python reaches by a name, in the class or the module.
     pub fn is_named(self) -> bool {
-        !matches!(
+        self != Role::New && !self.is_protocol()
+    }
+
+    /// True for what the interpreter asks of the state.
+    pub fn is_protocol(self) -> bool {
+        matches!(
             self,
-            Role::New | Role::Buffer | Role::StreamRead | Role::StreamWrite | Role::StreamIoctl
+            Role::Buffer | Role::StreamRead | Role::StreamWrite | Role::StreamIoctl
         )
     }
 }

@@ -2,9 +2,10 @@
 
 use core::ffi::CStr;
 
+use crate::define::Parameter;
 use crate::slot::{Slot, Span, kind};
 use crate::text::Text;
-use crate::{Buffer, Dict, Error, List, Obj, Qstr, Result, Tuple};
+use crate::{Dict, Error, List, Obj, Qstr, Result, Tuple};
 
 /// Raises `class("'name' what")`.
 #[cold]
@@ -29,61 +30,109 @@ pub(crate) fn raise_type(name: Qstr, what: &CStr) -> ! {
     raise_about(qstr!("TypeError"), name, what)
 }
 
-/// Converts an argument to its kind. False if it is None and that is allowed. Raises TypeError, OverflowError.
+/// Converts an argument to its kind, for the parameter of this name. False if it is None and that is allowed. Raises
+/// TypeError, OverflowError.
+pub(crate) type Convert = fn(Obj, u8, Qstr, &mut Slot) -> bool;
+
+/// What converts all of these parameters; as little as will do, since it becomes part of the module.
+pub(crate) const fn converter(parameters: &[Parameter]) -> Option<Convert> {
+    let (mut some, mut all) = (false, false);
+    let mut i = 0;
+    while i < parameters.len() {
+        let of = parameters[i].kind & !kind::POSITION;
+        // `*args` and `**kwargs`, which have no name, are what they shall be.
+        let plain = of == kind::OBJECT || parameters[i].name.is_unused();
+        some |= !plain;
+        let wide = of & kind::INT != 0 && of & 3 == 3 && size_of::<usize>() < 8;
+        let rare = matches!(
+            of & kind::MASK,
+            kind::LIST | kind::TUPLE | kind::DICT | kind::F32 | kind::F64
+        );
+        all |= !plain && (wide || rare);
+        i += 1;
+    }
+    match (some, all) {
+        (false, _) => None,
+        (true, false) => Some(convert_common),
+        (true, true) => Some(convert_all),
+    }
+}
+
+/// Objects, truth values, texts, bytes and integers of up to a word.
 #[inline(never)]
-pub(crate) fn convert(object: Obj, of: u8, name: Qstr, slot: &mut Slot) -> bool {
+fn convert_common(object: Obj, of: u8, name: Qstr, slot: &mut Slot) -> bool {
     if of & kind::OPTIONAL != 0 && object.is_none() {
         return false;
     }
     let of = of & kind::MASK;
-    let buffer = |buffer: Buffer| Slot {
-        span: Span {
-            start: buffer.as_ptr(),
-            len: buffer.len(),
-        },
-    };
-    *slot = match of {
-        kind::OBJECT => Slot { object: object.0 },
-        kind::BOOL => Slot {
-            word: usize::from(object.is_true()),
-        },
-        kind::STR if object.is_str() => buffer(object.buffer()),
+    let buffer = match of {
+        kind::BOOL => {
+            slot.word = usize::from(object.is_true());
+            return true;
+        }
+        kind::STR if object.is_str() => object.buffer(),
+        kind::BYTES if object.is_bytes() => object.buffer(),
+        kind::BUFFER => object.buffer(),
+        kind::BUFFER_MUT => object.buffer_mut(),
         kind::STR => raise_type(name, c"must be str"),
-        kind::BYTES if object.is_bytes() => buffer(object.buffer()),
         kind::BYTES => raise_type(name, c"must be bytes"),
-        kind::BUFFER => buffer(object.buffer()),
-        kind::BUFFER_MUT => buffer(object.buffer_mut()),
-        kind::LIST | kind::TUPLE | kind::DICT => {
-            let (is, what) = match of {
-                kind::LIST => (List::is(object), c"must be list"),
-                kind::TUPLE => (Tuple::is(object), c"must be tuple"),
-                _ => (Dict::is(object), c"must be dict"),
+        _ if of & kind::INT != 0 => {
+            slot.word = match object.to_word(of) {
+                Some(word) => word,
+                None => raise_range(name),
             };
-            if !is {
-                raise_type(name, what);
-            }
-            Slot { object: object.0 }
+            return true;
         }
-        kind::F32 => Slot {
-            single: object.to_f32(),
-        },
-        kind::F64 => Slot {
-            double: object.to_f64(),
-        },
         _ => {
-            let Some(value) = object.to_integer(of) else {
-                raise_about(qstr!("OverflowError"), name, c"out of range");
-            };
-            if of & 3 == 3 && size_of::<usize>() < 8 {
-                Slot { wide: value }
-            } else {
-                Slot {
-                    word: value as usize,
-                }
-            }
+            slot.object = object.0;
+            return true;
         }
+    };
+    slot.span = Span {
+        start: buffer.as_ptr(),
+        len: buffer.len(),
     };
     true
+}
+
+/// Everything.
+#[inline(never)]
+fn convert_all(object: Obj, of: u8, name: Qstr, slot: &mut Slot) -> bool {
+    if of & kind::OPTIONAL != 0 && object.is_none() {
+        return false;
+    }
+    let (is, what) = match of & kind::MASK {
+        kind::LIST => (List::is(object), c"must be list"),
+        kind::TUPLE => (Tuple::is(object), c"must be tuple"),
+        kind::DICT => (Dict::is(object), c"must be dict"),
+        kind::F32 => {
+            slot.single = object.to_f32();
+            return true;
+        }
+        kind::F64 => {
+            slot.double = object.to_f64();
+            return true;
+        }
+        wide if wide & kind::INT != 0 && wide & 3 == 3 && size_of::<usize>() < 8 => {
+            slot.wide = match object.to_integer(wide) {
+                Some(value) => value,
+                None => raise_range(name),
+            };
+            return true;
+        }
+        _ => return convert_common(object, of, name, slot),
+    };
+    if !is {
+        raise_type(name, what);
+    }
+    slot.object = object.0;
+    true
+}
+
+#[cold]
+#[inline(never)]
+fn raise_range(name: Qstr) -> ! {
+    raise_about(qstr!("OverflowError"), name, c"out of range")
 }
 
 /// A value that a native function can return.

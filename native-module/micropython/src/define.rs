@@ -10,8 +10,7 @@ use core::ffi::c_void;
 
 use micropython_sys::{MpObj, ObjFunBc};
 
-use crate::convert::{convert, raise_type};
-use crate::instance::{self, ClassState};
+use crate::convert::{Convert, converter, raise_type};
 use crate::slot::{Frame, MAX_PARAMETERS, Slot, Span, kind};
 use crate::{Dict, Obj, Qstr};
 
@@ -19,8 +18,8 @@ use crate::{Dict, Obj, Qstr};
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Parameter {
-    name: Qstr,
-    kind: u8,
+    pub(crate) name: Qstr,
+    pub(crate) kind: u8,
     default: u8,
 }
 
@@ -29,8 +28,9 @@ pub struct Parameter {
 pub struct FunctionDef {
     body: unsafe fn(&Frame) -> Obj,
     parameters: *const Parameter,
-    /// The class whose state the receiver has; NULL where none is needed.
-    class: *const ClassState,
+    /// Converts what is no plain object; a function of plain objects only needs none. So conversions that no
+    /// function of a module asks for are not part of it.
+    convert: Option<Convert>,
     pub(crate) name: Qstr,
     /// Parameters, the receiver not counted.
     count: u8,
@@ -47,12 +47,8 @@ unsafe impl Sync for FunctionDef {}
 /// What stands in [`FunctionDef`]'s flags.
 #[doc(hidden)]
 pub mod flag {
-    pub const RECEIVER: u8 = 3;
-    pub const OBJECT: u8 = 1;
-    pub const SHARED: u8 = 2;
-    pub const EXCLUSIVE: u8 = 3;
-    /// Makes the state of the receiver.
-    pub const NEW: u8 = 4;
+    /// The first value is the receiver.
+    pub const RECEIVER: u8 = 1;
     /// Takes `*args`, behind those passed by position.
     pub const ARGS: u8 = 8;
     /// Takes `**kwargs`, last.
@@ -152,8 +148,7 @@ impl FunctionDef {
     /// Writes a function down.
     ///
     /// # Safety
-    /// `body` takes from its frame what `parameters` and `flags` say; `class` is the class of the state that it asks
-    /// for, if it does.
+    /// `body` takes from its frame what `parameters` and `flags` say.
     #[doc(hidden)]
     pub const unsafe fn new(
         name: Qstr,
@@ -162,7 +157,7 @@ impl FunctionDef {
         positional: u8,
         flags: u8,
     ) -> Self {
-        let receiver = flags & (flag::RECEIVER | flag::NEW) != 0;
+        let receiver = flags & flag::RECEIVER != 0;
         assert!(
             parameters.len() + receiver as usize <= MAX_PARAMETERS,
             "too many parameters"
@@ -170,7 +165,7 @@ impl FunctionDef {
         FunctionDef {
             body,
             parameters: parameters.as_ptr(),
-            class: core::ptr::null(),
+            convert: converter(parameters),
             name,
             count: parameters.len() as u8,
             positional,
@@ -181,8 +176,7 @@ impl FunctionDef {
 
     /// The same as a member of a class.
     #[doc(hidden)]
-    pub const fn of(mut self, class: *const ClassState, role: Role) -> Self {
-        self.class = class;
+    pub const fn of(mut self, role: Role) -> Self {
         self.role = role;
         self
     }
@@ -194,7 +188,7 @@ impl FunctionDef {
 
     /// Where the first parameter's slot is.
     fn first(&self) -> usize {
-        usize::from(self.flags & (flag::RECEIVER | flag::NEW) != 0)
+        usize::from(self.flags & flag::RECEIVER)
     }
 }
 
@@ -224,8 +218,7 @@ pub(crate) unsafe extern "C" fn dispatch(
     unsafe { call(def, this, n_pos - first, n_kw, values.add(first)) }
 }
 
-/// Takes the arguments, and calls the body. For a function that makes state, `this` may be NULL: then the new state
-/// itself is returned.
+/// Takes the arguments, and calls the body.
 ///
 /// # Safety
 /// `values` points to `n_pos` references and `n_kw` pairs.
@@ -236,34 +229,19 @@ pub(crate) unsafe fn call(
     n_kw: usize,
     values: *const MpObj,
 ) -> MpObj {
-    if def.flags & flag::NEW != 0 && n_pos == 1 {
-        // SAFETY: one value is given; a class with `#[new]` has its state.
-        let (value, class) = unsafe { (Obj(*values), &*def.class) };
-        if instance::is_state(value, class) {
-            // From Rust: the state exists already.
-            return instance::settle(this, value).0;
-        }
-    }
     let mut frame = Frame {
         slots: [const { Slot { wide: 0 } }; MAX_PARAMETERS],
         absent: 0,
         missing: 0,
     };
-    // SAFETY: as the caller promises.
-    unsafe { take(def, n_pos, n_kw, values, &mut frame) };
-    frame.slots[0] = match def.flags & flag::RECEIVER {
-        0 if def.flags & flag::NEW == 0 => frame.slots[0],
-        flag::SHARED | flag::EXCLUSIVE => {
-            // SAFETY: a function that borrows has its class.
-            let class = unsafe { &*def.class };
-            let exclusive = def.flags & flag::RECEIVER == flag::EXCLUSIVE;
-            // SAFETY: the body gets the state for the time of the call only.
-            return unsafe { instance::lend(Obj(this), class, exclusive, def.body, &mut frame) }.0;
-        }
-        _ => Slot { object: this },
-    };
-    // SAFETY: the frame is filled as the table says.
-    unsafe { (def.body)(&frame).0 }
+    if def.first() != 0 {
+        frame.slots[0] = Slot { object: this };
+    }
+    // SAFETY: as the caller promises; then the frame is filled as the table says.
+    unsafe {
+        take(def, n_pos, n_kw, values, &mut frame);
+        (def.body)(&frame).0
+    }
 }
 
 /// Fills the frame. Raises TypeError, OverflowError.
@@ -345,8 +323,13 @@ unsafe fn take(
                 _ => parameter.default(),
             }
         };
-        if !convert(value, parameter.kind, parameter.name, slot) {
-            frame.absent |= 1 << (first + i);
+        match def.convert {
+            Some(convert) => {
+                if !convert(value, parameter.kind, parameter.name, slot) {
+                    frame.absent |= 1 << (first + i);
+                }
+            }
+            None => slot.object = value.0,
         }
     }
 }

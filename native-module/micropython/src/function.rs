@@ -7,7 +7,7 @@ use micropython_sys::raw_code::{
 };
 use micropython_sys::{ModuleContext, MpObj, RawCodeTruncated};
 
-use crate::define::{FunctionDef, as_children, dispatch};
+use crate::define::{FunctionDef, as_children};
 use crate::table::table;
 use crate::{Obj, Result};
 
@@ -36,8 +36,12 @@ impl Function {
 }
 
 /// The function object of a table. May raise MemoryError.
-pub(crate) fn from_table(def: &'static FunctionDef, context: *const ModuleContext) -> Obj {
-    make(dispatch, as_children(def), context)
+pub(crate) fn from_table(
+    entry: NativeFunction,
+    def: &'static FunctionDef,
+    context: *const ModuleContext,
+) -> Obj {
+    make(entry, as_children(def), context)
 }
 
 /// Makes a function object. `children` is handed to the entry, as `child_table` of the function object.

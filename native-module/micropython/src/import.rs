@@ -4,10 +4,10 @@ use core::cell::UnsafeCell;
 
 use micropython_sys::{ModuleContext, MpObj, ObjDict, ObjFunBc};
 
-use crate::define::FunctionDef;
+use crate::define::{FunctionDef, dispatch};
 use crate::instance::ClassDef;
 use crate::table::table;
-use crate::{Function, Obj, Qstr, Result};
+use crate::{Function, NativeFunction, Obj, Qstr, Result};
 
 /// The context of this module, from its import on.
 struct Context(UnsafeCell<*const ModuleContext>);
@@ -43,7 +43,12 @@ impl Module {
 
     /// The function object of a table. May raise MemoryError.
     pub(crate) fn define(&self, def: &'static FunctionDef) -> Obj {
-        crate::function::from_table(def, self.context)
+        self.define_with(dispatch, def)
+    }
+
+    /// The function object of a table, with an entry that knows it. May raise MemoryError.
+    pub(crate) fn define_with(&self, entry: NativeFunction, def: &'static FunctionDef) -> Obj {
+        crate::function::from_table(entry, def, self.context)
     }
 
     /// Sets a global of the module. May raise MemoryError.

@@ -25,14 +25,16 @@ use core::marker::PhantomData;
 
 use micropython_sys::stream::MP_STREAM_ERROR;
 use micropython_sys::types::MP_TYPE_FLAG_NONE;
-use micropython_sys::{BufferInfo, MpObj, ObjType, StreamP};
+use micropython_sys::{BufferInfo, MpObj, ObjFunBc, ObjType, StreamP};
 
 use crate::catch::protected_call;
 use crate::convert::raise_type;
 use crate::define::{self, FunctionDef};
-use crate::slot::{Argument, Frame, Marker, Slot, kind};
+use crate::slot::{Argument, Frame, Marker, kind};
 use crate::table::table;
-use crate::{Block, Buffer, Class, Errno, Error, IntoObj, Module, Obj, Qstr, Result, alloc};
+use crate::{
+    Block, Buffer, Class, Errno, Error, IntoObj, Module, NativeFunction, Obj, Qstr, Result, alloc,
+};
 
 /// A class: what `#[class]` writes down of it.
 pub struct ClassDef {
@@ -52,10 +54,26 @@ unsafe impl Sync for ClassDef {}
 pub struct Members {
     pub functions: &'static [FunctionDef],
     pub constants: Option<fn(&Class)>,
-    /// Makes the state of an instance; `None` for a class without state.
-    pub new: Option<&'static FunctionDef>,
+    /// `None` for a class without state.
+    pub new: Option<&'static NewDef>,
     pub protocol: Option<&'static Protocol>,
 }
+
+/// How instances get their state. What a class without state does not need is reached through here only, so that it
+/// is not part of a module without such classes.
+#[repr(C)]
+pub struct NewDef {
+    /// First, so that a pointer to this is one to the constructor's table.
+    pub function: FunctionDef,
+    pub class: *const ClassState,
+    /// [`dispatch_new`].
+    pub entry: NativeFunction,
+    /// [`plain_cells`] or [`native_cells`].
+    pub cells: fn(&'static ClassDef) -> Obj,
+}
+
+// SAFETY: constant after linking.
+unsafe impl Sync for NewDef {}
 
 /// The members of a struct whose impl has none: an impl's own constant of this name goes before.
 pub trait NoMembers {
@@ -195,36 +213,38 @@ pub(crate) fn is_state(object: Obj, class: &ClassState) -> bool {
     object.raw_type() == class.cells().cast()
 }
 
-/// Runs a body with the receiver's state lent to it. Raises what the body raises, TypeError, RuntimeError.
+/// Runs a method's body with the receiver's state lent to it. Raises what the body raises, TypeError, RuntimeError.
 ///
 /// # Safety
-/// The body asks for the state as `exclusive` says, and does not keep it.
+/// The frame's first slot is the receiver. The body takes the state as one of the class, exclusively if that is said,
+/// and does not keep it.
+#[doc(hidden)]
 #[inline(never)]
-pub(crate) unsafe fn lend(
-    this: Obj,
-    class: &ClassState,
+pub unsafe fn lend(
+    frame: &Frame,
+    class: *const ClassState,
     exclusive: bool,
-    body: unsafe fn(&Frame) -> Obj,
-    frame: &mut Frame,
+    body: unsafe fn(&Frame, *mut c_void) -> Obj,
 ) -> Obj {
     struct Work<'f> {
-        body: unsafe fn(&Frame) -> Obj,
+        body: unsafe fn(&Frame, *mut c_void) -> Obj,
         frame: &'f Frame,
+        state: *mut c_void,
         result: Obj,
     }
     unsafe extern "C" fn run(work: *mut c_void) {
         // SAFETY: `with_state` hands over what it was given.
         let work = unsafe { &mut *work.cast::<Work<'_>>() };
         // SAFETY: as the caller of `lend` promises.
-        work.result = unsafe { (work.body)(work.frame) };
+        work.result = unsafe { (work.body)(work.frame, work.state) };
     }
+    // SAFETY: as the caller promises.
+    let (this, class) = unsafe { (Obj(frame.slots[0].object), &*class) };
     let lent = Head::of(this, class).and_then(|head| {
-        frame.slots[0] = Slot {
-            state: Head::state(head),
-        };
         let mut work = Work {
             body,
             frame,
+            state: Head::state(head).cast(),
             result: this,
         };
         // SAFETY: `run` gets the work that it is made for.
@@ -233,6 +253,45 @@ pub(crate) unsafe fn lend(
     match lent {
         Ok(result) => result,
         Err(error) => error.raise(),
+    }
+}
+
+/// What the interpreter calls for the `__init__` of a class with state.
+///
+/// # Safety
+/// Only for the interpreter, with a function object that carries a [`NewDef`].
+#[doc(hidden)]
+pub unsafe extern "C" fn dispatch_new(
+    function: *const ObjFunBc,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+) -> MpObj {
+    // SAFETY: the interpreter's own arguments; see `Module::define` for the table.
+    unsafe {
+        let def = &*(*function).child_table.cast::<NewDef>();
+        match n_pos {
+            0 => raise_type(qstr!("__init__"), c"needs its object"),
+            _ => make_state(def, *values, n_pos - 1, n_kw, values.add(1)),
+        }
+    }
+}
+
+/// Makes the state of `this`; where that is NULL, returns the new cell.
+unsafe fn make_state(
+    def: &'static NewDef,
+    this: MpObj,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+) -> MpObj {
+    // SAFETY: as the callers promise.
+    unsafe {
+        if n_pos == 1 && is_state(Obj(*values), &*def.class) {
+            // From Rust: the state exists already.
+            return settle(this, Obj(*values)).0;
+        }
+        define::call(&def.function, this, n_pos, n_kw, values)
     }
 }
 
@@ -436,26 +495,18 @@ impl ClassDef {
     /// Makes the class and puts it among the module's globals. Raises what making a class raises.
     #[inline(never)]
     pub(crate) fn make(&'static self, module: &Module) {
-        let mut bases = [Obj::none()];
-        if self.members.new.is_some() {
-            let cells = self.make_cell_type();
-            // SAFETY: nothing else of the class runs yet.
-            unsafe { *self.state().cells.get() = cells };
-            bases[0] = Obj(MpObj(cells.cast_mut().cast()));
-        }
-        if self.members.protocol.is_none() {
-            let [from, name] = self.base;
-            bases[0] = if name == Qstr::UNUSED {
-                Obj::global(qstr!("object"))
-            } else if from == Qstr::UNUSED {
-                Obj::global(name)
-            } else {
-                crate::import(from).get(name)
-            };
-        }
-        let class = Class::new(module, self.name, &bases);
+        let cells = self.members.new.map(|new| (new.cells)(self));
+        let [from, name] = self.base;
+        let base = match cells {
+            Some(cells) if self.members.protocol.is_some() => cells,
+            _ if from != Qstr::UNUSED => crate::import(from).get(name),
+            _ if name != Qstr::UNUSED => Obj::global(name),
+            _ => Obj::global(qstr!("object")),
+        };
+        let class = Class::new(module, self.name, &[base]);
         if let (Some(new), None) = (self.members.new, self.members.protocol) {
-            class.attribute(qstr!("__init__"), module.define(new));
+            let init = module.define_with(new.entry, &new.function);
+            class.attribute(qstr!("__init__"), init);
         }
         let mut functions = self.members.functions.iter();
         while let Some(function) = functions.next() {
@@ -465,51 +516,63 @@ impl ClassDef {
             constants(&class);
         }
         let class = class.finish();
-        // SAFETY: as above.
+        // SAFETY: nothing else of the class runs yet.
         unsafe { *self.state().class.get() = class.0 };
         module.set(self.name, class);
     }
+}
 
-    /// Makes the native type of the cells. Raises MemoryError.
-    fn make_cell_type(&'static self) -> *const CellType {
-        let Some(block) = alloc(size_of::<CellType>()) else {
-            Error::text(qstr!("MemoryError"), c"memory allocation failed").raise();
+/// Makes the native type of a class's cells, without a slot. Raises MemoryError.
+fn new_cells(class: &'static ClassDef) -> *mut CellType {
+    let Some(block) = alloc(size_of::<CellType>()) else {
+        Error::text(qstr!("MemoryError"), c"memory allocation failed").raise();
+    };
+    let type_ = block.cast::<CellType>();
+    // SAFETY: the block is new, large enough and aligned; what is not written is zero. Nothing else of the class runs
+    // yet.
+    unsafe {
+        block.write_bytes(0, size_of::<CellType>());
+        (&raw mut (*type_).type_.base.type_).write(table().type_type);
+        (&raw mut (*type_).type_.flags).write(MP_TYPE_FLAG_NONE);
+        (&raw mut (*type_).type_.name).write(class.name.number() as u16);
+        (&raw mut (*type_).class).write(class);
+        *class.state().cells.get() = type_;
+    }
+    type_
+}
+
+/// The cells of a class without protocol.
+#[doc(hidden)]
+pub fn plain_cells(class: &'static ClassDef) -> Obj {
+    Obj(MpObj(new_cells(class).cast()))
+}
+
+/// The cells of a class with a protocol: their type is its base.
+#[doc(hidden)]
+pub fn native_cells(class: &'static ClassDef) -> Obj {
+    let type_ = new_cells(class);
+    // SAFETY: the type is new; each index names the slot that is written beside it.
+    unsafe {
+        let head = &raw mut (*type_).type_;
+        let slots = (&raw mut (*type_).slots).cast::<*const c_void>();
+        let set = |at: usize, slot: *const c_void| {
+            slots.add(at).write(slot);
+            at as u8 + 1
         };
-        let type_ = block.cast::<CellType>();
-        let mut slots = [core::ptr::null(); 5];
-        let mut indexes = [0u8; 5];
-        if let Some(protocol) = self.members.protocol {
-            slots[0] = cell_attribute as *const c_void;
-            slots[1] = cell_new as *const c_void;
-            indexes[0] = 1;
-            indexes[1] = 2;
+        (&raw mut (*head).slot_index_attr).write(set(0, cell_attribute as *const c_void));
+        (&raw mut (*head).slot_index_make_new).write(set(1, cell_new as *const c_void));
+        if let Some(protocol) = class.members.protocol {
             if protocol.buffer.is_some() {
-                slots[2] = cell_buffer as *const c_void;
-                indexes[2] = 3;
+                (&raw mut (*head).slot_index_buffer).write(set(2, cell_buffer as *const c_void));
             }
             if protocol.read.is_some() || protocol.write.is_some() || protocol.ioctl.is_some() {
-                slots[3] = (&raw const STREAM).cast();
-                indexes[3] = 4;
-                slots[4] = stream_methods(protocol).0.0;
-                indexes[4] = 5;
+                (&raw mut (*head).slot_index_protocol).write(set(3, (&raw const STREAM).cast()));
+                let methods = stream_methods(protocol);
+                (&raw mut (*head).slot_index_locals_dict).write(set(4, methods.0.0));
             }
         }
-        // SAFETY: the block is new, large enough and aligned; what is not written is zero.
-        unsafe {
-            block.write_bytes(0, size_of::<CellType>());
-            (&raw mut (*type_).type_.base.type_).write(table().type_type);
-            (&raw mut (*type_).type_.flags).write(MP_TYPE_FLAG_NONE);
-            (&raw mut (*type_).type_.name).write(self.name.number() as u16);
-            (&raw mut (*type_).type_.slot_index_attr).write(indexes[0]);
-            (&raw mut (*type_).type_.slot_index_make_new).write(indexes[1]);
-            (&raw mut (*type_).type_.slot_index_buffer).write(indexes[2]);
-            (&raw mut (*type_).type_.slot_index_protocol).write(indexes[3]);
-            (&raw mut (*type_).type_.slot_index_locals_dict).write(indexes[4]);
-            (&raw mut (*type_).slots).write(slots);
-            (&raw mut (*type_).class).write(self);
-        }
-        type_
     }
+    Obj(MpObj(type_.cast()))
 }
 
 /// The methods that Python has on a stream, as MicroPython's own stream types have them.
@@ -558,7 +621,7 @@ unsafe extern "C" fn cell_new(
     let class = unsafe { (*type_.cast::<CellType>()).class };
     match class.members.new {
         // SAFETY: the interpreter's own arguments.
-        Some(new) => unsafe { define::call(new, MpObj::NULL, n_pos, n_kw, values) },
+        Some(new) => unsafe { make_state(new, MpObj::NULL, n_pos, n_kw, values) },
         None => raise_type(class.name, c"cannot be made"),
     }
 }

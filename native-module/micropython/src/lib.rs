@@ -118,7 +118,10 @@ pub use stream::{Errno, Stream};
 pub mod table_of {
     pub use crate::define::{FunctionDef, Parameter, Role, flag};
     pub use crate::import::InitReturn;
-    pub use crate::instance::{ClassDef, ClassState, Members, NoMembers, Pinned, Protocol};
+    pub use crate::instance::{
+        ClassDef, ClassState, Members, NewDef, NoMembers, Pinned, Protocol, dispatch_new, lend,
+        native_cells, plain_cells,
+    };
     pub use crate::slot::{Frame, kind};
 }
 

@@ -6,7 +6,7 @@
 
 use core::ffi::{c_char, c_void};
 
-use micropython_sys::native_type::{MP_NATIVE_TYPE_INT, MP_NATIVE_TYPE_UINT};
+use micropython_sys::native_type::MP_NATIVE_TYPE_UINT;
 
 use crate::Obj;
 use crate::slot::kind;
@@ -81,39 +81,48 @@ impl Obj {
         value
     }
 
-    /// The value as an integer of the kind's width and sign, widened to 64 bits; `None` if it does not fit. Raises
-    /// TypeError for what is no int or bool.
+    /// The value as an integer of the kind's width and sign, which is at most a word's; `None` if it does not fit.
+    /// Raises TypeError for what is no int or bool.
     #[inline(never)]
-    pub(crate) fn to_integer(self, of: u8) -> Option<u64> {
-        let bytes = 1usize << (of & 3);
+    pub(crate) fn to_word(self, of: u8) -> Option<usize> {
         let signed = of & kind::SIGNED != 0;
         let word = self.to_int_truncated();
         // What the word alone says, as an object again.
-        let type_ = if signed {
-            MP_NATIVE_TYPE_INT
+        let again = if signed {
+            Obj::from_int(word as isize)
         } else {
-            MP_NATIVE_TYPE_UINT
+            Obj::from_uint(word)
         };
-        // SAFETY: the entry accepts any word with these types. EXCEPTION: MemoryError.
-        let again = Obj(unsafe { (table().native_to_obj)(word, type_) });
-        if again == self || again.equals(self) {
-            let value = if signed {
+        if again != self && !again.equals(self) {
+            return None;
+        }
+        // Bits above the width must repeat the sign, or be clear.
+        let unused = usize::BITS - (8 << (of & 3));
+        let cut = word << unused;
+        let back = if signed {
+            (cut as isize >> unused) as usize
+        } else {
+            cut >> unused
+        };
+        (back == word).then_some(word)
+    }
+
+    /// The value as a 64-bit integer of the kind's sign; `None` if it does not fit. Raises TypeError for what is no
+    /// int or bool.
+    #[inline(never)]
+    pub(crate) fn to_integer(self, of: u8) -> Option<u64> {
+        let signed = of & kind::SIGNED != 0;
+        if size_of::<usize>() == 8 {
+            return self.to_word(of).map(|word| word as u64);
+        }
+        // As a word first, since a small int may be stored cut to one.
+        let of_word = kind::INT | of & kind::SIGNED | size_of::<usize>().trailing_zeros() as u8;
+        if let Some(word) = self.to_word(of_word) {
+            return Some(if signed {
                 word as isize as i64 as u64
             } else {
                 word as u64
-            };
-            // Bits above the width must repeat the sign, or be clear.
-            let unused = 64 - 8 * bytes as u32;
-            let cut = value << unused;
-            let back = if signed {
-                (cut as i64 >> unused) as u64
-            } else {
-                cut >> unused
-            };
-            return (back == value).then_some(value);
-        }
-        if bytes <= size_of::<usize>() {
-            return None;
+            });
         }
         let mut wide = 0u64;
         let typecode = if signed { b'q' } else { b'Q' };

@@ -35,6 +35,10 @@ impl Qstr {
         panic!("this name is not in the crate's qstrs! list: add it there");
     }
 
+    pub(crate) const fn is_unused(self) -> bool {
+        self.0 == 0
+    }
+
     /// The interpreter's number of the string.
     #[inline]
     pub(crate) fn number(self) -> usize {

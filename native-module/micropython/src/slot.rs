@@ -65,8 +65,6 @@ pub(crate) union Slot {
     pub double: f64,
     /// Bytes, or objects for `*args`.
     pub span: Span,
-    /// The Rust state of the receiver.
-    pub state: *mut u8,
 }
 
 /// The arguments of one call.
@@ -99,17 +97,6 @@ impl Frame {
     pub unsafe fn take<'a, T: Argument<'a>>(&'a self, i: usize) -> T {
         // SAFETY: as the caller promises.
         unsafe { T::take(self, i) }
-    }
-
-    /// The state of the receiver.
-    ///
-    /// # Safety
-    /// The function's table must say that the receiver is borrowed, and its class must be that of `T`; exclusively if
-    /// a mutable reference is made of it.
-    #[inline(always)]
-    pub unsafe fn state<T>(&self) -> *mut T {
-        // SAFETY: as the caller promises.
-        unsafe { self.slots[0].state.cast() }
     }
 }
 
