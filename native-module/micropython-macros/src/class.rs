@@ -84,17 +84,28 @@ pub fn on_struct(arguments: Arguments, item: ItemStruct) -> syn::Result<TokenStr
 pub fn on_impl(mut item: ItemImpl) -> syn::Result<TokenStream> {
     let methods = Methods::read(&mut item)?;
     let class = &methods.class;
-    let named = in_order(&methods).map(|function| {
-        let table = table(function, class);
-        let role = match function.role {
-            Role::Static => quote!(Static),
-            Role::Class => quote!(Class),
-            Role::Getter => quote!(Getter),
-            Role::Setter => quote!(Setter),
-            _ => quote!(Method),
-        };
-        quote!(#table.of(::micropython::table_of::Role::#role))
-    });
+    let plain = methods
+        .functions
+        .iter()
+        .filter(|function| function.role == Role::Method)
+        .map(|function| table(function, class));
+    let special: Vec<_> = special(&methods)
+        .map(|function| {
+            let table = table(function, class);
+            let role = match function.role {
+                Role::Static => quote!(Static),
+                Role::Class => quote!(Class),
+                Role::Getter => quote!(Getter),
+                _ => quote!(Setter),
+            };
+            quote!(#table.of(::micropython::table_of::Role::#role))
+        })
+        .collect();
+    let special = if special.is_empty() {
+        quote!(None)
+    } else {
+        quote!(Some((::micropython::table_of::add_special, const { &[#(#special),*] })))
+    };
     let new = match methods.only(Role::New) {
         None => quote!(None),
         Some(new) => {
@@ -155,7 +166,8 @@ pub fn on_impl(mut item: ItemImpl) -> syn::Result<TokenStream> {
             #[doc(hidden)]
             pub const __MEMBERS: ::micropython::table_of::Members =
                 ::micropython::table_of::Members {
-                    functions: const { &[#(#named),*] },
+                    methods: const { &[#(#plain),*] },
+                    special: #special,
                     new: #new,
                     constants: #constants,
                     protocol: #protocol,
@@ -166,12 +178,12 @@ pub fn on_impl(mut item: ItemImpl) -> syn::Result<TokenStream> {
     })
 }
 
-/// The named members, each setter behind its getter.
-fn in_order(methods: &Methods) -> impl Iterator<Item = &Function> {
+/// The members that are no plain methods, each setter behind its getter.
+fn special(methods: &Methods) -> impl Iterator<Item = &Function> {
     methods
         .functions
         .iter()
-        .filter(|function| function.role.is_named() && function.role != Role::Setter)
+        .filter(|function| matches!(function.role, Role::Static | Role::Class | Role::Getter))
         .flat_map(|function| {
             let setter = methods.functions.iter().find(|other| {
                 function.role == Role::Getter

@@ -36,28 +36,6 @@ impl<'m> Class<'m> {
         function
     }
 
-    /// Adds a member as its role says. `next` is the one behind it: a getter's setter. May raise MemoryError.
-    pub(crate) fn add(&self, function: &'static FunctionDef, next: Option<&'static FunctionDef>) {
-        let object = self.module.define(function);
-        let wrapped = match function.role {
-            Role::Method => object,
-            // It was taken together with its getter.
-            Role::Setter => return,
-            Role::Static => Obj::global(qstr!("staticmethod")).call(&[object]),
-            Role::Class => Obj::global(qstr!("classmethod")).call(&[object]),
-            Role::Getter => {
-                let setter = match next {
-                    Some(next) if next.role == Role::Setter && next.name == function.name => {
-                        self.module.define(next)
-                    }
-                    _ => Obj::none(),
-                };
-                Obj::global(qstr!("property")).call(&[object, setter])
-            }
-        };
-        self.attribute(function.name, wrapped);
-    }
-
     /// Adds a class attribute. May raise MemoryError.
     pub fn attribute(&self, name: Qstr, value: Obj) {
         // SAFETY: `members` is a dict. EXCEPTION: MemoryError.
@@ -68,5 +46,29 @@ impl<'m> Class<'m> {
     pub fn finish(self) -> Obj {
         let type_ = Obj(MpObj(table().type_type.cast_mut().cast()));
         type_.call(&[Obj::from_qstr(self.name), self.bases, self.members])
+    }
+}
+
+/// Adds properties, static and class methods; a setter stands behind its getter. May raise MemoryError.
+#[doc(hidden)]
+pub fn add_special(class: &Class, functions: &'static [FunctionDef]) {
+    let mut functions = functions.iter();
+    while let Some(function) = functions.next() {
+        let mut arguments = [class.module.define(function), Obj::none()];
+        let (wrapper, count) = match function.role {
+            Role::Static => (qstr!("staticmethod"), 1),
+            Role::Class => (qstr!("classmethod"), 1),
+            _ => {
+                if let Some(next) = functions.as_slice().first()
+                    && next.role == Role::Setter
+                {
+                    arguments[1] = class.module.define(next);
+                    functions.next();
+                }
+                (qstr!("property"), 2)
+            }
+        };
+        let arguments = arguments.get(..count).unwrap_or(&[]);
+        class.attribute(function.name, Obj::global(wrapper).call(arguments));
     }
 }

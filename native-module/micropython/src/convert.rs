@@ -11,7 +11,7 @@ use crate::{Dict, Error, List, Obj, Qstr, Result, Tuple};
 #[cold]
 #[inline(never)]
 pub(crate) fn raise_about(class: Qstr, name: Qstr, what: &CStr) -> ! {
-    let mut text = Text::<64>::new();
+    let mut text = Text::new();
     if name != Qstr::UNUSED {
         text.push(b"'");
         // SAFETY: an interned string stays where it is.

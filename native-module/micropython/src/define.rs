@@ -6,13 +6,19 @@
 //! `dispatch` for every function, which finds the table through the function object, takes and converts the
 //! arguments as it says, lends the receiver's state, and calls the body.
 
-use core::ffi::c_void;
+use core::ffi::{CStr, c_void};
+use core::mem::MaybeUninit;
 
-use micropython_sys::{MpObj, ObjFunBc};
+use micropython_sys::arg::{MP_ARG_OBJ, MP_ARG_REQUIRED};
+use micropython_sys::{MpArg, MpArgVal, MpObj, ObjFunBc};
 
 use crate::convert::{Convert, converter, raise_type};
 use crate::slot::{Frame, MAX_PARAMETERS, Slot, Span, kind};
-use crate::{Dict, Obj, Qstr};
+use crate::table::table;
+use crate::{Dict, Error, Obj, Qstr};
+
+/// What a method says that is called without its object.
+pub(crate) const NO_OBJECT: &CStr = c"a method needs its object";
 
 /// A parameter. Four bytes.
 #[derive(Clone, Copy)]
@@ -28,6 +34,8 @@ pub struct Parameter {
 pub struct FunctionDef {
     body: unsafe fn(&Frame) -> Obj,
     parameters: *const Parameter,
+    /// Takes the arguments: what is passed by name and in number is no part of a module that needs no such thing.
+    take: Take,
     /// Converts what is no plain object; a function of plain objects only needs none. So conversions that no
     /// function of a module asks for are not part of it.
     convert: Option<Convert>,
@@ -165,6 +173,7 @@ impl FunctionDef {
         FunctionDef {
             body,
             parameters: parameters.as_ptr(),
+            take: take_of(parameters, positional),
             convert: converter(parameters),
             name,
             count: parameters.len() as u8,
@@ -192,6 +201,22 @@ impl FunctionDef {
     }
 }
 
+/// What takes the arguments for these parameters.
+const fn take_of(parameters: &[Parameter], positional: u8) -> Take {
+    let mut i = 0;
+    while i < parameters.len() {
+        if parameters[i].kind & kind::POSITION != 0 {
+            return take_any;
+        }
+        i += 1;
+    }
+    if parameters.len() == positional as usize {
+        take_plain
+    } else {
+        take_any
+    }
+}
+
 /// What the interpreter calls for every function made from a [`FunctionDef`].
 ///
 /// # Safety
@@ -206,7 +231,7 @@ pub(crate) unsafe extern "C" fn dispatch(
     let def = unsafe { &*(*function).child_table.cast::<FunctionDef>() };
     let first = def.first();
     if n_pos < first {
-        raise_type(def.name, c"needs its object");
+        Error::text(qstr!("TypeError"), NO_OBJECT).raise();
     }
     let this = if first == 0 {
         MpObj::NULL
@@ -237,26 +262,100 @@ pub(crate) unsafe fn call(
     if def.first() != 0 {
         frame.slots[0] = Slot { object: this };
     }
-    // SAFETY: as the caller promises; then the frame is filled as the table says.
-    unsafe {
-        take(def, n_pos, n_kw, values, &mut frame);
-        (def.body)(&frame).0
+    let first = def.first();
+    if let Some(slots) = frame.slots.get_mut(first..) {
+        // SAFETY: as the caller promises.
+        unsafe { (def.take)(def, n_pos, n_kw, values, slots) };
     }
+    convert(def, first, &mut frame);
+    // SAFETY: the frame is filled as the table says.
+    unsafe { (def.body)(&frame).0 }
 }
 
-/// Fills the frame. Raises TypeError, OverflowError.
-#[inline(never)]
-unsafe fn take(
+/// Fills the slots with what was given; raises TypeError where that does not fit. Slots of parameters that were not
+/// given stay NULL.
+type Take = unsafe fn(
     def: &'static FunctionDef,
     n_pos: usize,
     n_kw: usize,
     values: *const MpObj,
-    frame: &mut Frame,
+    slots: &mut [Slot],
+);
+
+/// For functions whose parameters can all be passed either way: by MicroPython's own parser where names are used or
+/// something is wrong, so that its errors read as for MicroPython's own functions.
+#[inline(never)]
+unsafe fn take_plain(
+    def: &'static FunctionDef,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+    slots: &mut [Slot],
+) {
+    let parameters = def.parameters();
+    let one_missing = |p: &Parameter| p.default == default::REQUIRED;
+    if n_kw != 0 || n_pos > parameters.len() || parameters.get(n_pos).is_some_and(one_missing) {
+        // SAFETY: as the caller promises.
+        return unsafe { take_by_name(def, n_pos, n_kw, values, slots) };
+    }
+    for (i, slot) in slots.iter_mut().take(n_pos).enumerate() {
+        // SAFETY: `n_pos` values are given.
+        slot.object = unsafe { *values.add(i) };
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn take_by_name(
+    def: &'static FunctionDef,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+    slots: &mut [Slot],
+) {
+    let mut allowed = [const { MaybeUninit::<MpArg>::uninit() }; MAX_PARAMETERS];
+    let mut given = [MpArgVal { u_obj: MpObj::NULL }; MAX_PARAMETERS];
+    for (arg, parameter) in allowed.iter_mut().zip(def.parameters()) {
+        let required = if parameter.default == default::REQUIRED {
+            MP_ARG_REQUIRED
+        } else {
+            0
+        };
+        arg.write(MpArg {
+            qst: parameter.name.number() as u16,
+            flags: MP_ARG_OBJ | required,
+            defval: MpArgVal { u_obj: MpObj::NULL },
+        });
+    }
+    // SAFETY: counts and arrays belong together; the entry writes one value per allowed argument.
+    // EXCEPTION: TypeError for a missing, doubled or unknown argument.
+    unsafe {
+        (table().arg_parse_all_kw_array)(
+            n_pos,
+            n_kw,
+            values,
+            usize::from(def.count),
+            allowed.as_ptr().cast(),
+            given.as_mut_ptr(),
+        );
+    }
+    for (slot, given) in slots.iter_mut().zip(&given) {
+        // SAFETY: every argument was declared MP_ARG_OBJ, so each union holds a reference.
+        slot.object = unsafe { given.u_obj };
+    }
+}
+
+/// For all other functions.
+#[inline(never)]
+unsafe fn take_any(
+    def: &'static FunctionDef,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+    slots: &mut [Slot],
 ) {
     let parameters = def.parameters();
     let positional = usize::from(def.positional);
-    let first = def.first();
-    let mut given = [MpObj::NULL; MAX_PARAMETERS];
     // SAFETY: as the caller promises.
     let (values, pairs) = unsafe {
         (
@@ -265,11 +364,11 @@ unsafe fn take(
         )
     };
     let (by_position, rest) = values.split_at(n_pos.min(positional));
-    for (place, value) in given.iter_mut().zip(by_position) {
-        *place = *value;
+    for (slot, value) in slots.iter_mut().zip(by_position) {
+        slot.object = *value;
     }
     if def.flags & flag::ARGS != 0 {
-        if let Some(slot) = frame.slots.get_mut(first + positional) {
+        if let Some(slot) = slots.get_mut(positional) {
             slot.span = Span {
                 start: rest.as_ptr().cast_mut().cast(),
                 len: rest.len(),
@@ -279,58 +378,63 @@ unsafe fn take(
         raise_type(def.name, c"got too many arguments");
     }
     let kwargs = (def.flags & flag::KWARGS != 0).then(Dict::new);
+    if let (Some(kwargs), Some(slot)) = (kwargs, slots.get_mut(parameters.len() - 1)) {
+        slot.object = kwargs.obj().0;
+    }
     for [key, value] in pairs {
-        let named = |p: &Parameter| p.name != Qstr::UNUSED && Obj::from_qstr(p.name) == *key;
+        let named = |p: &Parameter| {
+            p.kind & kind::POSITION == 0 && !p.name.is_unused() && Obj::from_qstr(p.name) == *key
+        };
         match (
-            parameters
-                .iter()
-                .zip(&mut given)
-                .find(|(p, _)| p.kind & kind::POSITION == 0 && named(p)),
+            parameters.iter().zip(&mut *slots).find(|(p, _)| named(p)),
             kwargs,
         ) {
-            (Some((p, place)), _) => {
-                if *place != MpObj::NULL {
+            (Some((p, slot)), _) => {
+                // SAFETY: before the conversion every slot of a parameter with a name holds a reference.
+                if unsafe { slot.object } != MpObj::NULL {
                     raise_type(p.name, c"given twice");
                 }
-                *place = value.0;
+                slot.object = value.0;
             }
             (None, Some(kwargs)) => kwargs.set(*key, *value),
             (None, None) => raise_type(def.name, c"got an unknown keyword argument"),
         }
     }
-    for (i, ((parameter, value), slot)) in parameters
-        .iter()
-        .zip(&given)
-        .zip(frame.slots.iter_mut().skip(first))
-        .enumerate()
-    {
-        if parameter.name == Qstr::UNUSED {
-            // `*args` is there already; what else has no name is `**kwargs`.
-            if let (Some(kwargs), true) = (kwargs, parameter.kind & kind::MASK != kind::REST) {
-                slot.object = kwargs.obj().0;
-            }
-            continue;
+    for (parameter, slot) in parameters.iter().zip(slots) {
+        // SAFETY: as above.
+        let missing = || unsafe { slot.object } == MpObj::NULL;
+        if parameter.default == default::REQUIRED && !parameter.name.is_unused() && missing() {
+            raise_type(parameter.name, c"argument required");
         }
-        let value = if *value != MpObj::NULL {
-            Obj(*value)
-        } else {
-            match parameter.default {
-                default::REQUIRED => raise_type(parameter.name, c"argument required"),
-                default::EXPRESSION => {
-                    frame.missing |= 1 << (first + i);
+    }
+}
+
+/// Supplies defaults and converts. Raises TypeError, OverflowError.
+fn convert(def: &'static FunctionDef, first: usize, frame: &mut Frame) {
+    let mut bit = 1 << first;
+    let slots = frame.slots.iter_mut().skip(first);
+    for (parameter, slot) in def.parameters().iter().zip(slots) {
+        // SAFETY: before the conversion every slot of a parameter with a name holds a reference.
+        if !parameter.name.is_unused() {
+            let mut value = Obj(unsafe { slot.object });
+            if value.0 == MpObj::NULL {
+                if parameter.default == default::EXPRESSION {
+                    frame.missing |= bit;
+                    bit <<= 1;
                     continue;
                 }
-                _ => parameter.default(),
+                value = parameter.default();
             }
-        };
-        match def.convert {
-            Some(convert) => {
-                if !convert(value, parameter.kind, parameter.name, slot) {
-                    frame.absent |= 1 << (first + i);
+            match def.convert {
+                Some(convert) => {
+                    if !convert(value, parameter.kind, parameter.name, slot) {
+                        frame.absent |= bit;
+                    }
                 }
+                None => slot.object = value.0,
             }
-            None => slot.object = value.0,
         }
+        bit <<= 1;
     }
 }
 

@@ -52,12 +52,17 @@ unsafe impl Sync for ClassDef {}
 /// The members of a class.
 #[derive(Clone, Copy)]
 pub struct Members {
-    pub functions: &'static [FunctionDef],
+    pub methods: &'static [FunctionDef],
+    /// Properties, static and class methods, and what adds them.
+    pub special: Option<(AddSpecial, &'static [FunctionDef])>,
     pub constants: Option<fn(&Class)>,
     /// `None` for a class without state.
     pub new: Option<&'static NewDef>,
     pub protocol: Option<&'static Protocol>,
 }
+
+/// Adds members that are no plain methods.
+pub type AddSpecial = fn(&Class, &'static [FunctionDef]);
 
 /// How instances get their state. What a class without state does not need is reached through here only, so that it
 /// is not part of a module without such classes.
@@ -79,7 +84,8 @@ unsafe impl Sync for NewDef {}
 pub trait NoMembers {
     #[doc(hidden)]
     const __MEMBERS: Members = Members {
-        functions: &[],
+        methods: &[],
+        special: None,
         constants: None,
         new: None,
         protocol: None,
@@ -271,7 +277,7 @@ pub unsafe extern "C" fn dispatch_new(
     unsafe {
         let def = &*(*function).child_table.cast::<NewDef>();
         match n_pos {
-            0 => raise_type(qstr!("__init__"), c"needs its object"),
+            0 => Error::text(qstr!("TypeError"), define::NO_OBJECT).raise(),
             _ => make_state(def, *values, n_pos - 1, n_kw, values.add(1)),
         }
     }
@@ -508,9 +514,11 @@ impl ClassDef {
             let init = module.define_with(new.entry, &new.function);
             class.attribute(qstr!("__init__"), init);
         }
-        let mut functions = self.members.functions.iter();
-        while let Some(function) = functions.next() {
-            class.add(function, functions.as_slice().first());
+        for method in self.members.methods {
+            class.attribute(method.name, module.define(method));
+        }
+        if let Some((add, functions)) = self.members.special {
+            add(&class, functions);
         }
         if let Some(constants) = self.members.constants {
             constants(&class);

@@ -116,6 +116,7 @@ pub use stream::{Errno, Stream};
 /// What the macros write; not for people.
 #[doc(hidden)]
 pub mod table_of {
+    pub use crate::class::add_special;
     pub use crate::define::{FunctionDef, Parameter, Role, flag};
     pub use crate::import::InitReturn;
     pub use crate::instance::{

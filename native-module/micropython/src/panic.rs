@@ -7,7 +7,7 @@ use crate::{Error, Obj};
 
 #[panic_handler]
 fn panic(info: &PanicInfo) -> ! {
-    let mut text = Text::<160>::new();
+    let mut text = Text::new();
     text.push(b"Rust panic");
     if let Some(place) = info.location() {
         text.push(b" at ");

@@ -1,15 +1,18 @@
 //! Short texts for error messages, put together without a heap.
 
+/// The most bytes of a text.
+const SIZE: usize = 160;
+
 /// Text in a fixed buffer, cut where it is full. `core::fmt` would cost more than the rest of a module.
-pub(crate) struct Text<const N: usize> {
-    bytes: [u8; N],
+pub(crate) struct Text {
+    bytes: [u8; SIZE],
     len: usize,
 }
 
-impl<const N: usize> Text<N> {
+impl Text {
     pub(crate) fn new() -> Self {
         Text {
-            bytes: [0; N],
+            bytes: [0; SIZE],
             len: 0,
         }
     }
