@@ -208,10 +208,9 @@ impl Obj {
             // SAFETY: `table` has `alloc` entries.
             let entry = unsafe { &*map.table.add(i) };
             if entry.key != MpObj::NULL && entry.key != MpObj::SENTINEL {
-                let place = pairs.get_mut(n).ok_or(Error::text(
-                    qstr!("TypeError"),
-                    c"too many keyword arguments",
-                ))?;
+                let place = pairs.get_mut(n).ok_or_else(|| {
+                    Error::text(qstr!("TypeError"), c"too many keyword arguments")
+                })?;
                 *place = [Obj(entry.key), Obj(entry.value)];
                 n += 1;
             }
