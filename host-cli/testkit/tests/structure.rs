@@ -22,7 +22,10 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("board-link", &["testkit"]),
     ("board-sim", &["board-link", "testkit"]),
     ("broker", &["testkit"]),
-    ("testkit", &["board-sim", "broker", "mpy-link"]),
+    (
+        "testkit",
+        &["board-link", "board-sim", "broker", "mpy-link"],
+    ),
     (
         "umqtt-cli",
         &["board-link", "board-sim", "broker", "testkit"],

@@ -9,7 +9,7 @@ use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
 use testkit::Version;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 20] = [
+const PACKAGES: [(&str, &str); 23] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -26,6 +26,12 @@ const PACKAGES: [(&str, &str); 20] = [
     ("rust-web-src", "its core library"),
     ("clang-22", "MicroPython for Xtensa"),
     ("llvm-22", "its assembler"),
+    (
+        "picolibc-xtensa-lx106-elf",
+        "MicroPython for ESP8266's core",
+    ),
+    ("picolibc-riscv64-unknown-elf", "MicroPython for RISC-V"),
+    ("qemu-system-misc", "a RISC-V board"),
     ("qemu-user", "Xtensa programs"),
     ("python3-pip", "fetching PyPI's umqtt"),
     ("python3-venv", "installing mpremote beside the system"),
