@@ -8,7 +8,8 @@
 //! 4. `references` plans every reference of what is left: filled in by the linker, left to
 //!    MicroPython's loader, through the table of addresses, through a stub. The CPU's file (`arch`)
 //!    plans those in code. The material is `piece`s and slots of the table.
-//! 5. `layout` gives each piece and slot its address.
+//! 5. `layout` gives each piece and slot its address; a CPU may then make code shorter (`relax`), and
+//!    the layout is made anew, until nothing changes.
 //! 6. `qstrs` numbers the strings; `image` fills in every field and lists the words that are left to the loader.
 //! 7. `writer` writes the file. `dump` reads any such file back, independently of the writer.
 //!
@@ -45,6 +46,19 @@
 //!   else also saves a register (measured in a loop: 3 cycles for a load, 6 for an increment, 1 for
 //!   one on the stack). Distances could instead be patched when the module starts, but
 //!   32 bits do not reach a heap that lies elsewhere, as a small one does.
+
+//!
+//! # On other boards
+//! The same blocks, the same reasons; each CPU's file says what it does with them.
+//! * Ports for ARM and for RISC-V without memory of its own for code keep text on the heap. Some of
+//!   them keep the block of bss and rodata for no other reason than that text holds its first address
+//!   (`MICROPY_PERSISTENT_CODE_TRACK_BSS_RODATA` is 0), and a pointer to anywhere else in it does not
+//!   count for the collector. The table of addresses gets a word with it (`references::hold_statics`).
+//! * Where a word reaches all of memory, a distance to the block can be finished when the module
+//!   starts: ARM and x86 have such *late* fields (`Formula::LateRelative`), and code in front
+//!   of the entry completes them. Instructions stay as they are.
+//! * ESP32-C3 and its like copy text to memory that has only word alignment; read-only data that asks
+//!   for more goes to rodata there.
 
 mod arch;
 mod destination;

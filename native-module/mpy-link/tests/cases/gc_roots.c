@@ -2,10 +2,14 @@
 //# python: import gc
 //# python: case.hold()
 //# python: gc.collect()
-//# python: junk = [bytearray(b'\xff' * 64) for i in range(3000)]
+//# python: junk = []
+//# python: try:
+//# python:  while True: junk.append(bytearray(b'\xff' * 64))
+//# python: except MemoryError: junk = None
 //# python: gc.collect()
 //# python: case.check()
 //# prints: bss 256 data 256
+//# boards
 // What only a static points to must survive a collection: statics lie on the heap that the
 // collector scans. The function objects are statics too, with a type from the function table.
 #include "prelude.h"

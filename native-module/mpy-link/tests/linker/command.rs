@@ -135,3 +135,74 @@ fn upstream_headers_say_which_string_has_which_number() {
         String::from_utf8_lossy(&output.stderr).contains("bad.h:2: the slot's number is not 2")
     );
 }
+
+/// The options of upstream's `mpy_ld.py`, as its makefile gives them.
+#[test]
+fn options_are_those_of_upstream() {
+    let folder = scratch("command-upstream");
+    let source = "int rom_function(int);\nint from_library(void);\n\
+        void *mpy_init(void) { return (void *)(long)(rom_function(from_library()) + MP_QSTR_eins); }\n";
+    std::fs::write(folder.join("m.c"), source).expect("the source");
+    std::fs::write(
+        folder.join("part.c"),
+        "int from_library(void) { return 3; }\n",
+    )
+    .expect("it");
+    std::fs::write(
+        folder.join("rom.ld"),
+        "PROVIDE ( rom_function = 0x40001234 );\n",
+    )
+    .expect("it");
+    let preprocess = ["--arch", "x64", "--preprocess", "-o", "m.config.h", "m.c"];
+    assert_eq!(stdout(&mpy_link(&folder, &preprocess)), "");
+    let header = std::fs::read_to_string(folder.join("m.config.h")).expect("the header");
+    assert!(header.contains("#define MP_QSTR_eins (mp_native_qstr_table[1])\n"));
+
+    let compile = |file: &str, flags: &[&str]| {
+        let status = Command::new("gcc")
+            .args(["-c", "-fpic", "-Os", "-fno-stack-protector", file])
+            .args(flags)
+            .current_dir(&folder)
+            .status()
+            .expect("gcc");
+        assert!(status.success());
+    };
+    compile("m.c", &["-include", "m.config.h"]);
+    compile("part.c", &[]);
+    crate::support::archive(&folder.join("libpart.a"), "rcs", &[folder.join("part.o")]);
+    let link = [
+        "--arch",
+        "x64",
+        "--qstrs",
+        "m.config.h",
+        "-vvv",
+        "-llibpart.a",
+        "--externs",
+        "rom.ld",
+        "--map",
+        "sizes.txt",
+        "m.o",
+    ];
+    let details = stdout(&mpy_link(&folder, &link));
+    assert!(details.contains("libpart.a(part.o):.text"), "{details}");
+    let dump = stdout(&mpy_link(&folder, &["dump", "m.mpy"]));
+    assert!(dump.contains("\"eins\""), "{dump}");
+    let map = std::fs::read_to_string(folder.join("sizes.txt")).expect("the map");
+    assert!(map.contains(" mpy_init  (m.o:.text"), "{map}");
+    assert!(
+        map.contains(" from_library  (libpart.a(part.o):.text)"),
+        "{map}"
+    );
+
+    let flags = |arch: &str, flags: &str| {
+        let output = mpy_link(&folder, &["--arch", arch, "--arch-flags", flags, "m.o"]);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(
+        flags("rv32imc", "zbb")
+            .contains("zbb: not an architecture flag of rv32imc; it has: zba, zcmp")
+    );
+    assert!(flags("x64", "zba").contains("it has: none"));
+    // These are flags, so it goes on and finds an object for another machine.
+    assert!(flags("rv32imc", "zba,zcmp").contains("m.o: made for ELF machine 62"));
+}
