@@ -72,6 +72,18 @@ impl Module {
         Ok(Module { folder })
     }
 
+    /// A folder with one module that has nothing to do with `umqtt`: `name` in the folder itself.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn alone(name: &str, contents: &[u8]) -> Result<Module, String> {
+        let module = Module::empty()?;
+        let file = module.folder.path().join(name);
+        std::fs::write(&file, contents)
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        Ok(module)
+    }
+
     /// Puts another file into the package, under a name of its own.
     ///
     /// # Errors

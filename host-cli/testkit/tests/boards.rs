@@ -3,12 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use mpy_link::{Arch, Input, LinkOptions};
 use testkit::cross::Cross;
+use testkit::need;
 use testkit::qemu::{QEMU_MODELS, QemuBoard};
-use testkit::{need, skip};
 
 /// What a case says about itself.
 struct Case {
@@ -228,36 +227,4 @@ fn rust_on_rv32imc() {
         Arch::Rv32imc,
         rust_cases(Cross::of(Arch::Rv32imc)),
     );
-}
-
-/// Debian's 32-bit MicroPython for the PC, started by the program that the variable names.
-const X86_PROGRAM: &str = "UMQTT_MICROPYTHON_X86";
-
-fn on_x86(test: &str, ready: Result<Vec<Ready>, String>) {
-    let Some(program) = std::env::var_os(X86_PROGRAM) else {
-        skip(test, format!("{X86_PROGRAM} names no 32-bit MicroPython"));
-        return;
-    };
-    let folder = scratch(test);
-    check(Arch::X86, need!(test, ready), |mpy, python| {
-        fs::write(folder.join("case.mpy"), mpy).expect("the module can be written");
-        let output = Command::new(&program)
-            .args(["-c", python])
-            .current_dir(&folder)
-            .stdin(Stdio::null())
-            .output()
-            .expect("MicroPython starts");
-        let text = [output.stdout, output.stderr].concat();
-        String::from_utf8_lossy(&text).into_owned()
-    });
-}
-
-#[test]
-fn c_on_x86() {
-    on_x86("c_on_x86", c_cases(Cross::of(Arch::X86)));
-}
-
-#[test]
-fn rust_on_x86() {
-    on_x86("rust_on_x86", rust_cases(Cross::of(Arch::X86)));
 }

@@ -1,5 +1,5 @@
 //! Decides whether the safe layer does inside a real interpreter what it promises: builds the module `testmodule`, links
-//! it and has `python/tests/layer.py` use every part of it.
+//! it and has the programs `layer.py` and `macros.py` of `python/tests` use every part of it.
 
 use std::sync::OnceLock;
 
@@ -14,15 +14,15 @@ fn testmodule() -> Result<&'static [u8], String> {
     built.as_deref().map_err(String::clone)
 }
 
-fn safe_layer(test: &str, version: Version) {
+fn all_checks_hold(test: &str, version: Version, program: &str) {
     let interpreter = need!(test, Interpreter::find(version));
     let module = need!(test, Module::empty());
     // That our own module does not build is no reason to skip.
     let built = testmodule().unwrap_or_else(|error| panic!("{error}"));
     std::fs::write(module.path().join("testmodule.mpy"), built).expect("writing the module");
-    let printed = Program::new(&interpreter, &module, "layer")
+    let printed = Program::new(&interpreter, &module, program)
         .run()
-        .expect_success("layer.py");
+        .expect_success(program);
     let last = printed.lines().last().unwrap_or_default();
     let passed = last
         .strip_suffix(" passed, 0 failed")
@@ -32,10 +32,20 @@ fn safe_layer(test: &str, version: Version) {
 
 #[test]
 fn safe_layer_on_1_25() {
-    safe_layer("safe_layer_on_1_25", Version::V1_25);
+    all_checks_hold("safe_layer_on_1_25", Version::V1_25, "layer");
 }
 
 #[test]
 fn safe_layer_on_1_26() {
-    safe_layer("safe_layer_on_1_26", Version::V1_26);
+    all_checks_hold("safe_layer_on_1_26", Version::V1_26, "layer");
+}
+
+#[test]
+fn macros_on_1_25() {
+    all_checks_hold("macros_on_1_25", Version::V1_25, "macros");
+}
+
+#[test]
+fn macros_on_1_26() {
+    all_checks_hold("macros_on_1_26", Version::V1_26, "macros");
 }

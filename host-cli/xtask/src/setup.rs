@@ -9,7 +9,7 @@ use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
 use testkit::Version;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 14] = [
+const PACKAGES: [(&str, &str); 23] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -19,10 +19,22 @@ const PACKAGES: [(&str, &str); 14] = [
     ("libnewlib-arm-none-eabi", "building MicroPython for QEMU"),
     ("qemu-system-arm", "a board without a board"),
     ("ser2net", "a serial port over the network"),
+    ("gcc-multilib", "modules written in C for x86"),
+    ("gcc-riscv64-unknown-elf", "modules written in C for RISC-V"),
+    ("gcc-xtensa-lx106", "modules written in C for ESP8266"),
+    ("rustc-web", "Rust for boards, Xtensa included"),
+    ("rust-web-src", "its core library"),
+    ("clang-22", "MicroPython for Xtensa"),
+    ("llvm-22", "its assembler"),
+    (
+        "picolibc-xtensa-lx106-elf",
+        "MicroPython for ESP8266's core",
+    ),
+    ("picolibc-riscv64-unknown-elf", "MicroPython for RISC-V"),
+    ("qemu-system-misc", "a RISC-V board"),
+    ("qemu-user", "Xtensa programs"),
     ("python3-pip", "fetching PyPI's umqtt"),
     ("python3-venv", "installing mpremote beside the system"),
-    ("rustc-web", "modules for boards: a Rust with LLVM 22"),
-    ("rust-web-src", "modules for boards: the source of `core`"),
     ("xz-utils", "unpacking Debian's sources"),
 ];
 

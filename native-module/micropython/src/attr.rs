@@ -69,6 +69,11 @@ impl Obj {
 }
 
 impl Method {
+    /// What the name led to, whether it can be called or not.
+    pub(crate) fn function(&self) -> Obj {
+        Obj(self.pair[0])
+    }
+
     /// True if the method is this very function object, that is: nobody has overridden it.
     #[inline]
     pub fn is(&self, function: Obj) -> bool {
@@ -83,7 +88,7 @@ impl Method {
     }
 
     /// Calls the method with keyword arguments, given as pairs of name and value. Raises what the callee
-    /// raises. More than [`MAX_ARGS`] words of arguments are a programming error and panic.
+    /// raises. More than 24 words of arguments are a programming error and panic.
     #[inline(never)]
     pub fn call_with(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
         self.call_from::<{ 2 + MAX_ARGS }>(args, keywords)

@@ -4,6 +4,7 @@ use micropython_sys::BufferInfo;
 use micropython_sys::buffer::{MP_BUFFER_RAISE_IF_UNSUPPORTED, MP_BUFFER_READ, MP_BUFFER_WRITE};
 
 use crate::Obj;
+use crate::slot::Span;
 use crate::table::table;
 
 /// A view of an object's bytes: an address and a length in bytes.
@@ -41,6 +42,21 @@ impl Buffer {
         start: core::ptr::NonNull::dangling().as_ptr(),
         len: 0,
     };
+
+    /// Memory that the interpreter hands over for the length of a call.
+    pub(crate) fn new_at(start: *mut u8, len: usize) -> Self {
+        if len == 0 {
+            return Buffer::EMPTY;
+        }
+        Buffer { start, len }
+    }
+
+    pub(crate) fn from_span(span: Span) -> Self {
+        Buffer {
+            start: span.start,
+            len: span.len,
+        }
+    }
 
     #[inline]
     fn new(obj: Obj, flags: usize) -> Option<Self> {
@@ -90,6 +106,23 @@ impl Buffer {
     pub unsafe fn as_slice<'a>(&self) -> &'a [u8] {
         // SAFETY: address and length come from the object, which the caller keeps unchanged.
         unsafe { core::slice::from_raw_parts(self.start, self.len) }
+    }
+
+    /// Copies bytes out from offset `at` on and returns how many: as many as there are, at most `into.len()`.
+    pub fn read_at(&self, at: usize, into: &mut [u8]) -> usize {
+        let n = into.len().min(self.len.saturating_sub(at));
+        // SAFETY: within the object's bytes; `into` may lie in them, as Python code may have lent them twice.
+        unsafe { core::ptr::copy(self.start.wrapping_add(at), into.as_mut_ptr(), n) };
+        n
+    }
+
+    /// Copies bytes in from offset `at` on and returns how many: as many as fit. For a buffer that was asked for
+    /// writing.
+    pub fn write_at(&self, at: usize, from: &[u8]) -> usize {
+        let n = from.len().min(self.len.saturating_sub(at));
+        // SAFETY: as for `read_at`.
+        unsafe { core::ptr::copy(from.as_ptr(), self.start.wrapping_add(at), n) };
+        n
     }
 
     /// Sets one byte. False if the index is out of range.

@@ -1,6 +1,7 @@
 //! Errors of Rust code, and how the outermost function raises them.
 
-use core::ffi::{CStr, c_char};
+use core::ffi::{CStr, c_void};
+use core::ptr::NonNull;
 
 use micropython_sys::MpObj;
 
@@ -10,101 +11,68 @@ use crate::{Obj, Qstr};
 /// What a native function returns.
 pub type Result<T> = core::result::Result<T, Error>;
 
-/// A Python exception to be raised: a class and at most one argument. Two words, so that it is cheap to pass on.
+/// A Python exception to be raised. One word that is never 0, so that a [`Result`] travels in registers.
+///
+/// The exception object is made at once, by a call that may itself raise (MemoryError, or what the class raises); but
+/// not that of a MemoryError, so that code may go on where memory is short.
 #[derive(Clone, Copy)]
-pub struct Error {
-    argument: Argument,
-    /// A name among the module's globals, else among the builtins. Not used for an instance.
-    class: Qstr,
-    kind: Kind,
-}
+pub struct Error(NonNull<c_void>);
 
-#[derive(Clone, Copy)]
-enum Kind {
-    /// The exception is `argument.object` itself.
-    Instance,
-    /// No argument.
-    Plain,
-    /// `argument.text`.
-    Text,
-    /// `argument.int`.
-    Int,
-}
-
-#[derive(Clone, Copy)]
-union Argument {
-    object: Obj,
-    /// A constant C string; a thin pointer keeps the error small.
-    text: *const c_char,
-    int: isize,
-}
+/// Stands for a MemoryError that is not made yet. No object is there.
+const NO_MEMORY: NonNull<c_void> = NonNull::<u8>::dangling().cast();
 
 impl Error {
     /// An exception without an argument. `class` is the name of a builtin exception or of one among the
     /// module's globals.
-    pub const fn new(class: Qstr) -> Self {
-        Error {
-            argument: Argument { int: 0 },
-            class,
-            kind: Kind::Plain,
-        }
+    #[cold]
+    #[inline(never)]
+    pub fn new(class: Qstr) -> Self {
+        Error::instance(Obj::global(class).call(&[]))
     }
 
     /// An exception with a message.
-    pub const fn text(class: Qstr, message: &'static CStr) -> Self {
-        Error {
-            argument: Argument {
-                text: message.as_ptr(),
-            },
-            class,
-            kind: Kind::Text,
+    #[cold]
+    #[inline(never)]
+    pub fn text(class: Qstr, message: &'static CStr) -> Self {
+        if class.number() == qstr!("MemoryError").number() {
+            return Error(NO_MEMORY);
         }
+        Error::with(class, Obj::from_c_text(message))
     }
 
     /// An exception with a number, as `OSError(errno)`.
-    pub const fn int(class: Qstr, number: isize) -> Self {
-        Error {
-            argument: Argument { int: number },
-            class,
-            kind: Kind::Int,
-        }
+    #[cold]
+    #[inline(never)]
+    pub fn int(class: Qstr, number: isize) -> Self {
+        Error::with(class, Obj::from_int(number))
     }
 
-    /// An exception that exists already.
-    pub const fn instance(exception: Obj) -> Self {
-        Error {
-            argument: Argument { object: exception },
-            class: Qstr::UNUSED,
-            kind: Kind::Instance,
-        }
+    /// An exception with an object as its argument.
+    #[cold]
+    #[inline(never)]
+    pub fn with(class: Qstr, argument: Obj) -> Self {
+        Error::instance(Obj::global(class).call(&[argument]))
     }
 
-    /// The exception object, made if need be. May raise MemoryError, or what the class itself raises.
-    fn into_object(self) -> Obj {
-        // SAFETY: `kind` says which field was written; a text is a constant that ends in NUL.
-        let argument = unsafe {
-            match self.kind {
-                Kind::Instance => return self.argument.object,
-                Kind::Plain => return Obj::global(self.class).call(&[]),
-                Kind::Text => Obj::from_c_text(CStr::from_ptr(self.argument.text)),
-                Kind::Int => Obj::from_int(self.argument.int),
-            }
-        };
-        Obj::global(self.class).call(&[argument])
+    /// An exception that exists already. NULL, which no [`Obj`] is, would be taken for a MemoryError.
+    #[inline]
+    pub fn instance(exception: Obj) -> Self {
+        Error(NonNull::new(exception.0.0).unwrap_or(NO_MEMORY))
     }
 
     /// Raises. Only the outermost native function may do so, with nothing left to drop.
     #[cold]
+    #[inline(never)]
     pub(crate) fn raise(self) -> ! {
-        let exception = self.into_object();
-        raise_object(exception.0)
-    }
-}
-
-fn raise_object(exception: MpObj) -> ! {
-    loop {
-        // SAFETY: the reference is valid. EXCEPTION: always, that is its purpose; the entry returns only
-        // for None and NULL, which no caller passes.
-        unsafe { (table().raise_)(exception) };
+        let mut exception = Obj(MpObj(self.0.as_ptr()));
+        if self.0 == NO_MEMORY {
+            let message = Obj::from_text("memory allocation failed");
+            exception = Obj::global(qstr!("MemoryError")).call(&[message]);
+        }
+        loop {
+            // SAFETY: the reference is valid. EXCEPTION: always, that is its purpose; the entry returns only
+            // for None and NULL, which no caller passes.
+            unsafe { (table().raise_)(exception.0) };
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Native functions: how the interpreter calls them and how they become Python objects.
 
+use core::ffi::c_void;
+
 use micropython_sys::raw_code::{
     MP_CODE_NATIVE_VIPER, MP_PROTO_FUN_INDICATOR_RAW_CODE_0, MP_PROTO_FUN_INDICATOR_RAW_CODE_1,
 };
 use micropython_sys::{ModuleContext, MpObj, RawCodeTruncated};
 
+use crate::define::{FunctionDef, as_children};
 use crate::table::table;
 use crate::{Obj, Result};
 
@@ -28,26 +31,41 @@ impl Function {
     /// A function object of the module with this context. Stored in a class it is a method that binds self.
     /// May raise MemoryError.
     pub(crate) fn into_object(self, context: *const ModuleContext) -> Obj {
-        let record = RawCodeTruncated {
-            proto_fun_indicator: [
-                MP_PROTO_FUN_INDICATOR_RAW_CODE_0,
-                MP_PROTO_FUN_INDICATOR_RAW_CODE_1,
-            ],
-            kind: MP_CODE_NATIVE_VIPER,
-            is_generator: 0,
-            fun_data: self.0 as *const _,
-            children: core::ptr::null(),
-        };
-        // SAFETY: the entry copies what it needs from the record; the context is the module's own.
-        // EXCEPTION: MemoryError.
-        Obj(unsafe {
-            (table().make_function_from_proto_fun)(
-                (&raw const record).cast(),
-                context,
-                core::ptr::null(),
-            )
-        })
+        make(self.0, core::ptr::null(), context)
     }
+}
+
+/// The function object of a table. May raise MemoryError.
+pub(crate) fn from_table(
+    entry: NativeFunction,
+    def: &'static FunctionDef,
+    context: *const ModuleContext,
+) -> Obj {
+    make(entry, as_children(def), context)
+}
+
+/// Makes a function object. `children` is handed to the entry, as `child_table` of the function object.
+#[inline(never)]
+fn make(entry: NativeFunction, children: *const *mut c_void, context: *const ModuleContext) -> Obj {
+    let record = RawCodeTruncated {
+        proto_fun_indicator: [
+            MP_PROTO_FUN_INDICATOR_RAW_CODE_0,
+            MP_PROTO_FUN_INDICATOR_RAW_CODE_1,
+        ],
+        kind: MP_CODE_NATIVE_VIPER,
+        is_generator: 0,
+        fun_data: entry as *const _,
+        children,
+    };
+    // SAFETY: the entry copies what it needs from the record; the context is the module's own.
+    // EXCEPTION: MemoryError.
+    Obj(unsafe {
+        (table().make_function_from_proto_fun)(
+            (&raw const record).cast(),
+            context,
+            core::ptr::null(),
+        )
+    })
 }
 
 /// Ends a native function: hands the object over or raises the error.

@@ -1,6 +1,6 @@
 //! Memory of the collected heap, and references that live in statics.
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
@@ -56,6 +56,52 @@ pub fn alloc(len: usize) -> Option<*mut u8> {
 pub unsafe fn free(block: *mut u8) {
     // SAFETY: size 0 frees. EXCEPTION: none.
     unsafe { (table().realloc_)(block.cast::<c_void>(), 0, false) };
+}
+
+/// A block of bytes on the collected heap, of a length that never changes. Copying it copies the reference.
+///
+/// Python code may hold the same memory (`memoryview` of an object whose `#[buffer]` it is), so its bytes are shared
+/// cells. The reference is to the block's begin, by which the collector finds it.
+#[derive(Clone, Copy)]
+pub struct Block {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+impl Block {
+    /// A block of zeros. A MemoryError is returned, not raised.
+    pub fn zeroed(len: usize) -> Result<Block> {
+        let start = alloc(len.max(1)).and_then(NonNull::new);
+        let Some(start) = start else {
+            return Err(Error::text(
+                qstr!("MemoryError"),
+                c"memory allocation failed",
+            ));
+        };
+        // SAFETY: the block is new and has as many bytes.
+        unsafe { start.write_bytes(0, len) };
+        Ok(Block { start, len })
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Address of the first byte.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// The bytes. The reference in `self` keeps them alive.
+    pub fn bytes(&self) -> &[Cell<u8>] {
+        // SAFETY: the block has as many bytes, initialised, and everybody writes to them as to cells.
+        unsafe { core::slice::from_raw_parts(self.start.as_ptr().cast(), self.len) }
+    }
 }
 
 /// A bytes object whose contents are still being filled in.

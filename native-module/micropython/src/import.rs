@@ -2,10 +2,12 @@
 
 use core::cell::UnsafeCell;
 
-use micropython_sys::{ModuleContext, MpObj, ObjFunBc};
+use micropython_sys::{ModuleContext, MpObj, ObjDict, ObjFunBc};
 
+use crate::define::{FunctionDef, dispatch};
+use crate::instance::ClassDef;
 use crate::table::table;
-use crate::{Function, Obj, Qstr};
+use crate::{Function, NativeFunction, Obj, Qstr, Result};
 
 /// The context of this module, from its import on.
 struct Context(UnsafeCell<*const ModuleContext>);
@@ -39,6 +41,16 @@ impl Module {
         function.into_object(self.context)
     }
 
+    /// The function object of a table. May raise MemoryError.
+    pub(crate) fn define(&self, def: &'static FunctionDef) -> Obj {
+        self.define_with(dispatch, def)
+    }
+
+    /// The function object of a table, with an entry that knows it. May raise MemoryError.
+    pub(crate) fn define_with(&self, entry: NativeFunction, def: &'static FunctionDef) -> Obj {
+        crate::function::from_table(entry, def, self.context)
+    }
+
     /// Sets a global of the module. May raise MemoryError.
     pub fn set(&self, name: Qstr, value: Obj) {
         enter_module(|| {
@@ -50,6 +62,46 @@ impl Module {
     /// A global of the module or a builtin. Raises NameError.
     pub fn get(&self, name: Qstr) -> Obj {
         global(name)
+    }
+}
+
+/// What `#[module]` writes down of a module.
+pub struct ModuleDef {
+    pub functions: &'static [FunctionDef],
+    pub classes: &'static [&'static ClassDef],
+}
+
+impl ModuleDef {
+    /// Fills the module. Raises what making a class raises.
+    pub fn fill(&'static self, module: &Module) {
+        for function in self.functions {
+            module.set(function.name, module.define(function));
+        }
+        for class in self.classes {
+            class.make(module);
+        }
+    }
+}
+
+/// What `#[init]` can end with: nothing, or a [`Result`].
+#[diagnostic::on_unimplemented(
+    message = "`#[init]` cannot return `{Self}`",
+    label = "write `Result<()>`, or nothing"
+)]
+pub trait InitReturn {
+    #[doc(hidden)]
+    fn end_init(self) -> Result<()>;
+}
+
+impl InitReturn for () {
+    fn end_init(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl InitReturn for Result<()> {
+    fn end_init(self) -> Result<()> {
+        self
     }
 }
 
@@ -81,6 +133,26 @@ pub fn enter_module<T>(f: impl FnOnce() -> T) -> T {
     // SAFETY: what the first call returned; NULL changes nothing. EXCEPTION: none.
     unsafe { (table().swap_globals)(former) };
     result
+}
+
+/// The globals that are current now, to be restored after an exception was caught.
+pub(crate) fn current_globals() -> *mut ObjDict {
+    // SAFETY: the import set the context before any of the module's code could run.
+    let own = unsafe { (*(*CONTEXT.0.get())).module.globals };
+    // SAFETY: the module's own globals. EXCEPTION: none.
+    let former = unsafe { (table().swap_globals)(own) };
+    // NULL says that they were the module's own already; then nothing was exchanged.
+    if former.is_null() {
+        return own;
+    }
+    restore_globals(former);
+    former
+}
+
+/// Makes these globals the current ones again.
+pub(crate) fn restore_globals(globals: *mut ObjDict) {
+    // SAFETY: they were current before. EXCEPTION: none.
+    unsafe { (table().swap_globals)(globals) };
 }
 
 /// `import name`. Raises ImportError, or what the module raises.

@@ -150,6 +150,22 @@ impl Obj {
         unsafe { (table().obj_subscr)(self.0, index.0, value.0) };
     }
 
+    /// True for a str, not for a subclass.
+    pub fn is_str(self) -> bool {
+        self.raw_type() == table().type_str
+    }
+
+    /// True for a bytes object, not for a subclass.
+    pub fn is_bytes(self) -> bool {
+        // The empty one is a constant of the interpreter.
+        self.raw_type() == Obj::from_bytes(b"").raw_type()
+    }
+
+    /// `NotImplemented`: what an operator's method returns to let the other operand try.
+    pub fn not_implemented() -> Obj {
+        Obj::global(qstr!("NotImplemented"))
+    }
+
     /// True for an int, not for a bool or a subclass.
     pub fn is_int(self) -> bool {
         self.raw_type() == Obj::from_int(0).raw_type()
@@ -192,10 +208,9 @@ impl Obj {
             // SAFETY: `table` has `alloc` entries.
             let entry = unsafe { &*map.table.add(i) };
             if entry.key != MpObj::NULL && entry.key != MpObj::SENTINEL {
-                let place = pairs.get_mut(n).ok_or(Error::text(
-                    qstr!("TypeError"),
-                    c"too many keyword arguments",
-                ))?;
+                let place = pairs.get_mut(n).ok_or_else(|| {
+                    Error::text(qstr!("TypeError"), c"too many keyword arguments")
+                })?;
                 *place = [Obj(entry.key), Obj(entry.value)];
                 n += 1;
             }

@@ -18,7 +18,7 @@ unsafe extern "C" {
 
 impl Qstr {
     /// What stands for "no name" where one is not looked at.
-    pub(crate) const UNUSED: Qstr = Qstr(0);
+    pub const UNUSED: Qstr = Qstr(0);
 
     /// The place of `name` in a list whose first entry has place `first`.
     ///
@@ -33,6 +33,10 @@ impl Qstr {
             i += 1;
         }
         panic!("this name is not in the crate's qstrs! list: add it there");
+    }
+
+    pub(crate) const fn is_unused(self) -> bool {
+        self.0 == 0
     }
 
     /// The interpreter's number of the string.

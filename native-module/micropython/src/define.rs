@@ -1,0 +1,444 @@
+//! Functions as tables: what `#[function]` and `#[class]` write down of a function, and the one entry that all of
+//! them share.
+//!
+//! A function object made from a raw-code record (kind viper) carries the record's `children`, which native code has
+//! none of: there stands the address of the function's table. So the interpreter calls one and the same
+//! `dispatch` for every function, which finds the table through the function object, takes and converts the
+//! arguments as it says, lends the receiver's state, and calls the body.
+
+use core::ffi::{CStr, c_void};
+use core::mem::MaybeUninit;
+
+use micropython_sys::arg::{MP_ARG_OBJ, MP_ARG_REQUIRED};
+use micropython_sys::{MpArg, MpArgVal, MpObj, ObjFunBc};
+
+use crate::convert::{Convert, converter, raise_type};
+use crate::slot::{Frame, MAX_PARAMETERS, Slot, Span, kind};
+use crate::table::table;
+use crate::{Dict, Error, Obj, Qstr};
+
+/// What a method says that is called without its object.
+pub(crate) const NO_OBJECT: &CStr = c"a method needs its object";
+
+/// A parameter. Four bytes.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Parameter {
+    pub(crate) name: Qstr,
+    pub(crate) kind: u8,
+    default: u8,
+}
+
+/// A function that Python can call.
+#[repr(C)]
+pub struct FunctionDef {
+    body: unsafe fn(&Frame) -> Obj,
+    parameters: *const Parameter,
+    /// Takes the arguments: what is passed by name and in number is no part of a module that needs no such thing.
+    take: Take,
+    /// Converts what is no plain object; a function of plain objects only needs none. So conversions that no
+    /// function of a module asks for are not part of it.
+    convert: Option<Convert>,
+    pub(crate) name: Qstr,
+    /// Parameters, the receiver not counted.
+    count: u8,
+    /// How many of them may be passed by position.
+    positional: u8,
+    /// `flag::…`.
+    flags: u8,
+    pub(crate) role: Role,
+}
+
+// SAFETY: constant after linking.
+unsafe impl Sync for FunctionDef {}
+
+/// What stands in [`FunctionDef`]'s flags.
+#[doc(hidden)]
+pub mod flag {
+    /// The first value is the receiver.
+    pub const RECEIVER: u8 = 1;
+    /// Takes `*args`, behind those passed by position.
+    pub const ARGS: u8 = 8;
+    /// Takes `**kwargs`, last.
+    pub const KWARGS: u8 = 16;
+}
+
+/// How a function becomes a member of its class.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Role {
+    Method,
+    Static,
+    Class,
+    Getter,
+    Setter,
+}
+
+/// Codes of defaults.
+mod default {
+    pub const REQUIRED: u8 = 0;
+    /// The body supplies it.
+    pub const EXPRESSION: u8 = 1;
+    pub const NONE: u8 = 2;
+    pub const FALSE: u8 = 3;
+    pub const TRUE: u8 = 4;
+    /// Integers from [`SMALLEST`] on.
+    pub const INT: u8 = 5;
+    pub const SMALLEST: i64 = -50;
+}
+
+impl Parameter {
+    /// One that must be given.
+    pub const fn required(name: Qstr, kind: u8) -> Self {
+        Parameter {
+            name,
+            kind,
+            default: default::REQUIRED,
+        }
+    }
+
+    /// One whose default the body supplies.
+    pub const fn expression(name: Qstr, kind: u8) -> Self {
+        Parameter {
+            name,
+            kind,
+            default: default::EXPRESSION,
+        }
+    }
+
+    /// One with the default None.
+    pub const fn none(name: Qstr, kind: u8) -> Self {
+        Parameter {
+            name,
+            kind,
+            default: default::NONE,
+        }
+    }
+
+    /// One with the default False or True.
+    pub const fn bool(name: Qstr, kind: u8, value: bool) -> Self {
+        Parameter {
+            name,
+            kind,
+            default: if value { default::TRUE } else { default::FALSE },
+        }
+    }
+
+    /// One with an integer as its default, of -50 to 200.
+    pub const fn int(name: Qstr, kind: u8, value: i64) -> Self {
+        Parameter {
+            name,
+            kind,
+            default: (value - default::SMALLEST) as u8 + default::INT,
+        }
+    }
+
+    /// One that is passed by position only.
+    pub const fn by_position(self) -> Self {
+        Parameter {
+            kind: self.kind | kind::POSITION,
+            ..self
+        }
+    }
+
+    /// The default as an object.
+    fn default(&self) -> Obj {
+        match self.default {
+            default::NONE => Obj::none(),
+            code @ (default::FALSE | default::TRUE) => Obj::from_bool(code == default::TRUE),
+            code => Obj::from_int(isize::from(code - default::INT) + default::SMALLEST as isize),
+        }
+    }
+}
+
+impl FunctionDef {
+    /// Writes a function down.
+    ///
+    /// # Safety
+    /// `body` takes from its frame what `parameters` and `flags` say.
+    #[doc(hidden)]
+    pub const unsafe fn new(
+        name: Qstr,
+        body: unsafe fn(&Frame) -> Obj,
+        parameters: &'static [Parameter],
+        positional: u8,
+        flags: u8,
+    ) -> Self {
+        let receiver = flags & flag::RECEIVER != 0;
+        assert!(
+            parameters.len() + receiver as usize <= MAX_PARAMETERS,
+            "too many parameters"
+        );
+        FunctionDef {
+            body,
+            parameters: parameters.as_ptr(),
+            take: take_of(parameters, positional),
+            convert: converter(parameters),
+            name,
+            count: parameters.len() as u8,
+            positional,
+            flags,
+            role: Role::Method,
+        }
+    }
+
+    /// The same as a member of a class.
+    #[doc(hidden)]
+    pub const fn of(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    fn parameters(&self) -> &'static [Parameter] {
+        // SAFETY: `new` took both from a static slice.
+        unsafe { core::slice::from_raw_parts(self.parameters, usize::from(self.count)) }
+    }
+
+    /// Where the first parameter's slot is.
+    fn first(&self) -> usize {
+        usize::from(self.flags & flag::RECEIVER)
+    }
+}
+
+/// What takes the arguments for these parameters.
+const fn take_of(parameters: &[Parameter], positional: u8) -> Take {
+    let mut i = 0;
+    while i < parameters.len() {
+        if parameters[i].kind & kind::POSITION != 0 {
+            return take_any;
+        }
+        i += 1;
+    }
+    if parameters.len() == positional as usize {
+        take_plain
+    } else {
+        take_any
+    }
+}
+
+/// What the interpreter calls for every function made from a [`FunctionDef`].
+///
+/// # Safety
+/// Only for the interpreter, with a function object that carries a table.
+pub(crate) unsafe extern "C" fn dispatch(
+    function: *const ObjFunBc,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+) -> MpObj {
+    // SAFETY: see `Module::define`: the table is where a function's children would be.
+    let def = unsafe { &*(*function).child_table.cast::<FunctionDef>() };
+    let first = def.first();
+    if n_pos < first {
+        Error::text(qstr!("TypeError"), NO_OBJECT).raise();
+    }
+    let this = if first == 0 {
+        MpObj::NULL
+    } else {
+        // SAFETY: at least one value was given.
+        unsafe { *values }
+    };
+    // SAFETY: `n_pos` values and `n_kw` pairs are given, alive during the call.
+    unsafe { call(def, this, n_pos - first, n_kw, values.add(first)) }
+}
+
+/// Takes the arguments, and calls the body.
+///
+/// # Safety
+/// `values` points to `n_pos` references and `n_kw` pairs.
+pub(crate) unsafe fn call(
+    def: &'static FunctionDef,
+    this: MpObj,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+) -> MpObj {
+    let mut frame = Frame {
+        slots: [const { Slot { wide: 0 } }; MAX_PARAMETERS],
+        absent: 0,
+        missing: 0,
+    };
+    if def.first() != 0 {
+        frame.slots[0] = Slot { object: this };
+    }
+    let first = def.first();
+    if let Some(slots) = frame.slots.get_mut(first..) {
+        // SAFETY: as the caller promises.
+        unsafe { (def.take)(def, n_pos, n_kw, values, slots) };
+    }
+    convert(def, first, &mut frame);
+    // SAFETY: the frame is filled as the table says.
+    unsafe { (def.body)(&frame).0 }
+}
+
+/// Fills the slots with what was given; raises TypeError where that does not fit. Slots of parameters that were not
+/// given stay NULL.
+type Take = unsafe fn(
+    def: &'static FunctionDef,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+    slots: &mut [Slot],
+);
+
+/// For functions whose parameters can all be passed either way: by MicroPython's own parser where names are used or
+/// something is wrong, so that its errors read as for MicroPython's own functions.
+#[inline(never)]
+unsafe fn take_plain(
+    def: &'static FunctionDef,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+    slots: &mut [Slot],
+) {
+    let parameters = def.parameters();
+    let one_missing = |p: &Parameter| p.default == default::REQUIRED;
+    if n_kw != 0 || n_pos > parameters.len() || parameters.get(n_pos).is_some_and(one_missing) {
+        // SAFETY: as the caller promises.
+        return unsafe { take_by_name(def, n_pos, n_kw, values, slots) };
+    }
+    for (i, slot) in slots.iter_mut().take(n_pos).enumerate() {
+        // SAFETY: `n_pos` values are given.
+        slot.object = unsafe { *values.add(i) };
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn take_by_name(
+    def: &'static FunctionDef,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+    slots: &mut [Slot],
+) {
+    let mut allowed = [const { MaybeUninit::<MpArg>::uninit() }; MAX_PARAMETERS];
+    let mut given = [MpArgVal { u_obj: MpObj::NULL }; MAX_PARAMETERS];
+    for (arg, parameter) in allowed.iter_mut().zip(def.parameters()) {
+        let required = if parameter.default == default::REQUIRED {
+            MP_ARG_REQUIRED
+        } else {
+            0
+        };
+        arg.write(MpArg {
+            qst: parameter.name.number() as u16,
+            flags: MP_ARG_OBJ | required,
+            defval: MpArgVal { u_obj: MpObj::NULL },
+        });
+    }
+    // SAFETY: counts and arrays belong together; the entry writes one value per allowed argument.
+    // EXCEPTION: TypeError for a missing, doubled or unknown argument.
+    unsafe {
+        (table().arg_parse_all_kw_array)(
+            n_pos,
+            n_kw,
+            values,
+            usize::from(def.count),
+            allowed.as_ptr().cast(),
+            given.as_mut_ptr(),
+        );
+    }
+    for (slot, given) in slots.iter_mut().zip(&given) {
+        // SAFETY: every argument was declared MP_ARG_OBJ, so each union holds a reference.
+        slot.object = unsafe { given.u_obj };
+    }
+}
+
+/// For all other functions.
+#[inline(never)]
+unsafe fn take_any(
+    def: &'static FunctionDef,
+    n_pos: usize,
+    n_kw: usize,
+    values: *const MpObj,
+    slots: &mut [Slot],
+) {
+    let parameters = def.parameters();
+    let positional = usize::from(def.positional);
+    // SAFETY: as the caller promises.
+    let (values, pairs) = unsafe {
+        (
+            core::slice::from_raw_parts(values, n_pos),
+            core::slice::from_raw_parts(values.add(n_pos).cast::<[Obj; 2]>(), n_kw),
+        )
+    };
+    let (by_position, rest) = values.split_at(n_pos.min(positional));
+    for (slot, value) in slots.iter_mut().zip(by_position) {
+        slot.object = *value;
+    }
+    if def.flags & flag::ARGS != 0 {
+        if let Some(slot) = slots.get_mut(positional) {
+            slot.span = Span {
+                start: rest.as_ptr().cast_mut().cast(),
+                len: rest.len(),
+            };
+        }
+    } else if !rest.is_empty() {
+        raise_type(def.name, c"got too many arguments");
+    }
+    let kwargs = (def.flags & flag::KWARGS != 0).then(Dict::new);
+    if let (Some(kwargs), Some(slot)) = (kwargs, slots.get_mut(parameters.len() - 1)) {
+        slot.object = kwargs.obj().0;
+    }
+    for [key, value] in pairs {
+        let named = |p: &Parameter| {
+            p.kind & kind::POSITION == 0 && !p.name.is_unused() && Obj::from_qstr(p.name) == *key
+        };
+        match (
+            parameters.iter().zip(&mut *slots).find(|(p, _)| named(p)),
+            kwargs,
+        ) {
+            (Some((p, slot)), _) => {
+                // SAFETY: before the conversion every slot of a parameter with a name holds a reference.
+                if unsafe { slot.object } != MpObj::NULL {
+                    raise_type(p.name, c"given twice");
+                }
+                slot.object = value.0;
+            }
+            (None, Some(kwargs)) => kwargs.set(*key, *value),
+            (None, None) => raise_type(def.name, c"got an unknown keyword argument"),
+        }
+    }
+    for (parameter, slot) in parameters.iter().zip(slots) {
+        // SAFETY: as above.
+        let missing = || unsafe { slot.object } == MpObj::NULL;
+        if parameter.default == default::REQUIRED && !parameter.name.is_unused() && missing() {
+            raise_type(parameter.name, c"argument required");
+        }
+    }
+}
+
+/// Supplies defaults and converts. Raises TypeError, OverflowError.
+fn convert(def: &'static FunctionDef, first: usize, frame: &mut Frame) {
+    let mut bit = 1 << first;
+    let slots = frame.slots.iter_mut().skip(first);
+    for (parameter, slot) in def.parameters().iter().zip(slots) {
+        // SAFETY: before the conversion every slot of a parameter with a name holds a reference.
+        if !parameter.name.is_unused() {
+            let mut value = Obj(unsafe { slot.object });
+            if value.0 == MpObj::NULL {
+                if parameter.default == default::EXPRESSION {
+                    frame.missing |= bit;
+                    bit <<= 1;
+                    continue;
+                }
+                value = parameter.default();
+            }
+            match def.convert {
+                Some(convert) => {
+                    if !convert(value, parameter.kind, parameter.name, slot) {
+                        frame.absent |= bit;
+                    }
+                }
+                None => slot.object = value.0,
+            }
+        }
+        bit <<= 1;
+    }
+}
+
+/// The address of a table as a function object carries it.
+pub(crate) fn as_children(def: &'static FunctionDef) -> *const *mut c_void {
+    (&raw const *def).cast()
+}
