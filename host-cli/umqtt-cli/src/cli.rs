@@ -50,6 +50,8 @@ pub enum Command {
     Build(BuildOptions),
     /// Tell whether a .mpy file fits a board: version, architecture, flags, floats, memory
     Check(CheckOptions),
+    /// List the boards that are known, or describe one
+    Boards(BoardsOptions),
     /// List the ports that boards are attached to
     Ports(PortsOptions),
     /// Run the MQTT broker alone and show every packet
@@ -132,6 +134,16 @@ pub struct CheckOptions {
 
     #[command(flatten)]
     pub port: PortOption,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BoardsOptions {
+    /// A board, such as esp32-c3 or pico-w; without it, all
+    pub name: Option<String>,
 
     /// Print one JSON object per line
     #[arg(long)]

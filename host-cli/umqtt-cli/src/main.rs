@@ -12,6 +12,7 @@
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
 //! | `failure` | what an error says, and the exit status that goes with it |
+//! | `table` | how rows of words become a table |
 //! | `stop` | Ctrl-C and the end of `--seconds` |
 
 mod broker_choice;
@@ -27,6 +28,7 @@ mod script;
 #[cfg_attr(not(unix), path = "simulated_unsupported.rs")]
 mod simulated;
 mod stop;
+mod table;
 mod target;
 mod usage;
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         cli::Command::New(options) => commands::new::run(&options, lang),
         cli::Command::Build(options) => commands::build::run(&options, lang),
         cli::Command::Check(options) => commands::check::run(&options, lang),
+        cli::Command::Boards(options) => commands::boards::run(&options, lang),
         cli::Command::Ports(options) => commands::ports::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };

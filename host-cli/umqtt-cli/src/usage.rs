@@ -1,5 +1,7 @@
 //! Decides how the command line's help and errors read, in English and Spanish.
 
+mod tools;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -39,8 +41,10 @@ impl Answer {
     }
 }
 
-/// Per subcommand (`run`, `fs ls`), `""` for the command itself: usage line, examples, in English and Spanish.
-const FRAMES: &[(&str, [&str; 2], [&str; 2])] = &[
+/// A subcommand (`run`, `fs ls`), `""` for the command itself: usage line, examples, in English and Spanish.
+type Frame = (&'static str, [&'static str; 2], [&'static str; 2]);
+
+const FRAMES: &[Frame] = &[
     (
         "",
         ["umqtt COMMAND [OPTIONS]", "umqtt ORDEN [OPCIONES]"],
@@ -246,8 +250,16 @@ const JSON_ES: &str = "Imprimir un objeto JSON por línea";
 fn spanish(key: &str) -> Option<&'static str> {
     SPANISH
         .iter()
+        .chain(tools::SPANISH)
         .find(|(known, _)| *known == key)
         .map(|(_, text)| *text)
+}
+
+fn frame(name: &str) -> Option<&'static Frame> {
+    FRAMES
+        .iter()
+        .chain(tools::FRAMES)
+        .find(|(known, ..)| *known == name)
 }
 
 /// Gives the description of the command line its usage lines and examples, and in Spanish its texts.
@@ -264,15 +276,14 @@ fn localize_below(command: clap::Command, path: &str, lang: Lang) -> clap::Comma
     let mut command = localize_one(command, path, lang);
     for name in names {
         let path = format!("{path} {name}").trim_start().to_owned();
-        command = command.mut_subcommand(&name, |subcommand| {
-            localize_below(subcommand, &path, lang)
-        });
+        command =
+            command.mut_subcommand(&name, |subcommand| localize_below(subcommand, &path, lang));
     }
     command
 }
 
 fn localize_one(mut command: clap::Command, name: &str, lang: Lang) -> clap::Command {
-    if let Some((_, usage, examples)) = FRAMES.iter().find(|(known, ..)| *known == name) {
+    if let Some((_, usage, examples)) = frame(name) {
         command = command
             .override_usage(lang.pick(usage[0], usage[1]))
             .after_help(lang.pick(examples[0], examples[1]));
@@ -422,10 +433,7 @@ mod tests {
                 spanish(name).is_some(),
                 "no Spanish text for the command {name:?}"
             );
-            assert!(
-                FRAMES.iter().any(|(known, ..)| *known == name),
-                "no examples for {name:?}"
-            );
+            assert!(frame(name).is_some(), "no examples for {name:?}");
             for argument in command.get_arguments() {
                 let id = argument.get_id().as_str();
                 let known = spanish(&format!("{name}.{id}")).or_else(|| spanish(id));
