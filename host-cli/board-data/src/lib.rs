@@ -50,6 +50,9 @@ pub fn find(name: &str) -> Option<&'static Board> {
 /// The board that a running MicroPython belongs to, by `sys.implementation._machine` ("Generic ESP32C3 module with
 /// ESP32C3", "Raspberry Pi Pico W with RP2040"), which ends with the chip.
 pub fn of_machine(machine: &str) -> Option<&'static Board> {
+    if machine.starts_with("Simulated ") {
+        return find("sim");
+    }
     let (_, chip) = machine.rsplit_once(" with ")?;
     let chip: String = chip.to_ascii_lowercase().replace('-', "");
     // "ESP32-S3-FN8" and "esp32s3" are the same chip; "ESP32" must not be taken for the start of "ESP32S3".
@@ -144,6 +147,7 @@ mod tests {
         assert_eq!(name("ESP module with ESP8266"), Some("esp8266"));
         assert_eq!(name("Raspberry Pi Pico W with RP2040"), Some("pico-w"));
         assert_eq!(name("Raspberry Pi Pico 2 W with RP2350"), Some("pico-2-w"));
+        assert_eq!(name("Simulated ESP32 module with ESP32"), Some("sim"));
         assert_eq!(name("PYBv1.1 with STM32F405RG"), None);
         assert_eq!(name(""), None);
     }

@@ -6,6 +6,8 @@
 
 mod certificates;
 pub mod cross;
+#[cfg(unix)]
+mod fake_port;
 mod implementation;
 mod interpreter;
 mod mosquitto;
@@ -17,6 +19,8 @@ mod ran;
 mod require;
 
 pub use certificates::Certificates;
+#[cfg(unix)]
+pub use fake_port::FakePort;
 pub use implementation::{Implementation, Module};
 pub use interpreter::{Interpreter, Version};
 pub use mosquitto::{Access, Mosquitto};

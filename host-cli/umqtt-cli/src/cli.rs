@@ -52,7 +52,7 @@ pub enum Command {
     Check(CheckOptions),
     /// List the boards that are known, or describe one
     Boards(BoardsOptions),
-    /// List the ports that boards are attached to
+    /// List the ports that boards are attached to, and what each board is doing
     Ports(PortsOptions),
     /// Run the MQTT broker alone and show every packet
     Broker(BrokerOptions),
@@ -152,6 +152,14 @@ pub struct BoardsOptions {
 
 #[derive(Debug, Args)]
 pub struct PortsOptions {
+    /// Look at this port only, whatever it is: a device, socket://HOST:PORT, rfc2217://HOST:PORT, id:SERIAL
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+
+    /// Open no port: list only what the system says
+    #[arg(long)]
+    pub no_open: bool,
+
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,

@@ -133,11 +133,6 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
         ],
     ),
     (
-        "ports",
-        ["umqtt ports [OPTIONS]", "umqtt ports [OPCIONES]"],
-        ["Example:\n  umqtt ports --json", "Ejemplo:\n  umqtt ports --json"],
-    ),
-    (
         "broker",
         ["umqtt broker [OPTIONS]", "umqtt broker [OPCIONES]"],
         [
@@ -230,8 +225,6 @@ const SPANISH: &[(&str, &str)] = &[
     ("check.file", "El fichero .mpy"),
     ("check.port", PORT_ES),
     ("check.json", JSON_ES),
-    ("ports", "Listar los puertos en los que hay placas"),
-    ("ports.json", JSON_ES),
     (
         "broker",
         "Ejecutar solo el broker MQTT y mostrar cada paquete",
