@@ -264,9 +264,8 @@ fn localize_below(command: clap::Command, path: &str, lang: Lang) -> clap::Comma
     let mut command = localize_one(command, path, lang);
     for name in names {
         let path = format!("{path} {name}").trim_start().to_owned();
-        command = command.mut_subcommand(&name, |subcommand| {
-            localize_below(subcommand, &path, lang)
-        });
+        command =
+            command.mut_subcommand(&name, |subcommand| localize_below(subcommand, &path, lang));
     }
     command
 }
