@@ -126,8 +126,7 @@ fn judge(bytes: &[u8], link: &Link) -> PortState {
 fn banner(text: &str) -> Option<(&str, &str)> {
     let line = text
         .split_inclusive(['\r', '\n'])
-        .filter(|line| line.ends_with(['\r', '\n']) && line.contains(BANNER))
-        .next_back()?;
+        .rfind(|line| line.ends_with(['\r', '\n']) && line.contains(BANNER))?;
     let (front, machine) = line.split_once("; ")?;
     let (firmware, _) = front.split_once(" on ")?;
     Some((firmware.trim(), machine.trim()))
@@ -139,7 +138,6 @@ mod tests {
 
     #[test]
     fn banners_of_relatives_are_read_too() {
-        let banner = |text| banner(text).map(|(firmware, machine)| (firmware, machine));
         assert_eq!(
             banner(
                 "\r\nMicroPython v1.26.1 on 2025-09-11; Generic ESP32 module with ESP32\r\nType \"help()\"\r\n>>> "

@@ -8,6 +8,7 @@
 //! | `target` | which board a command works on, and how it is reached |
 //! | `simulated` | how the simulated board is started, and on which folder |
 //! | `module` | what belongs on a board, and whether it is there |
+//! | `package/` | what a lesson in one file is |
 //! | `fit` | whether a board can load a .mpy file |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
@@ -24,6 +25,7 @@ mod fit;
 mod language;
 mod module;
 mod observer;
+mod package;
 mod script;
 #[cfg_attr(not(unix), path = "simulated_unsupported.rs")]
 mod simulated;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         cli::Command::New(options) => commands::new::run(&options, lang),
         cli::Command::Build(options) => commands::build::run(&options, lang),
         cli::Command::Check(options) => commands::check::run(&options, lang),
+        cli::Command::Package(options) => commands::package::run(&options, lang),
         cli::Command::Boards(options) => commands::boards::run(&options, lang),
         cli::Command::Ports(options) => commands::ports::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),

@@ -183,11 +183,11 @@ const SPANISH: &[(&str, &str)] = &[
     ("run.json", JSON_ES),
     (
         "install",
-        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo propio",
+        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo o una lección propios",
     ),
     (
         "install.module",
-        "Un fichero .mpy, o la carpeta que escribió `umqtt build`; sin él, umqtt",
+        "Un fichero .mpy, la carpeta que escribió `umqtt build`, o una lección de `umqtt package`; sin él, umqtt",
     ),
     ("install.port", PORT_ES),
     ("new", "Crear un proyecto para un módulo nativo en Rust"),

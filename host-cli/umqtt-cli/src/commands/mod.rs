@@ -6,6 +6,7 @@ pub mod build;
 pub mod check;
 pub mod install;
 pub mod new;
+pub mod package;
 pub mod ports;
 pub mod run;
 

@@ -2,7 +2,26 @@
 
 use super::{Frame, JSON_ES};
 
-pub const FRAMES: &[Frame] = &[
+pub const FRAMES: &[Frame] = &[(
+        "package",
+        ["umqtt package FOLDER [OPTIONS]", "umqtt package CARPETA [OPCIONES]"],
+        [
+            "Examples:
+  umqtt package examples/publicar
+  umqtt package publicar -o publicar.zip --board esp32 --board pico-w
+
+On a board, or with mpremote: unpack the file on a web server or here, then
+  mpremote mip install --target / publicar/package.json
+With several boards, package-ARCHITECTURE.json has the native module; package.json has umqtt.simple in Python.",
+            "Ejemplos:
+  umqtt package examples/publicar
+  umqtt package publicar -o publicar.zip --board esp32 --board pico-w
+
+En una placa, o con mpremote: descomprime el fichero en un servidor web o aquí y
+  mpremote mip install --target / publicar/package.json
+Con varias placas, package-ARQUITECTURA.json trae el módulo nativo; package.json, umqtt.simple en Python.",
+        ],
+    ),
     (
         "boards",
         [
@@ -35,6 +54,20 @@ pub const FRAMES: &[Frame] = &[
 ];
 
 pub const SPANISH: &[(&str, &str)] = &[
+    (
+        "package",
+        "Empaquetar una lección en un fichero que otros equipos ponen en sus placas y que mip instala",
+    ),
+    ("package.folder", "La carpeta de la lección, con su main.py"),
+    (
+        "package.output",
+        "El fichero que se escribe. Por defecto: el nombre de la carpeta y .zip, en esta carpeta",
+    ),
+    (
+        "package.boards",
+        "Una placa cuyos módulos nativos van dentro, por ejemplo esp32 o pico-w; se puede repetir. Por defecto: todas",
+    ),
+    ("package.json", JSON_ES),
     (
         "boards",
         "Listar las placas que se conocen, o describir una",
