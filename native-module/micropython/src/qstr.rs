@@ -32,7 +32,9 @@ impl Qstr {
             }
             i += 1;
         }
-        panic!("this name is not in the crate's list: write it as qstr!(\"name\") in a file of the crate with #[module]");
+        panic!(
+            "this name is not in the crate's list: write it as qstr!(\"name\") in a file of the crate with #[module]"
+        );
     }
 
     pub(crate) const fn is_unused(self) -> bool {
