@@ -50,6 +50,8 @@ pub enum Command {
     Build(BuildOptions),
     /// Tell whether a .mpy file fits a board: version, architecture, flags, floats, memory
     Check(CheckOptions),
+    /// Find what stands in the way between this computer and a board, and say what to do
+    Doctor(DoctorOptions),
     /// Pack a lesson into one file that other computers deploy and mip installs
     Package(PackageOptions),
     /// List the boards that are known, or describe one
@@ -136,6 +138,20 @@ pub struct CheckOptions {
 
     #[command(flatten)]
     pub port: PortOption,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorOptions {
+    #[command(flatten)]
+    pub port: PortOption,
+
+    /// A Wi-Fi network that the board should see; it looks for networks for that
+    #[arg(long, value_name = "NETWORK")]
+    pub wifi: Option<String>,
 
     /// Print one JSON object per line
     #[arg(long)]

@@ -8,6 +8,7 @@
 //! | `target` | which board a command works on, and how it is reached |
 //! | `simulated` | how the simulated board is started, and on which folder |
 //! | `module` | what belongs on a board, and whether it is there |
+//! | `doctor/` | what may stop a student, and what to do about it |
 //! | `package/` | what a lesson in one file is |
 //! | `fit` | whether a board can load a .mpy file |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
@@ -20,6 +21,7 @@ mod broker_choice;
 mod cli;
 mod commands;
 mod display;
+mod doctor;
 mod failure;
 mod fit;
 mod language;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         cli::Command::New(options) => commands::new::run(&options, lang),
         cli::Command::Build(options) => commands::build::run(&options, lang),
         cli::Command::Check(options) => commands::check::run(&options, lang),
+        cli::Command::Doctor(options) => commands::doctor::run(&options, lang),
         cli::Command::Package(options) => commands::package::run(&options, lang),
         cli::Command::Boards(options) => commands::boards::run(&options, lang),
         cli::Command::Ports(options) => commands::ports::run(&options, lang),

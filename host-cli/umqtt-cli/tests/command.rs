@@ -46,7 +46,7 @@ fn help_is_there_in_both_languages() {
         "{by_option:#?}"
     );
     for command in [
-        "run", "install", "new", "build", "check", "package", "boards", "ports", "broker",
+        "run", "install", "new", "build", "check", "doctor", "package", "boards", "ports", "broker",
     ] {
         for lang in ["en", "es"] {
             home.run([command, "--help", "--lang", lang])

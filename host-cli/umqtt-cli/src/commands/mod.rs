@@ -4,6 +4,7 @@ pub mod boards;
 pub mod broker;
 pub mod build;
 pub mod check;
+pub mod doctor;
 pub mod install;
 pub mod new;
 pub mod package;

@@ -1,8 +1,25 @@
 //! The help of the commands about boards and ports rather than about lessons: `boards`, `ports` and their like.
 
-use super::{Frame, JSON_ES};
+use super::{Frame, JSON_ES, PORT_ES};
 
 pub const FRAMES: &[Frame] = &[(
+        "doctor",
+        ["umqtt doctor [OPTIONS]", "umqtt doctor [OPCIONES]"],
+        [
+            "Examples:
+  umqtt doctor
+  umqtt doctor --port /dev/ttyUSB0 --wifi Classroom
+
+A program that runs on the board is stopped, as soon as nothing before it stands in the way.
+Exit status 1 if there is a problem.",
+            "Ejemplos:
+  umqtt doctor
+  umqtt doctor --port /dev/ttyUSB0 --wifi Aula
+
+Si nada lo impide antes, se para el programa que corre en la placa.
+Estado de salida 1 si hay algún problema.",
+        ],
+    ),(
         "package",
         ["umqtt package FOLDER [OPTIONS]", "umqtt package CARPETA [OPCIONES]"],
         [
@@ -54,6 +71,16 @@ Con varias placas, package-ARQUITECTURA.json trae el módulo nativo; package.jso
 ];
 
 pub const SPANISH: &[(&str, &str)] = &[
+    (
+        "doctor",
+        "Buscar qué se interpone entre este equipo y una placa, y decir qué hacer",
+    ),
+    ("doctor.port", PORT_ES),
+    (
+        "doctor.wifi",
+        "Una red wifi que la placa debería ver; para eso busca redes",
+    ),
+    ("doctor.json", JSON_ES),
     (
         "package",
         "Empaquetar una lección en un fichero que otros equipos ponen en sus placas y que mip instala",
