@@ -50,6 +50,8 @@ pub enum Command {
     Build(BuildOptions),
     /// Tell whether a .mpy file fits a board: version, architecture, flags, floats, memory
     Check(CheckOptions),
+    /// Put a firmware on a board: MicroPython on a new one, or another version
+    Flash(FlashOptions),
     /// Find what stands in the way between this computer and a board, and say what to do
     Doctor(DoctorOptions),
     /// Pack a lesson into one file that other computers deploy and mip installs
@@ -138,6 +140,37 @@ pub struct CheckOptions {
 
     #[command(flatten)]
     pub port: PortOption,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct FlashOptions {
+    /// The board's serial device (/dev/ttyUSB0, COM3), id:SERIAL or auto; not needed where a Pico shows its drive
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+
+    /// The firmware file, .bin or .uf2; without it, the newest that was used before for --board
+    #[arg(long, value_name = "FILE")]
+    pub firmware: Option<PathBuf>,
+
+    /// The board, such as esp32-c3 or pico-w; without it, what the firmware file is for
+    #[arg(long, value_name = "NAME")]
+    pub board: Option<String>,
+
+    /// Erase all of the flash memory first, the board's files included
+    #[arg(long)]
+    pub erase: bool,
+
+    /// The speed of the line, in bits per second. Default: 460800
+    #[arg(long, value_name = "BAUD", value_parser = clap::value_parser!(u32).range(9_600..=4_000_000))]
+    pub baud: Option<u32>,
+
+    /// The folder of a Pico's drive, where it is not found by itself
+    #[arg(long, value_name = "FOLDER")]
+    pub drive: Option<PathBuf>,
 
     /// Print one JSON object per line
     #[arg(long)]

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         cli::Command::New(options) => commands::new::run(&options, lang),
         cli::Command::Build(options) => commands::build::run(&options, lang),
         cli::Command::Check(options) => commands::check::run(&options, lang),
+        cli::Command::Flash(options) => commands::flash::run(&options, lang),
         cli::Command::Doctor(options) => commands::doctor::run(&options, lang),
         cli::Command::Package(options) => commands::package::run(&options, lang),
         cli::Command::Boards(options) => commands::boards::run(&options, lang),

@@ -97,9 +97,14 @@ impl Visit<'_> {
                 }
             };
         let info = reached.info().map_err(link)?;
-        self.tell(board::version(&info, lang));
+        let version = board::version(&info, lang);
+        // A MicroPython that takes no module of ours says nothing about those on the board.
+        let runs_modules = version.verdict == Verdict::Well;
+        self.tell(version);
         let facts = board::ask(&mut reached, options.wifi.is_some()).map_err(link)?;
-        self.tell(board::modules(&facts, &info, lang));
+        if runs_modules {
+            self.tell(board::modules(&facts, &info, lang));
+        }
         self.tell(board::filesystem(&facts, lang));
         self.tell(board::clock(&facts, lang));
         if let Some(wanted) = &options.wifi {

@@ -5,6 +5,7 @@ pub mod broker;
 pub mod build;
 pub mod check;
 pub mod doctor;
+pub mod flash;
 pub mod install;
 pub mod new;
 pub mod package;

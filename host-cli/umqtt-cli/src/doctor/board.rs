@@ -143,9 +143,21 @@ pub fn version(info: &BoardInfo, lang: Lang) -> Finding {
         };
         return Finding::problem(Check::Version, message, flash);
     }
-    match module::umqtt(info, lang) {
-        Ok(_) => Finding::well(Check::Version, name),
-        Err(finding) if finding.aspect == fit::Aspect::Version => {
+    let unfit = match module::umqtt(info, lang) {
+        Ok(items) => items
+            .first()
+            .and_then(|module| fit::File::read(&module.content).ok())
+            .and_then(|file| {
+                let findings = fit::compare(&file, info, lang);
+                findings
+                    .into_iter()
+                    .find(|finding| finding.verdict == Verdict::Unfit)
+            }),
+        Err(finding) => Some(finding),
+    };
+    match unfit {
+        None => Finding::well(Check::Version, name),
+        Some(finding) if finding.aspect == fit::Aspect::Version => {
             let message = match lang {
                 Lang::En => format!("MicroPython is too old: {}", finding.message),
                 Lang::Es => format!("MicroPython es demasiado antiguo: {}", finding.message),
@@ -153,7 +165,7 @@ pub fn version(info: &BoardInfo, lang: Lang) -> Finding {
             let newer = lang.pick("1.23 or newer", "1.23 o posterior");
             Finding::problem(Check::Version, message, format!("{flash}: {newer}"))
         }
-        Err(finding) => Finding::problem(
+        Some(finding) => Finding::problem(
             Check::Version,
             finding.message,
             finding.help.unwrap_or_default(),

@@ -213,14 +213,16 @@ pub fn permission(port: &str, system: &System, lang: Lang) -> Finding {
     let group = group_of(port, system);
     let user = std::env::var("USER").unwrap_or_default();
     let help = match group {
-        Some((name, members)) if members.contains(&user) => match lang {
-            Lang::En => format!(
-                "you are in the group {name} since you logged in: log out and in again, or: newgrp {name}"
-            ),
-            Lang::Es => format!(
-                "estás en el grupo {name} desde después de entrar: cierra la sesión y vuelve a entrar, o: newgrp {name}"
-            ),
-        },
+        Some((name, members)) if !user.is_empty() && name != "root" && members.contains(&user) => {
+            match lang {
+                Lang::En => format!(
+                    "you are in the group {name} since you logged in: log out and in again, or: newgrp {name}"
+                ),
+                Lang::Es => format!(
+                    "estás en el grupo {name} desde después de entrar: cierra la sesión y vuelve a entrar, o: newgrp {name}"
+                ),
+            }
+        }
         Some((name, _)) if name != "root" => match lang {
             Lang::En => format!("sudo usermod -aG {name} $USER, then log out and in again"),
             Lang::Es => format!(

@@ -3,6 +3,23 @@
 use super::{Frame, JSON_ES, PORT_ES};
 
 pub const FRAMES: &[Frame] = &[(
+        "flash",
+        ["umqtt flash [OPTIONS]", "umqtt flash [OPCIONES]"],
+        [
+            "Examples:
+  umqtt flash --firmware ESP32_GENERIC-20250911-v1.26.1.bin --erase
+  umqtt flash --board esp32              the same firmware on the next board
+  umqtt flash --firmware RPI_PICO_W.uf2  after plugging it in with BOOTSEL held
+
+Nothing is downloaded: umqtt boards NAME says where firmware is. What is there already is not written again.",
+            "Ejemplos:
+  umqtt flash --firmware ESP32_GENERIC-20250911-v1.26.1.bin --erase
+  umqtt flash --board esp32              el mismo firmware en la placa siguiente
+  umqtt flash --firmware RPI_PICO_W.uf2  tras enchufarla con BOOTSEL pulsado
+
+No se descarga nada: umqtt boards NOMBRE dice dónde está el firmware. Lo que ya está no se escribe otra vez.",
+        ],
+    ),(
         "doctor",
         ["umqtt doctor [OPTIONS]", "umqtt doctor [OPCIONES]"],
         [
@@ -71,6 +88,35 @@ Con varias placas, package-ARQUITECTURA.json trae el módulo nativo; package.jso
 ];
 
 pub const SPANISH: &[(&str, &str)] = &[
+    (
+        "flash",
+        "Grabar un firmware en una placa: MicroPython en una nueva, u otra versión",
+    ),
+    (
+        "flash.port",
+        "El puerto serie de la placa (/dev/ttyUSB0, COM3), id:SERIE o auto; no hace falta si una Pico muestra su unidad",
+    ),
+    (
+        "flash.firmware",
+        "El fichero de firmware, .bin o .uf2; sin él, el más nuevo que se usó antes para --board",
+    ),
+    (
+        "flash.board",
+        "La placa, por ejemplo esp32-c3 o pico-w; sin ella, aquella para la que es el fichero",
+    ),
+    (
+        "flash.erase",
+        "Borrar antes toda la memoria flash, incluidos los ficheros de la placa",
+    ),
+    (
+        "flash.baud",
+        "La velocidad de la línea, en bits por segundo. Por defecto: 460800",
+    ),
+    (
+        "flash.drive",
+        "La carpeta de la unidad de una Pico, si no se encuentra sola",
+    ),
+    ("flash.json", JSON_ES),
     (
         "doctor",
         "Buscar qué se interpone entre este equipo y una placa, y decir qué hacer",
