@@ -8,6 +8,7 @@ mod certificates;
 pub mod cross;
 mod implementation;
 mod interpreter;
+mod machine;
 mod mosquitto;
 pub mod native;
 mod peer;
@@ -18,7 +19,8 @@ mod require;
 
 pub use certificates::Certificates;
 pub use implementation::{Implementation, Module};
-pub use interpreter::{Interpreter, Version};
+pub use interpreter::{Interpreter, Version, x86_options};
+pub use machine::Machine;
 pub use mosquitto::{Access, Mosquitto};
 pub use peer::{Peer, Step};
 pub use program::{Finished, Program};

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use mpy_link::Arch;
-use testkit::qemu::{QEMU_MODELS, QemuBoard, installed, micropython_source};
-use testkit::{Interpreter, Version, need};
+use testkit::qemu::{installed, micropython_source};
+use testkit::{Machine, need};
 
 /// All that need nothing which Debian leaves out of the source (btree needs Berkeley DB).
 const EXAMPLES: [&str; 10] = [
@@ -177,37 +177,28 @@ fn test(arch: Arch, folder: &Path, source: &Path, mut run_on: impl FnMut(&[u8], 
     );
 }
 
-fn on_qemu(name: &str, arch: Arch, compiler: &str) {
+fn check(name: &str, arch: Arch, compiler: &str) {
     let source = need!(name, micropython_source());
     let folder = need!(name, build(arch, compiler, &source));
-    let model = QEMU_MODELS
-        .iter()
-        .find(|model| model.arch == arch)
-        .expect("a board of that architecture");
-    drop(need!(name, QemuBoard::start(model)));
+    let mut machine = need!(name, Machine::start(arch));
     test(arch, &folder, &source, |mpy, program| {
-        // A test that is not for this board ends in SystemExit, and with it the emulated board.
-        let mut board = QemuBoard::start(model).expect("the board starts again");
-        match board.put_module(mpy) {
-            Ok(()) => board.run(program),
-            Err(error) => error,
-        }
+        machine.run(mpy, program)
     });
 }
 
 #[test]
 fn natmods_on_armv7m() {
-    on_qemu("natmods_on_armv7m", Arch::Armv7m, "arm-none-eabi-gcc");
+    check("natmods_on_armv7m", Arch::Armv7m, "arm-none-eabi-gcc");
 }
 
 #[test]
 fn natmods_on_armv6m() {
-    on_qemu("natmods_on_armv6m", Arch::Armv6m, "arm-none-eabi-gcc");
+    check("natmods_on_armv6m", Arch::Armv6m, "arm-none-eabi-gcc");
 }
 
 #[test]
 fn natmods_on_rv32imc() {
-    on_qemu(
+    check(
         "natmods_on_rv32imc",
         Arch::Rv32imc,
         "riscv64-unknown-elf-gcc",
@@ -216,21 +207,5 @@ fn natmods_on_rv32imc() {
 
 #[test]
 fn natmods_on_x64() {
-    let name = "natmods_on_x64";
-    let source = need!(name, micropython_source());
-    let interpreter = need!(name, Interpreter::find(Version::V1_26));
-    let folder = need!(name, build(Arch::X64, "gcc", &source));
-    let work = scratch("natmod-run");
-    test(Arch::X64, &folder, &source, |mpy, program| {
-        fs::write(work.join("case.mpy"), mpy).expect("it can be written");
-        let output = interpreter
-            .command()
-            .args(["-c", program])
-            .current_dir(&work)
-            .stdin(Stdio::null())
-            .output()
-            .expect("MicroPython starts");
-        let text = [output.stdout, output.stderr].concat();
-        String::from_utf8_lossy(&text).into_owned()
-    });
+    check("natmods_on_x64", Arch::X64, "gcc");
 }
