@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use board_link::{Board, PortSpec, Timeouts, open};
 use board_sim::micropython::{FindOptions, source_package};
@@ -170,6 +171,18 @@ pub fn installed(program: &str) -> Result<(), String> {
         .map_err(|_| format!("{program} is not installed"))
 }
 
+/// Emulated boards never sleep, and several share this computer with compilers: what takes a second on a board may take
+/// minutes here, and is not what is tested.
+const PATIENT: Timeouts = Timeouts {
+    enter: Duration::from_secs(120),
+    quiet: Duration::from_millis(50),
+    reply: Duration::from_secs(120),
+    boot: Duration::from_secs(120),
+    exec: Duration::from_secs(300),
+    stop: Duration::from_secs(120),
+    write: Duration::from_secs(120),
+};
+
 /// An emulated board, stopped on drop.
 pub struct QemuBoard {
     child: Child,
@@ -204,7 +217,7 @@ impl QemuBoard {
             .and_then(|device| {
                 let transport =
                     open(&PortSpec::Device(device)).map_err(|error| error.to_string())?;
-                Board::connect(transport, Timeouts::default()).map_err(|error| error.to_string())
+                Board::connect(transport, PATIENT).map_err(|error| error.to_string())
             });
         match connected {
             Ok(board) => Ok(QemuBoard { child, board }),
