@@ -11,6 +11,7 @@ mod interpreter;
 mod machine;
 mod mosquitto;
 pub mod native;
+pub mod natmod;
 mod peer;
 mod program;
 pub mod qemu;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use board_link::{Board, PortSpec, Timeouts, open};
 use board_sim::micropython::{FindOptions, source_package};
 use mpy_link::Arch;
@@ -254,12 +256,14 @@ impl QemuBoard {
     /// Where the board does not take it.
     pub fn put_module(&mut self, mpy: &[u8]) -> Result<(), String> {
         const FILE_SYSTEM: &str = include_str!("one_file.py");
-        /// Of the module's bytes in one program.
-        const PART: usize = 1024;
+        /// Of the module's bytes in one program: 4 KiB of text, for the emulated line is slow.
+        const PART: usize = 3072;
         let mut programs = vec![FILE_SYSTEM.to_owned()];
         for part in mpy.chunks(PART) {
-            let literal: String = part.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-            programs.push(format!("content += b'{literal}'\n"));
+            programs.push(format!(
+                "content += a2b_base64('{}')\n",
+                BASE64.encode(part)
+            ));
         }
         for program in programs {
             let printed = self.run(&program);
