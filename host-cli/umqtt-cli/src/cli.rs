@@ -62,6 +62,8 @@ pub enum Command {
     Ports(PortsOptions),
     /// Run the MQTT broker alone and show every packet
     Broker(BrokerOptions),
+    /// Print what a shell has to read so that it completes umqtt's words
+    Completions(CompletionsOptions),
 }
 
 #[derive(Debug, Args)]
@@ -76,6 +78,11 @@ pub struct RunOptions {
     /// brokers lead to it on the simulated board. Default: embedded
     #[arg(long, value_name = "BROKER")]
     pub broker: Option<String>,
+
+    /// Let the boards of the local network reach the embedded broker, announce it by mDNS, and tell the script where
+    /// it is (from settings import BROKER, BROKER_PORT); the computer's address may be named
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub lan: Option<String>,
 
     /// Stop the script after N seconds, as Ctrl-C does
     #[arg(long, value_name = "N", value_parser = seconds)]
@@ -144,6 +151,22 @@ pub struct CheckOptions {
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsOptions {
+    /// The shell: bash, zsh, fish or powershell
+    #[arg(value_enum, hide_possible_values = true)]
+    pub shell: Shell,
+}
+
+/// The shells that can be taught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
 }
 
 #[derive(Debug, Args)]

@@ -48,7 +48,17 @@ fn help_is_there_in_both_languages() {
         "{by_option:#?}"
     );
     for command in [
-        "run", "install", "new", "build", "check", "flash", "doctor", "package", "boards", "ports",
+        "run",
+        "install",
+        "new",
+        "build",
+        "check",
+        "completions",
+        "flash",
+        "doctor",
+        "package",
+        "boards",
+        "ports",
         "broker",
     ] {
         for lang in ["en", "es"] {

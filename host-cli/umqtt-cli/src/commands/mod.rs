@@ -4,6 +4,7 @@ pub mod boards;
 pub mod broker;
 pub mod build;
 pub mod check;
+pub mod completions;
 pub mod doctor;
 pub mod flash;
 pub mod install;

@@ -3,6 +3,25 @@
 use super::{Frame, JSON_ES, PORT_ES};
 
 pub const FRAMES: &[Frame] = &[(
+        "completions",
+        ["umqtt completions SHELL", "umqtt completions SHELL"],
+        [
+            "Examples, each in the file that the shell reads when it starts:
+  source <(umqtt completions bash)                                    ~/.bashrc
+  source <(umqtt completions zsh)                                     ~/.zshrc
+  umqtt completions fish | source                                     ~/.config/fish/config.fish
+  umqtt completions powershell | Out-String | Invoke-Expression       $PROFILE
+
+Files on a board are offered while it waits at its prompt; a program that runs is not disturbed.",
+            "Ejemplos, cada uno en el fichero que la shell lee al empezar:
+  source <(umqtt completions bash)                                    ~/.bashrc
+  source <(umqtt completions zsh)                                     ~/.zshrc
+  umqtt completions fish | source                                     ~/.config/fish/config.fish
+  umqtt completions powershell | Out-String | Invoke-Expression       $PROFILE
+
+Los ficheros de una placa se ofrecen mientras espera órdenes; a un programa en marcha no se le molesta.",
+        ],
+    ),(
         "flash",
         ["umqtt flash [OPTIONS]", "umqtt flash [OPCIONES]"],
         [
@@ -88,6 +107,14 @@ Con varias placas, package-ARQUITECTURA.json trae el módulo nativo; package.jso
 ];
 
 pub const SPANISH: &[(&str, &str)] = &[
+    (
+        "completions",
+        "Imprimir lo que una shell debe leer para completar las palabras de umqtt",
+    ),
+    (
+        "completions.shell",
+        "La shell: bash, zsh, fish o powershell",
+    ),
     (
         "flash",
         "Grabar un firmware en una placa: MicroPython en una nueva, u otra versión",
