@@ -16,6 +16,8 @@ pub struct System {
     /// Where udev's rules are, which may hand a device to another program.
     pub rules: PathBuf,
     pub groups: PathBuf,
+    /// Who is asking; empty where nobody says.
+    pub user: String,
 }
 
 impl Default for System {
@@ -24,6 +26,7 @@ impl Default for System {
             sys: "/sys".into(),
             rules: "/usr/lib/udev/rules.d".into(),
             groups: "/etc/group".into(),
+            user: std::env::var("USER").unwrap_or_default(),
         }
     }
 }
@@ -211,9 +214,9 @@ pub fn permission(port: &str, system: &System, lang: Lang) -> Finding {
         Lang::Es => format!("no tienes permiso para abrir {port}"),
     };
     let group = group_of(port, system);
-    let user = std::env::var("USER").unwrap_or_default();
+    let user = &system.user;
     let help = match group {
-        Some((name, members)) if !user.is_empty() && name != "root" && members.contains(&user) => {
+        Some((name, members)) if !user.is_empty() && name != "root" && members.contains(user) => {
             match lang {
                 Lang::En => format!(
                     "you are in the group {name} since you logged in: log out and in again, or: newgrp {name}"
@@ -281,6 +284,7 @@ mod tests {
                 sys: folder.path().join("sys"),
                 rules: folder.path().join("rules.d"),
                 groups: folder.path().join("group"),
+                user: "ana".to_owned(),
             };
             fs::create_dir_all(system.sys.join("bus/usb/devices")).expect("a folder");
             fs::create_dir_all(&system.rules).expect("a folder");
@@ -424,14 +428,11 @@ mod tests {
                 .help
                 .expect("what to do")
         };
-        let user = std::env::var("USER").unwrap_or_default();
         assert!(
             help(format!("uucp:x:{id}:somebody\n"), Lang::En)
                 .starts_with("sudo usermod -aG uucp $USER")
         );
-        assert!(
-            help(format!("a:x:1:\nuucp:x:{id}:other,{user}\n"), Lang::Es).contains("newgrp uucp")
-        );
+        assert!(help(format!("a:x:1:\nuucp:x:{id}:other,ana\n"), Lang::Es).contains("newgrp uucp"));
         assert!(help(format!("root:x:{id}:nobody\n"), Lang::En).starts_with("sudo chmod a+rw"));
         assert!(help(String::new(), Lang::Es).contains("dialout"));
     }
