@@ -111,10 +111,7 @@ pub fn expand(mut item: ItemMod) -> syn::Result<TokenStream> {
             _values: *const ::micropython::sys::MpObj,
         ) -> ::micropython::sys::MpObj {
             // SAFETY: the loader passes its own function object.
-            let module = unsafe { ::micropython::Module::begin(entry) };
-            ::micropython::table_of::finish(
-                #ident::__fill(&module).map(|()| ::micropython::Obj::none())
-            )
+            unsafe { ::micropython::table_of::import_module(entry, #ident::__fill) }
         }
 
         ::micropython::qstrs![#(#names),*];

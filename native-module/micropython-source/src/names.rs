@@ -57,7 +57,7 @@ pub fn of_methods(methods: &Methods, names: &mut BTreeSet<String>) {
     }
 }
 
-/// Adds every literal of `qstr!("...")` in the tokens, at any depth.
+/// Adds every literal of `qstr!("...")` and the class of `error!("...", "...")` in the tokens, at any depth.
 pub fn of_tokens(tokens: TokenStream, names: &mut BTreeSet<String>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     for (i, token) in tokens.iter().enumerate() {
@@ -65,10 +65,11 @@ pub fn of_tokens(tokens: TokenStream, names: &mut BTreeSet<String>) {
             continue;
         };
         let called = i >= 2
-            && matches!(&tokens[i - 2], TokenTree::Ident(ident) if ident == "qstr")
+            && matches!(&tokens[i - 2], TokenTree::Ident(ident) if ident == "qstr" || ident == "error")
             && matches!(&tokens[i - 1], TokenTree::Punct(punct) if punct.as_char() == '!');
-        match (called, syn::parse2::<syn::LitStr>(group.stream())) {
-            (true, Ok(text)) => {
+        let first = group.stream().into_iter().next();
+        match first.map(|first| syn::parse2::<syn::LitStr>(first.into())) {
+            Some(Ok(text)) if called => {
                 names.insert(text.value());
             }
             _ => of_tokens(group.stream(), names),

@@ -1,5 +1,7 @@
 //! Attributes and calls.
 
+use core::mem::MaybeUninit;
+
 use micropython_sys::MpObj;
 
 use crate::table::table;
@@ -7,9 +9,6 @@ use crate::{Obj, Qstr};
 
 /// The most arguments of a plain call from Rust.
 const FEW_ARGS: usize = 4;
-
-/// The most arguments of a call from Rust with keywords, each of which counts as two.
-const MAX_ARGS: usize = 24;
 
 /// A method bound to its object, ready to be called.
 #[derive(Clone, Copy)]
@@ -54,10 +53,16 @@ impl Obj {
         (pair[0] != MpObj::NULL).then_some(Method { pair })
     }
 
-    /// `self.name(*args)`. Raises AttributeError, or what the callee raises.
+    /// `self.name(*args)`, with up to [`FEW_ARGS`] arguments. Raises AttributeError, or what the callee raises.
+    #[inline(always)]
+    pub fn call_method<const N: usize>(self, name: Qstr, args: &[Obj; N]) -> Obj {
+        const { assert!(N <= FEW_ARGS, "too many arguments for `call_method`") };
+        self.call_method_few(name, args)
+    }
+
     #[inline(never)]
-    pub fn call_method(self, name: Qstr, args: &[Obj]) -> Obj {
-        self.method(name).call(args)
+    fn call_method_few(self, name: Qstr, args: &[Obj]) -> Obj {
+        self.method(name).call_few(args)
     }
 
     /// Calls the object. Raises what the callee raises.
@@ -80,37 +85,68 @@ impl Method {
         self.pair[0] == function.0
     }
 
-    /// Calls the method with up to [`FEW_ARGS`] arguments. Raises what the callee raises. More arguments are a
-    /// programming error and panic.
-    #[inline(never)]
-    pub fn call(&self, args: &[Obj]) -> Obj {
-        self.call_from::<{ 2 + FEW_ARGS }>(args, &[])
-    }
-
-    /// Calls the method with keyword arguments, given as pairs of name and value. Raises what the callee
-    /// raises. More than 24 words of arguments are a programming error and panic.
-    #[inline(never)]
-    pub fn call_with(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
-        self.call_from::<{ 2 + MAX_ARGS }>(args, keywords)
-    }
-
-    /// Calls from an array of `N` words on the stack. The array stays there while the callee runs, and the collector
-    /// takes whatever it holds for references: so it is no larger than need be, and cleared.
+    /// Calls the method with up to [`FEW_ARGS`] arguments. Raises what the callee raises.
     #[inline(always)]
-    fn call_from<const N: usize>(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
-        let mut all = [MpObj::NULL; N];
-        let words = self.pair.into_iter();
-        let words = words.chain(args.iter().map(|arg| arg.0));
-        let words = words.chain(keywords.as_flattened().iter().map(|arg| arg.0));
-        assert!(
-            2 + args.len() + 2 * keywords.len() <= N,
-            "too many arguments"
-        );
-        for (place, word) in all.iter_mut().zip(words) {
-            *place = word;
-        }
-        // SAFETY: the array holds function, self, the values and the pairs, as the entry expects them.
+    pub fn call<const N: usize>(&self, args: &[Obj; N]) -> Obj {
+        const { assert!(N <= FEW_ARGS, "too many arguments for `Method::call`") };
+        self.call_few(args)
+    }
+
+    /// Calls the method with keyword arguments besides, as `f(*args, **keywords)` does. Raises what the callee raises,
+    /// and TypeError or AttributeError if `keywords` is no mapping of names.
+    #[inline(always)]
+    pub fn call_with<const N: usize>(&self, args: &[Obj; N], keywords: Obj) -> Obj {
+        const { assert!(N <= FEW_ARGS, "too many arguments for `Method::call_with`") };
+        self.call_few_with(args, keywords)
+    }
+
+    #[inline(never)]
+    fn call_few(&self, args: &[Obj]) -> Obj {
+        let all = Words::<{ 2 + FEW_ARGS }>::new(self.pair).with(args);
+        // SAFETY: the array holds function, self and the values, as the entry expects them.
         // EXCEPTION: what the callee raises.
-        Obj(unsafe { (table().call_method_n_kw)(args.len(), keywords.len(), all.as_ptr()) })
+        Obj(unsafe { (table().call_method_n_kw)(args.len(), 0, all.as_ptr()) })
+    }
+
+    #[inline(never)]
+    fn call_few_with(&self, args: &[Obj], keywords: Obj) -> Obj {
+        // A pair without a name is a mapping, and the number says that no argument is a sequence.
+        let rest = [Obj(MpObj::NULL), keywords, Obj::from_int(0)];
+        let all = Words::<{ 2 + FEW_ARGS + 3 }>::new(self.pair)
+            .with(args)
+            .with(&rest);
+        // SAFETY: the array holds what the entry expects: function, self, the values, one pair, the number.
+        // EXCEPTION: what the callee raises; TypeError, AttributeError for keywords that are none.
+        Obj(unsafe { (table().call_method_n_kw_var)(true, args.len() | 1 << 8, all.as_ptr()) })
+    }
+}
+
+/// The words of a call, put together on the stack.
+struct Words<const N: usize> {
+    words: [MaybeUninit<MpObj>; N],
+    len: usize,
+}
+
+impl<const N: usize> Words<N> {
+    #[inline(always)]
+    fn new(pair: [MpObj; 2]) -> Self {
+        let mut words = [const { MaybeUninit::uninit() }; N];
+        words[0].write(pair[0]);
+        words[1].write(pair[1]);
+        Words { words, len: 2 }
+    }
+
+    /// Adds as many as there is room for.
+    #[inline(always)]
+    fn with(mut self, more: &[Obj]) -> Self {
+        for (place, word) in self.words.iter_mut().skip(self.len).zip(more) {
+            place.write(word.0);
+        }
+        self.len += more.len();
+        self
+    }
+
+    fn as_ptr(&self) -> *const MpObj {
+        self.words.as_ptr().cast()
     }
 }

@@ -18,12 +18,6 @@ impl Errno {
     pub const INVALID: Errno = Errno(22);
 }
 
-impl From<Errno> for Error {
-    fn from(errno: Errno) -> Error {
-        Error::int(qstr!("OSError"), errno.0 as isize)
-    }
-}
-
 /// A stream to read from and write to.
 #[derive(Clone, Copy)]
 pub struct Stream {
@@ -136,9 +130,9 @@ impl Stream {
         }
         let bytes = answer.buffer();
         if bytes.len() > len {
-            return Err(Error::text(
-                qstr!("ValueError"),
-                c"read() returned more than was asked for",
+            return Err(error!(
+                "ValueError",
+                "read() returned more than was asked for"
             ));
         }
         // SAFETY: no longer than `len`, and the answer is another object's memory or the same place.
@@ -171,7 +165,7 @@ impl Stream {
 }
 
 fn unsupported() -> Error {
-    Error::text(qstr!("OSError"), c"stream operation not supported")
+    error!("OSError", "stream operation not supported")
 }
 
 /// The stream functions of an object's type, if it has any.
