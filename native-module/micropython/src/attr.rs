@@ -12,6 +12,7 @@ const FEW_ARGS: usize = 4;
 
 /// A method bound to its object, ready to be called.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub struct Method {
     /// The function, then the object it is bound to, which is NULL for a plain function.
     pair: [MpObj; 2],
@@ -37,20 +38,25 @@ impl Obj {
     /// The method `self.name`. Raises AttributeError.
     #[inline(never)]
     pub fn method(self, name: Qstr) -> Method {
-        let mut pair = [MpObj::NULL; 2];
+        let mut method = MaybeUninit::<Method>::uninit();
         // SAFETY: the entry writes two references. EXCEPTION: AttributeError.
-        unsafe { (table().load_method)(self.0, name.number(), pair.as_mut_ptr()) };
-        Method { pair }
+        unsafe {
+            (table().load_method)(self.0, name.number(), method.as_mut_ptr().cast());
+            method.assume_init()
+        }
     }
 
     /// The method `self.name`, if there is one. Raises only what a property or `__getattr__` raises.
     #[inline(never)]
     pub fn method_maybe(self, name: Qstr) -> Option<Method> {
-        let mut pair = [MpObj::NULL; 2];
-        // SAFETY: the entry writes two references.
+        let mut method = MaybeUninit::<Method>::uninit();
+        // SAFETY: the entry writes two references, NULL both if there is no such attribute.
         // EXCEPTION: none for a missing attribute; what `__getattr__` or a property raises.
-        unsafe { (table().load_method_maybe)(self.0, name.number(), pair.as_mut_ptr()) };
-        (pair[0] != MpObj::NULL).then_some(Method { pair })
+        let method = unsafe {
+            (table().load_method_maybe)(self.0, name.number(), method.as_mut_ptr().cast());
+            method.assume_init()
+        };
+        (method.pair[0] != MpObj::NULL).then_some(method)
     }
 
     /// `self.name(*args)`, with up to [`FEW_ARGS`] arguments. Raises AttributeError, or what the callee raises.
@@ -87,7 +93,7 @@ impl Method {
 
     /// Calls the method with up to [`FEW_ARGS`] arguments. Raises what the callee raises.
     #[inline(always)]
-    pub fn call<const N: usize>(&self, args: &[Obj; N]) -> Obj {
+    pub fn call<const N: usize>(self, args: &[Obj; N]) -> Obj {
         const { assert!(N <= FEW_ARGS, "too many arguments for `Method::call`") };
         self.call_few(args)
     }
@@ -95,55 +101,56 @@ impl Method {
     /// Calls the method with keyword arguments besides, as `f(*args, **keywords)` does. Raises what the callee raises,
     /// and TypeError or AttributeError if `keywords` is no mapping of names.
     #[inline(always)]
-    pub fn call_with<const N: usize>(&self, args: &[Obj; N], keywords: Obj) -> Obj {
+    pub fn call_with<const N: usize>(self, args: &[Obj; N], keywords: Obj) -> Obj {
         const { assert!(N <= FEW_ARGS, "too many arguments for `Method::call_with`") };
         self.call_few_with(args, keywords)
     }
 
     #[inline(never)]
-    fn call_few(&self, args: &[Obj]) -> Obj {
-        let all = Words::<{ 2 + FEW_ARGS }>::new(self.pair).with(args);
+    fn call_few(self, args: &[Obj]) -> Obj {
+        let mut words = Words::new(self);
+        words.add(args);
         // SAFETY: the array holds function, self and the values, as the entry expects them.
         // EXCEPTION: what the callee raises.
-        Obj(unsafe { (table().call_method_n_kw)(args.len(), 0, all.as_ptr()) })
+        Obj(unsafe { (table().call_method_n_kw)(args.len(), 0, words.as_ptr()) })
     }
 
     #[inline(never)]
-    fn call_few_with(&self, args: &[Obj], keywords: Obj) -> Obj {
+    fn call_few_with(self, args: &[Obj], keywords: Obj) -> Obj {
+        let mut words = Words::new(self);
+        words.add(args);
         // A pair without a name is a mapping, and the number says that no argument is a sequence.
-        let rest = [Obj(MpObj::NULL), keywords, Obj::from_int(0)];
-        let all = Words::<{ 2 + FEW_ARGS + 3 }>::new(self.pair)
-            .with(args)
-            .with(&rest);
+        words.add(&[Obj(MpObj::NULL), keywords, Obj::from_int(0)]);
         // SAFETY: the array holds what the entry expects: function, self, the values, one pair, the number.
         // EXCEPTION: what the callee raises; TypeError, AttributeError for keywords that are none.
-        Obj(unsafe { (table().call_method_n_kw_var)(true, args.len() | 1 << 8, all.as_ptr()) })
+        Obj(unsafe { (table().call_method_n_kw_var)(true, args.len() | 1 << 8, words.as_ptr()) })
     }
 }
 
-/// The words of a call, put together on the stack.
-struct Words<const N: usize> {
-    words: [MaybeUninit<MpObj>; N],
+/// The words of a call, put together on the stack: a method, its arguments, and three that say more about them.
+struct Words {
+    words: [MaybeUninit<MpObj>; 2 + FEW_ARGS + 3],
     len: usize,
 }
 
-impl<const N: usize> Words<N> {
+impl Words {
     #[inline(always)]
-    fn new(pair: [MpObj; 2]) -> Self {
-        let mut words = [const { MaybeUninit::uninit() }; N];
-        words[0].write(pair[0]);
-        words[1].write(pair[1]);
+    fn new(method: Method) -> Self {
+        let mut words = [const { MaybeUninit::uninit() }; _];
+        words[0].write(method.pair[0]);
+        words[1].write(method.pair[1]);
         Words { words, len: 2 }
     }
 
     /// Adds as many as there is room for.
     #[inline(always)]
-    fn with(mut self, more: &[Obj]) -> Self {
-        for (place, word) in self.words.iter_mut().skip(self.len).zip(more) {
-            place.write(word.0);
+    fn add(&mut self, more: &[Obj]) {
+        for arg in more {
+            if let Some(place) = self.words.get_mut(self.len) {
+                place.write(arg.0);
+            }
+            self.len += 1;
         }
-        self.len += more.len();
-        self
     }
 
     fn as_ptr(&self) -> *const MpObj {

@@ -370,7 +370,7 @@ unsafe fn take_by_name(
     slots: *mut Slot,
 ) {
     let mut allowed = [const { MaybeUninit::<MpArg>::uninit() }; MAX_PARAMETERS];
-    let mut given = [MpArgVal { u_obj: MpObj::NULL }; MAX_PARAMETERS];
+    let mut given = [const { MaybeUninit::<MpArgVal>::uninit() }; MAX_PARAMETERS];
     for (arg, parameter) in allowed.iter_mut().zip(def.parameters()) {
         let required = if parameter.default == default::REQUIRED {
             MP_ARG_REQUIRED
@@ -392,14 +392,14 @@ unsafe fn take_by_name(
             values,
             usize::from(def.count),
             allowed.as_ptr().cast(),
-            given.as_mut_ptr(),
+            given.as_mut_ptr().cast(),
         );
     }
     for (i, given) in given.iter().take(usize::from(def.count)).enumerate() {
         // SAFETY: every argument was declared MP_ARG_OBJ, so each union holds a reference; there is a slot for each.
         unsafe {
             slots.add(i).write(Slot {
-                object: given.u_obj,
+                object: given.assume_init_ref().u_obj,
             });
         }
     }

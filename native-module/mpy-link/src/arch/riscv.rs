@@ -10,6 +10,7 @@ mod atomics;
 mod attributes;
 mod code;
 mod encoding;
+mod frames;
 mod relax;
 
 use micropython_sys::arch::Arch;
@@ -186,7 +187,8 @@ impl Architecture for RiscV {
 
     fn provided(&self, name: &str) -> Option<Provided> {
         let small = self.0 == Arch::Rv32imc;
-        atomics::known(name).filter(|_| small).map(Provided::Made)
+        let atomic = atomics::known(name).filter(|_| small);
+        atomic.or_else(|| frames::known(name)).map(Provided::Made)
     }
 
     fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
@@ -196,7 +198,7 @@ impl Architecture for RiscV {
                 piece: pieces.add(function),
                 offset: 0,
             },
-            None => Goal::Absolute(0),
+            None => frames::make(self.word_size(), pieces, name).unwrap_or(Goal::Absolute(0)),
         }
     }
 
