@@ -159,7 +159,7 @@ fn strings(span: Span) -> syn::Result<(Vec<String>, Vec<String>)> {
             .to_string()
     };
     Ok((
-        tree.names.into_iter().collect(),
+        tree.names.by_use().into_iter().map(str::to_owned).collect(),
         tree.files.iter().map(|path| absolute(path)).collect(),
     ))
 }

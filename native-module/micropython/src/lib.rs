@@ -146,7 +146,7 @@ mod text;
 
 qstr_list! {
     ".mpy_qstrs.0",
-    1,
+    1 - NAMES.len() as isize,
     "MemoryError",
     "NotImplemented",
     "OSError",

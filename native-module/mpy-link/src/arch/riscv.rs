@@ -11,6 +11,7 @@ mod attributes;
 mod code;
 mod encoding;
 mod frames;
+mod order;
 mod relax;
 
 use micropython_sys::arch::Arch;
@@ -239,6 +240,10 @@ impl Architecture for RiscV {
         references: &[Reference<'a>],
     ) -> Result<Vec<Fixup<'a>>, PlanError> {
         code::plan_data(pieces, bytes, references)
+    }
+
+    fn arrange(&self, pieces: &mut Pieces<'_>) {
+        order::arrange(self.word_size(), pieces);
     }
 
     fn relax(&self, pieces: &mut Pieces<'_>, layout: &Layout) -> bool {
