@@ -45,14 +45,15 @@ pub(crate) enum Converter {
     All,
 }
 
-/// What converts all of these parameters; as little as will do, since it becomes part of the module.
+/// What converts all of these parameters, and notes which the body supplies; as little as will do, since it becomes part of the module.
 pub(crate) const fn converter(parameters: &[Parameter]) -> Converter {
     let (mut some, mut all) = (false, false);
     let mut i = 0;
     while i < parameters.len() {
         let of = parameters[i].kind & !kind::POSITION;
         // `*args` and `**kwargs`, which have no name, are what they shall be.
-        let plain = of == kind::OBJECT || parameters[i].name.is_unused();
+        let plain =
+            of == kind::OBJECT && !parameters[i].is_expression() || parameters[i].name.is_unused();
         some |= !plain;
         let wide = of & kind::INT != 0 && of & 3 == 3 && size_of::<usize>() < 8;
         let rare = matches!(

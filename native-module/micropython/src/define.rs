@@ -57,7 +57,7 @@ struct Way {
     take: Take,
     /// Converts what is no plain object; a function of plain objects only needs none. So conversions that no
     /// function of a module asks for are not part of it.
-    convert: Option<Convert>,
+    convert: Option<ConvertAll>,
 }
 
 impl Way {
@@ -73,11 +73,11 @@ impl Way {
         }
         match (is_plain(parameters, positional), converter(parameters)) {
             (true, Converter::None) => way!(take_plain, None),
-            (true, Converter::Common) => way!(take_plain, Some(convert_common)),
-            (true, Converter::All) => way!(take_plain, Some(convert_all)),
+            (true, Converter::Common) => way!(take_plain, Some(all_by_common)),
+            (true, Converter::All) => way!(take_plain, Some(all_by_all)),
             (false, Converter::None) => way!(take_any, None),
-            (false, Converter::Common) => way!(take_any, Some(convert_common)),
-            (false, Converter::All) => way!(take_any, Some(convert_all)),
+            (false, Converter::Common) => way!(take_any, Some(all_by_common)),
+            (false, Converter::All) => way!(take_any, Some(all_by_all)),
         }
     }
 }
@@ -173,24 +173,38 @@ impl Parameter {
         }
     }
 
-    /// The default as an object.
-    fn default(&self) -> Obj {
-        if self.default >= default::INT {
-            let value = isize::from(self.default) - isize::from(default::INT);
-            return Obj::from_int(value + default::SMALLEST as isize);
+    /// The default as an object; NULL if there is none or the body supplies it.
+    #[inline(never)]
+    fn default(&self) -> MpObj {
+        let value = isize::from(self.default) - isize::from(default::INT);
+        if value >= 0 {
+            Obj::from_int(value + default::SMALLEST as isize).0
+        } else if self.default < default::NONE {
+            MpObj::NULL
+        } else {
+            constant(self.default - default::NONE)
         }
-        constant(self.default - default::NONE)
+    }
+
+    /// True if it must be given.
+    pub(crate) const fn is_required(&self) -> bool {
+        self.default == default::REQUIRED
+    }
+
+    /// True if the body supplies the default.
+    pub(crate) const fn is_expression(&self) -> bool {
+        self.default == default::EXPRESSION
     }
 }
 
 /// None, False or True, which the interpreter's table begins with in this order.
-fn constant(i: u8) -> Obj {
+fn constant(i: u8) -> MpObj {
     const {
         assert!(offset_of!(FunTable, const_none) == 0);
         assert!(offset_of!(FunTable, const_false) == size_of::<MpObj>());
         assert!(offset_of!(FunTable, const_true) == 2 * size_of::<MpObj>());
     }
-    let first = (&raw const *table()).cast::<Obj>();
+    let first = (&raw const *table()).cast::<MpObj>();
     // SAFETY: `i` is 0 to 2.
     unsafe { *first.add(usize::from(i)) }
 }
@@ -316,13 +330,15 @@ pub(crate) unsafe fn call(
         (def.way.take)(def, n_pos, n_kw, values, slots);
         core::slice::from_raw_parts_mut(slots, usize::from(def.count))
     };
-    (frame.absent, frame.missing) = convert(def, first, slots);
+    if let Some(convert) = def.way.convert {
+        (frame.absent, frame.missing) = convert(def, first, slots);
+    }
     // SAFETY: the frame is filled as the table says.
     unsafe { (def.body)(&frame) }
 }
 
-/// Fills the slots, as many as there are parameters, with what was given; raises TypeError where that does not fit.
-/// Slots of parameters that were not given become NULL.
+/// Fills the slots, as many as there are parameters, with what was given, and with defaults; raises TypeError where that
+/// does not fit. Slots of parameters whose defaults the body supplies become NULL.
 type Take = unsafe fn(
     def: &'static FunctionDef,
     n_pos: usize,
@@ -342,18 +358,20 @@ unsafe fn take_plain(
     slots: *mut Slot,
 ) {
     let parameters = def.parameters();
-    let one_missing = |p: &Parameter| p.default == default::REQUIRED;
-    if n_kw != 0 || n_pos > parameters.len() || parameters.get(n_pos).is_some_and(one_missing) {
+    if n_kw != 0
+        || n_pos > parameters.len()
+        || parameters.get(n_pos).is_some_and(Parameter::is_required)
+    {
         // SAFETY: as the caller promises.
         return unsafe { take_by_name(def, n_pos, n_kw, values, slots) };
     }
-    for i in 0..parameters.len() {
+    for (i, parameter) in parameters.iter().enumerate() {
         // SAFETY: `n_pos` values are given, and there is a slot for each parameter.
         unsafe {
             let object = if i < n_pos {
                 *values.add(i)
             } else {
-                MpObj::NULL
+                parameter.default()
             };
             slots.add(i).write(Slot { object });
         }
@@ -372,7 +390,7 @@ unsafe fn take_by_name(
     let mut allowed = [const { MaybeUninit::<MpArg>::uninit() }; MAX_PARAMETERS];
     let mut given = [const { MaybeUninit::<MpArgVal>::uninit() }; MAX_PARAMETERS];
     for (arg, parameter) in allowed.iter_mut().zip(def.parameters()) {
-        let required = if parameter.default == default::REQUIRED {
+        let required = if parameter.is_required() {
             MP_ARG_REQUIRED
         } else {
             0
@@ -380,7 +398,9 @@ unsafe fn take_by_name(
         arg.write(MpArg {
             qst: parameter.name.number() as u16,
             flags: MP_ARG_OBJ | required,
-            defval: MpArgVal { u_obj: MpObj::NULL },
+            defval: MpArgVal {
+                u_obj: parameter.default(),
+            },
         });
     }
     // SAFETY: counts and arrays belong together; the entry writes one value per allowed argument.
@@ -466,37 +486,45 @@ unsafe fn take_any(
     }
     for (parameter, slot) in parameters.iter().zip(slots) {
         // SAFETY: as above.
-        let missing = || unsafe { slot.object } == MpObj::NULL;
-        if parameter.default == default::REQUIRED && !parameter.name.is_unused() && missing() {
-            raise_type(parameter.name, c"argument required");
+        if !parameter.name.is_unused() && unsafe { slot.object } == MpObj::NULL {
+            if parameter.is_required() {
+                raise_type(parameter.name, c"argument required");
+            }
+            slot.object = parameter.default();
         }
     }
 }
 
-/// Supplies defaults and converts. Returns which arguments are absent and which are missing, as a [`Frame`] has them.
-/// Raises TypeError, OverflowError.
-fn convert(def: &'static FunctionDef, first: usize, slots: &mut [Slot]) -> (u16, u16) {
+/// Converts all arguments, the first of which is in slot `first` of its frame. Returns which are absent and which are
+/// missing, as a [`Frame`] has them. Raises TypeError, OverflowError.
+type ConvertAll = fn(def: &'static FunctionDef, first: usize, slots: &mut [Slot]) -> (u16, u16);
+
+fn all_by_common(def: &'static FunctionDef, first: usize, slots: &mut [Slot]) -> (u16, u16) {
+    convert_by(convert_common, def, first, slots)
+}
+
+fn all_by_all(def: &'static FunctionDef, first: usize, slots: &mut [Slot]) -> (u16, u16) {
+    convert_by(convert_all, def, first, slots)
+}
+
+#[inline(never)]
+fn convert_by(
+    convert: Convert,
+    def: &'static FunctionDef,
+    first: usize,
+    slots: &mut [Slot],
+) -> (u16, u16) {
     let mut bit = 1 << first;
     let (mut absent, mut missing) = (0, 0);
     for (parameter, slot) in def.parameters().iter().zip(slots) {
-        // SAFETY: before the conversion every slot of a parameter with a name holds a reference.
-        let mut value = Obj(unsafe { slot.object });
         // `*args` and `**kwargs`, which have no name, are what they shall be.
         if !parameter.name.is_unused() {
-            if value.0 == MpObj::NULL && parameter.default == default::EXPRESSION {
+            // SAFETY: before the conversion every slot of a parameter with a name holds a reference.
+            let value = unsafe { slot.object };
+            if value == MpObj::NULL {
                 missing |= bit;
-            } else {
-                if value.0 == MpObj::NULL {
-                    value = parameter.default();
-                }
-                match def.way.convert {
-                    Some(convert) => {
-                        if !convert(value, parameter.kind, parameter.name, slot) {
-                            absent |= bit;
-                        }
-                    }
-                    None => slot.object = value.0,
-                }
+            } else if !convert(Obj(value), parameter.kind, parameter.name, slot) {
+                absent |= bit;
             }
         }
         bit <<= 1;
