@@ -127,7 +127,7 @@ pub fn compile(project: &Project, arch: Arch, options: Options<'_>) -> Result<Ar
         .args(PROFILE.iter().flat_map(|setting| ["--config", setting]))
         .args([
             "--config",
-            &format!("profile.native.opt-level=\"{}\"", target.opt_level),
+            &format!("profile.native.opt-level={}", opt_level(target)),
         ])
         .env("RUSTC", &toolchain.rustc)
         .env(
@@ -172,6 +172,14 @@ pub fn compile(project: &Project, arch: Arch, options: Options<'_>) -> Result<Ar
         target,
         toolchain,
     })
+}
+
+/// As cargo reads it: letters in quotes, numbers without.
+fn opt_level(target: &Target) -> String {
+    match target.opt_level.parse::<u8>() {
+        Ok(number) => number.to_string(),
+        Err(_) => format!("\"{}\"", target.opt_level),
+    }
 }
 
 fn flags(
