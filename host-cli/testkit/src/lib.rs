@@ -6,10 +6,15 @@
 
 mod certificates;
 pub mod cross;
+#[cfg(unix)]
+mod fake_port;
 mod implementation;
 mod interpreter;
+mod machine;
 mod mosquitto;
+mod mpremote;
 pub mod native;
+pub mod natmod;
 mod peer;
 mod program;
 pub mod qemu;
@@ -17,9 +22,13 @@ mod ran;
 mod require;
 
 pub use certificates::Certificates;
+#[cfg(unix)]
+pub use fake_port::FakePort;
 pub use implementation::{Implementation, Module};
-pub use interpreter::{Interpreter, Version};
+pub use interpreter::{Interpreter, Version, x86_options};
+pub use machine::Machine;
 pub use mosquitto::{Access, Mosquitto};
+pub use mpremote::mpremote;
 pub use peer::{Peer, Step};
 pub use program::{Finished, Program};
 pub use ran::{RAN, ran};

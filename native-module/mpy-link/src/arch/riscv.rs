@@ -187,14 +187,13 @@ impl Architecture for RiscV {
     }
 
     fn provided(&self, name: &str) -> Option<Provided> {
-        let small = self.0 == Arch::Rv32imc;
-        let atomic = atomics::known(name).filter(|_| small);
+        let atomic = atomics::known(name, self.word_size());
         atomic.or_else(|| frames::known(name)).map(Provided::Made)
     }
 
     fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
         let _ = cause;
-        match atomics::make(name) {
+        match atomics::make(name, self.0.word_size()) {
             Some(function) => Goal::Piece {
                 piece: pieces.add(function),
                 offset: 0,
