@@ -9,8 +9,11 @@
 use mpy_link::Arch;
 use testkit::repository;
 
-/// Bytes of code and constants, for all that the module does.
-const LIMIT: usize = 12 * 1024;
+/// Bytes of code and constants for all that umqtt.simple 1.3.4 can do.
+const COMPATIBLE: usize = 12 * 1024;
+
+/// What else the module can do, and the bytes that it may take for it: a decision of its own, taken here.
+const MORE: [(&str, usize); 0] = [];
 
 fn fits(arch: Arch) {
     let file = repository()
@@ -23,27 +26,28 @@ fn fits(arch: Arch) {
         .raw_code;
     assert!(code.text_size > 0, "{}: no code", file.display());
     let size = code.text_size + code.rodata_size;
+    let limit = COMPATIBLE + MORE.iter().map(|(_, bytes)| bytes).sum::<usize>();
     println!(
-        "{}: {size} of {LIMIT} bytes (text {}, rodata {})",
+        "{}: {size} of {limit} bytes (text {}, rodata {})",
         arch.name(),
         code.text_size,
         code.rodata_size
     );
     assert!(
-        size <= LIMIT,
-        "umqtt for {} has {size} bytes of text and rodata, {} more than its {LIMIT}: make something smaller, \
-         host-cli/testkit/tests/size.rs says how to find it",
+        size <= limit,
+        "umqtt for {} has {size} bytes of text and rodata, {} more than its {limit}: make something smaller \
+         (host-cli/testkit/tests/size.rs says how to find it), or name there what is new and what it may cost",
         arch.name(),
-        size - LIMIT
+        size.saturating_sub(limit)
     );
 }
 
 #[test]
-fn text_and_rodata_on_xtensawin_stay_within_12_kb_so_shrink_something_before_you_add() {
+fn text_and_rodata_on_xtensawin_stay_within_12_kb_and_what_more_names() {
     fits(Arch::Xtensawin);
 }
 
 #[test]
-fn text_and_rodata_on_rv32imc_stay_within_12_kb_so_shrink_something_before_you_add() {
+fn text_and_rodata_on_rv32imc_stay_within_12_kb_and_what_more_names() {
     fits(Arch::Rv32imc);
 }
