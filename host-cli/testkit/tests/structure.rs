@@ -53,7 +53,10 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "testkit",
         ],
     ),
-    ("xtask", &["board-sim", "native-build", "testkit"]),
+    (
+        "xtask",
+        &["board-sim", "mpy-link", "native-build", "testkit"],
+    ),
 ];
 
 fn root() -> PathBuf {

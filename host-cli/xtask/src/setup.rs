@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
 use testkit::Version;
 
+use crate::fuzz;
+
 /// Debian's packages that tests need, and what for.
 const PACKAGES: [(&str, &str); 23] = [
     ("mosquitto", "a real broker"),
@@ -79,7 +81,28 @@ pub fn run() -> Result<Vec<String>> {
             pypi(name, version, folder),
         );
     }
+    attempt("cargo-fuzz".into(), cargo_fuzz());
     Ok(problems)
+}
+
+/// The fuzzers' driver, into a folder of its own.
+fn cargo_fuzz() -> Result<()> {
+    if fuzz::program().is_ok() {
+        return Ok(());
+    }
+    println!("set-up: building cargo-fuzz {}", fuzz::CARGO_FUZZ);
+    let mut command = crate::cargo();
+    command
+        .args([
+            "install",
+            "cargo-fuzz",
+            "--locked",
+            "--version",
+            fuzz::CARGO_FUZZ,
+            "--root",
+        ])
+        .arg(fuzz::tools()?);
+    crate::output(&mut command).map(drop)
 }
 
 fn packages() -> Result<()> {

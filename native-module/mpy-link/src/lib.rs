@@ -61,6 +61,7 @@
 //!   for more goes to rodata there.
 
 mod arch;
+mod bounds;
 mod destination;
 pub mod dump;
 mod dump_text;
@@ -80,11 +81,12 @@ mod writer;
 
 pub use destination::Destination;
 pub use dump::{Dump, DumpError, dump};
-pub use error::{LinkError, Location, Undefined};
+pub use error::{LinkError, Location, UNDEFINED_SHOWN, Undefined};
 pub use map::{MapEntry, MapSymbol};
 pub use micropython_sys::arch::Arch;
 
 use input::Program;
+use micropython_sys::mpy;
 use piece::Goal;
 use resolution::Target;
 use section::SectionKind;
@@ -287,20 +289,18 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
     })
 }
 
-/// A longer string could not be interned: `MICROPY_QSTR_BYTES_IN_LEN` is 1 by default, and the loader
-/// would raise RuntimeError.
+/// A longer string could not be interned.
 fn check_qstrs(source_name: &str, image: &image::Image<'_>) -> Result<(), LinkError> {
-    const LIMIT: usize = 255;
     match image
         .qstrs
         .iter()
         .chain([&source_name])
-        .find(|text| text.len() > LIMIT)
+        .find(|text| text.len() > mpy::QSTR_LENGTH_LIMIT)
     {
         Some(text) => Err(LinkError::TooLarge {
             what: "longest qstr",
             size: text.len() as u64,
-            limit: LIMIT as u64,
+            limit: mpy::QSTR_LENGTH_LIMIT as u64,
         }),
         None => Ok(()),
     }

@@ -209,20 +209,28 @@ fn preprocess(args: &LinkArgs) -> Result<(), String> {
 }
 
 fn show(text: &str) -> Result<(), String> {
-    // A reader that has seen enough (`head`) is no failure.
-    match std::io::stdout().write_all(text.as_bytes()) {
+    unless_closed(std::io::stdout().write_all(text.as_bytes()))
+}
+
+/// A reader that has seen enough (`head`) is no failure.
+fn unless_closed(written: std::io::Result<()>) -> Result<(), String> {
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     }
 }
 
+/// Writes as it goes: a malformed file can make much more text than it has bytes itself.
 fn dump(args: &DumpArgs) -> Result<(), String> {
     let dump = mpy_link::dump(&read(&args.file)?)
         .map_err(|error| format!("{}: {error}", args.file.display()))?;
-    let text = if args.json {
-        serde_json::to_string_pretty(&dump).map_err(|error| error.to_string())? + "\n"
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    unless_closed(if args.json {
+        serde_json::to_writer_pretty(&mut out, &dump)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+            .and_then(|()| out.flush())
     } else {
-        dump.to_string()
-    };
-    show(&text)
+        write!(out, "{dump}").and_then(|()| out.flush())
+    })
 }

@@ -13,6 +13,7 @@ use micropython_sys::fun_table;
 use object::read::archive::ArchiveFile;
 
 use crate::arch::{Architecture, Provided};
+use crate::bounds;
 use crate::error::{LinkError, Location, Undefined};
 use crate::input::{self, Binding, FileKind, Place, Program, SectionId};
 use crate::section::SectionKind;
@@ -192,16 +193,26 @@ impl<'a> Resolution<'a> {
         members: &mut Vec<Member<'a>>,
         offers: &mut HashMap<&'a str, usize>,
     ) -> Result<(), LinkError> {
-        let malformed = |error: object::read::Error| LinkError::Malformed {
-            object: name.to_owned(),
-            problem: error.to_string(),
+        let malformed = |problem: String| LinkError::MalformedArchive {
+            archive: name.to_owned(),
+            problem,
         };
-        let archive = ArchiveFile::parse(bytes).map_err(malformed)?;
+        let archive = ArchiveFile::parse(bytes).map_err(|error| malformed(error.to_string()))?;
+        let mut last = None;
         for member in archive.members() {
-            let member = member.map_err(malformed)?;
+            let member = member.map_err(|error| {
+                malformed(match &last {
+                    Some(last) => format!("behind {last}: {error}"),
+                    None => error.to_string(),
+                })
+            })?;
+            bounds::member_name(name, member.name())?;
             let short = String::from_utf8_lossy(member.name()).into_owned();
             let full = format!("{name}({short})");
-            let data = member.data(bytes).map_err(malformed)?;
+            let data = member
+                .data(bytes)
+                .map_err(|error| malformed(format!("{short}: {error}")))?;
+            last = Some(short.clone());
             // rustc's metadata travels in the archive, bare or wrapped in an object without code.
             if short.ends_with(".rmeta") {
                 self.skipped.push(format!("{full}: metadata of rustc"));
@@ -216,9 +227,9 @@ impl<'a> Resolution<'a> {
                 }
                 kind => return Err(LinkError::not_an_object(full, kind)),
             }
-            let names = input::defined_names(data).map_err(|error| LinkError::Malformed {
+            let names = input::defined_names(data).map_err(|problem| LinkError::Malformed {
                 object: full.clone(),
-                problem: error.to_string(),
+                problem,
             })?;
             for defined in names {
                 offers.entry(defined).or_insert(members.len());
@@ -316,7 +327,7 @@ impl<'a> Resolution<'a> {
             self.commons.insert(name, SectionId(program.sections.len()));
             program.sections.push(input::Section {
                 object,
-                name: format!("COMMON.{name}"),
+                name: format!("COMMON.{name}").into(),
                 kind: SectionKind::Bss,
                 data: &[],
                 size: program.objects[object].symbols[symbol].size,
@@ -420,7 +431,7 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
         .map(|(_, name)| name.to_owned());
     Box::new(Location {
         object: object.name.clone(),
-        section: owner.name.clone(),
+        section: owner.name.to_string(),
         offset,
         inside,
     })
