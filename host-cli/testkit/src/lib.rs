@@ -10,6 +10,7 @@ mod implementation;
 mod interpreter;
 mod mosquitto;
 pub mod native;
+pub mod natmod;
 mod peer;
 mod program;
 pub mod qemu;

@@ -1,6 +1,7 @@
 //! Decides what can be done to this repository by one command: set-up, all tests, the prebuilt modules, benchmarks.
 
 mod bench;
+mod bench_link;
 mod fuzz;
 mod prebuilt;
 mod readme;
@@ -70,6 +71,8 @@ enum Task {
 enum Bench {
     /// Publishing: QoS 0 against a bare write, QoS 1 against umqtt.simple 1.3.4
     Publish,
+    /// Linking: mpy-link against MicroPython's mpy_ld.py on the same objects
+    Link,
 }
 
 fn main() -> ExitCode {
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Publish,
         } => bench::publish(),
+        Task::Bench { what: Bench::Link } => bench_link::link(),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -7,15 +7,10 @@ use object::Endianness;
 use object::elf;
 use object::read::elf::SectionHeader;
 
-use crate::error::LinkError;
-
 /// All names of a file together may be this many times the file's size. Where every section and
 /// symbol has a name of its own they cannot exceed it at all; local symbols that share one name
 /// (`.L0`, `$d`) take more bytes in the symbol table than their names have.
 const NAMES_TO_FILE: usize = 16;
-
-/// The longest name of an archive's member in bytes; every section of the member is shown with it.
-const MEMBER_NAME_LIMIT: usize = 1024;
 
 /// How many bytes of names are left to one file.
 pub(crate) struct Names {
@@ -67,18 +62,4 @@ pub(crate) fn sections_lie_apart<'a, Section: SectionHeader<Endian = Endianness>
         ));
     }
     Ok(())
-}
-
-/// Checks the name of an archive's member.
-pub(crate) fn member_name(archive: &str, name: &[u8]) -> Result<(), LinkError> {
-    if name.len() <= MEMBER_NAME_LIMIT {
-        return Ok(());
-    }
-    Err(LinkError::MalformedArchive {
-        archive: archive.to_owned(),
-        problem: format!(
-            "a member's name has {} bytes; the limit is {MEMBER_NAME_LIMIT}",
-            name.len()
-        ),
-    })
 }

@@ -500,7 +500,7 @@ fn check_header<Elf: FileHeader<Endian = Endianness>>(
     Ok(())
 }
 
-/// The names that an object would define, to index an archive without loading its members.
+/// The names that an object would define, common ones included as in an archive's index.
 /// What is wrong with it in words, if it cannot be read.
 pub(crate) fn defined_names(bytes: &[u8]) -> Result<Vec<&str>, String> {
     match file_kind(bytes) {
@@ -524,8 +524,7 @@ fn defined_names_in<Elf: FileHeader<Endian = Endianness>>(
     let mut defined = Vec::new();
     for (index, symbol) in symbols.enumerate() {
         let shndx = symbol.st_shndx(endian);
-        if symbol.st_bind() == elf::STB_LOCAL || shndx == elf::SHN_UNDEF || shndx == elf::SHN_COMMON
-        {
+        if symbol.st_bind() == elf::STB_LOCAL || shndx == elf::SHN_UNDEF {
             continue;
         }
         let owner = || format!("symbol {}", index.0);

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use memmap2::Mmap;
 use mpy_link::{Arch, Input, LinkOptions};
 
 #[derive(Parser)]
@@ -175,10 +176,43 @@ fn link(args: LinkArgs) -> Result<(), String> {
     write(&output, &linked.mpy)
 }
 
+/// An input's bytes.
+enum Bytes {
+    /// Libraries are megabytes of which a link needs little, so files are mapped, not read.
+    Mapped(Mmap),
+    /// From a pipe.
+    Read(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(bytes) => bytes,
+            Bytes::Read(bytes) => bytes,
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Bytes, String> {
+    let mapped = fs::File::open(path).and_then(|file| {
+        if !file.metadata()?.is_file() {
+            return Ok(None);
+        }
+        // SAFETY: the memory is only read. Whoever changes the file meanwhile changes what is linked, or ends this
+        // process if it gets shorter; nothing has been written by then.
+        unsafe { Mmap::map(&file) }.map(Some)
+    });
+    match mapped {
+        Ok(Some(bytes)) => Ok(Bytes::Mapped(bytes)),
+        Ok(None) => Ok(Bytes::Read(read(path)?)),
+        Err(error) => Err(format!("{}: cannot be read: {error}", path.display())),
+    }
+}
+
 /// Adds a file, or those that it names.
-fn add_input(inputs: &mut Vec<Input>, path: &Path) -> Result<(), String> {
-    let bytes = read(path)?;
-    let Some(files) = upstream::group(&bytes) else {
+fn add_input(inputs: &mut Vec<Input<Bytes>>, path: &Path) -> Result<(), String> {
+    let bytes = open(path)?;
+    let Some(files) = upstream::group(bytes.as_ref()) else {
         inputs.push(Input {
             name: path.display().to_string(),
             bytes,
@@ -187,7 +221,7 @@ fn add_input(inputs: &mut Vec<Input>, path: &Path) -> Result<(), String> {
     };
     for file in files {
         inputs.push(Input {
-            bytes: read(Path::new(&file))?,
+            bytes: open(Path::new(&file))?,
             name: file,
         });
     }

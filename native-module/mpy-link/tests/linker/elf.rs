@@ -185,8 +185,22 @@ pub fn symbol(name: &str, section: u16) -> Symbol {
 /// An archive of these members, as `ar` writes one with the option S; names of up to 15 bytes, and longer ones in
 /// the table of names.
 pub fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+    indexed_archive(&[], members)
+}
+
+/// One with an index: names, and offsets of members in the file.
+pub fn indexed_archive(index: &[(&[u8], u32)], members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut names = String::new();
     let mut file = b"!<arch>\n".to_vec();
+    if !index.is_empty() {
+        let mut bytes = (index.len() as u32).to_be_bytes().to_vec();
+        bytes.extend(index.iter().flat_map(|(_, offset)| offset.to_be_bytes()));
+        for (name, _) in index {
+            bytes.extend(*name);
+            bytes.push(0);
+        }
+        member(&mut file, "/", &bytes);
+    }
     let mut body = Vec::new();
     for (name, bytes) in members {
         let field = if name.len() < 16 {

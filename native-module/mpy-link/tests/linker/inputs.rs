@@ -35,7 +35,7 @@ fn assert_error(bytes: &[u8], expected: &str) {
 #[test]
 fn files_of_other_kinds_are_named() {
     assert!(matches!(
-        mpy_link::link(&options(), &[]),
+        mpy_link::link::<Vec<u8>>(&options(), &[]),
         Err(LinkError::NoInput)
     ));
     assert_error(

@@ -2,7 +2,8 @@
 //! as far as there are any, and the way out; and no file makes the linker take more memory than a multiple of itself.
 
 use crate::elf::{
-    ALLOC, EXEC, Elf, GLOBAL, GROUP, PROGBITS, Section, Symbol, WRITE, archive, symbol,
+    ALLOC, EXEC, Elf, GLOBAL, GROUP, PROGBITS, Section, Symbol, WRITE, archive, indexed_archive,
+    symbol,
 };
 use crate::peak::{bound, peak};
 use mpy_link::{Arch, Input, LinkError, LinkOptions, Linked, dump, link};
@@ -316,6 +317,41 @@ fn malformed_members_are_named() {
             archive(&[(&"m".repeat(1025), &Elf::new().bytes())]),
         )],
         "lib.a: malformed archive: a member's name has 1025 bytes; the limit is 1024; it may be cut off: make it again with ar, or copy it again",
+    );
+}
+
+/// The index says which member defines what. Where it is wrong, a link that needs it says so.
+#[test]
+fn wrong_indexes() {
+    let elf = Elf::new().bytes();
+    let library = |index: &[(&[u8], u32)]| indexed_archive(index, &[("m.o", &elf)]);
+    // The index has 60 bytes of header, two numbers, and the name.
+    let at = 8 + 60 + 8 + 10;
+    link_as(Arch::X64, &[("lib.a", library(&[(b"mpy_inits", at)]))])
+        .expect_err("it names something else");
+    link_as(Arch::X64, &[("lib.a", library(&[(b"mpy_init\0", at)]))]).expect("it links");
+    assert_error(
+        &[("lib.a", library(&[(b"mpy_init\0", at + 2)]))],
+        "lib.a: malformed archive: its index says that mpy_init is at offset 0x58, where no member is; it may be cut off: make it again with ar, or copy it again",
+    );
+    assert_error(
+        &[("lib.a", library(&[(b"mpy_init\xff", at)]))],
+        "lib.a: malformed archive: the name of a symbol in its index is not UTF-8; it may be cut off: make it again with ar, or copy it again",
+    );
+    // A member that the index promises a symbol of, and that has none.
+    let promised = [(
+        "lib.a",
+        indexed_archive(&[(b"absent\0\0\0", at)], &[("m.o", &elf)]),
+    )];
+    assert_error(
+        &promised,
+        "undefined symbol mpy_init; add the object or archive that defines it",
+    );
+    let mut count = library(&[(b"mpy_init\0", at)]);
+    count[8 + 60] = 0x7f;
+    assert_error(
+        &[("lib.a", count)],
+        "lib.a: malformed archive: Invalid archive symbol table; it may be cut off: make it again with ar, or copy it again",
     );
 }
 
