@@ -2,7 +2,7 @@
 //! upstream's `tools/mpy_ld.py`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -183,6 +183,10 @@ impl Natmod {
                 fs::copy(file.path(), work.join(file.file_name())).map_err(told)?;
             }
         }
+        // Upstream's linker keeps what it reads of archives in the folder it runs in: let modules share it.
+        let cache = ".mpy_ld_cache";
+        fs::create_dir_all(folder.join(cache)).map_err(told)?;
+        symlink(Path::new("..").join(cache), work.join(cache)).map_err(told)?;
         // Notes what the makefile asks the linker for, one argument a line.
         let log = work.join("link.log");
         let recorder = work.join("link.sh");
@@ -291,8 +295,8 @@ impl Natmod {
             .any(|argument| argument.starts_with("-l"))
     }
 
-    /// What upstream's linker keeps of archives from one run to the next; without it, it reads them anew.
+    /// Lets upstream's linker forget what it knows of archives, so that it reads them anew.
     pub fn forget_archives(&self) {
-        let _ = fs::remove_dir_all(self.folder.join(".mpy_ld_cache"));
+        let _ = fs::remove_file(self.folder.join(".mpy_ld_cache"));
     }
 }

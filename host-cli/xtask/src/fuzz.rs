@@ -61,6 +61,11 @@ pub const RUNS: [Run; 5] = [
     },
 ];
 
+/// The fuzzers' crates, which are no part of the workspace.
+pub fn manifests() -> impl Iterator<Item = &'static str> {
+    ["native-module/mpy-link/fuzz/Cargo.toml"].into_iter()
+}
+
 /// How much of it.
 #[derive(Clone, Copy, Debug)]
 pub enum Length {
