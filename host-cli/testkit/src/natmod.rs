@@ -1,5 +1,5 @@
-//! Decides how MicroPython's example modules in C are built, and how they are linked again by either linker: ours or
-//! upstream's `tools/mpy_ld.py`.
+//! Decides how the linker is tried in place of MicroPython's own: upstream's example modules build with
+//! `make MPY_LD=…`, and pass upstream's tests of them. [`crate::mpy_ld`] links the same objects once more.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 
 use mpy_link::Arch;
 
-use crate::qemu::installed;
+use crate::qemu::{installed, micropython_source};
 
-/// All examples that need nothing which Debian leaves out of the source (btree needs Berkeley DB).
+/// All that need nothing which Debian leaves out of the source (btree needs Berkeley DB).
 pub const EXAMPLES: [&str; 10] = [
     "deflate",
     "features0",
@@ -34,13 +34,13 @@ pub const COMPILERS: [(Arch, &str); 5] = [
     (Arch::Rv32imc, "riscv64-unknown-elf-gcc"),
 ];
 
-/// The version of PyPI's `ar` that `mpy_ld.py` reads archives with; Debian has none.
-pub const AR_VERSION: &str = "1.0.1";
-
 /// Whether an example can be compiled: features2 adds floats, which upstream's makefile leaves out on some.
 pub fn compiles(arch: Arch, example: &str) -> bool {
     example != "features2" || !matches!(arch, Arch::Rv32imc | Arch::Xtensa)
 }
+
+/// Those that have tests, as `tests/run-natmodtests.py` has them.
+const TESTED: [&str; 5] = ["deflate", "framebuf", "heapq", "random", "re"];
 
 /// What a program prints, on both streams.
 ///
@@ -61,62 +61,20 @@ pub fn run(command: &mut Command) -> Result<String, String> {
     }
 }
 
-/// A linker's command, with the options of `mpy_ld.py`.
-#[derive(Clone, Debug)]
-pub struct Linker {
-    words: Vec<String>,
-    /// Where Python finds `ar`; empty for ours.
-    python_path: String,
-}
-
-impl Linker {
-    /// `mpy-link` at this path.
-    pub fn ours(program: &Path) -> Linker {
-        Linker {
-            words: vec![program.display().to_string()],
-            python_path: String::new(),
-        }
-    }
-
-    /// `tools/mpy_ld.py` of a source folder, on the first Python that has what it needs.
-    ///
-    /// # Errors
-    /// Where there is none; the text says how to get it.
-    pub fn upstream(source: &Path) -> Result<Linker, String> {
-        let python_path = ar_folder()?.display().to_string();
-        let fits = |python: &&str| {
-            run(Command::new(python)
-                .args(["-c", "import elftools, ar"])
-                .env("PYTHONPATH", &python_path))
-            .is_ok()
-        };
-        let python = ["python3", "/usr/bin/python3"]
-            .into_iter()
-            .find(fits)
-            .ok_or("no python3 with elftools and ar, which mpy_ld.py needs; `cargo xtask setup` installs them")?;
-        let script = source.join("tools/mpy_ld.py");
-        Ok(Linker {
-            words: vec![python.to_owned(), script.display().to_string()],
-            python_path,
-        })
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.words[0]);
-        command.args(&self.words[1..]);
-        if !self.python_path.is_empty() {
-            command.env("PYTHONPATH", &self.python_path);
-        }
-        command
-    }
-}
-
-/// Where `cargo xtask setup` puts PyPI's `ar`.
-///
-/// # Errors
-/// Where there is no cache folder.
-pub fn ar_folder() -> Result<PathBuf, String> {
-    Ok(crate::cache()?.join(format!("pypi/ar-{AR_VERSION}")))
+/// The linker's command, built once for all tests.
+pub fn linker(scratch: &Path) -> PathBuf {
+    static LINKER: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let target = scratch.join("natmod-linker");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        run(Command::new(cargo)
+            .args(["build", "--quiet", "--package", "mpy-link", "--target-dir"])
+            .arg(&target)
+            .current_dir(crate::repository()))
+        .unwrap_or_else(|error| panic!("{error}"));
+        target.join("debug/mpy-link")
+    };
+    LINKER.get_or_init(build).clone()
 }
 
 /// MicroPython's cross compiler for the examples with Python in them, built once.
@@ -138,46 +96,131 @@ fn mpy_cross(source: &Path) -> Result<PathBuf, String> {
     BUILT.get_or_init(build).clone()
 }
 
-/// An example that was built.
+/// Upstream's examples, built for an architecture.
+#[derive(Debug)]
+pub struct Natmods {
+    arch: Arch,
+    source: PathBuf,
+    pub modules: Vec<Natmod>,
+}
+
+/// One of them.
 #[derive(Clone, Debug)]
 pub struct Natmod {
     pub name: &'static str,
-    /// Where it was built; all paths below are relative to it.
-    folder: PathBuf,
-    /// The arguments of the linking step, the output's name missing.
-    arguments: Vec<String>,
-    /// The linked file.
-    native: String,
-    /// What Python code the module has beside that.
-    python: Vec<PathBuf>,
     /// The finished module.
-    pub module: Vec<u8>,
+    pub mpy: Vec<u8>,
+    /// Where it was built.
+    pub(crate) folder: PathBuf,
+    /// The arguments that the linker got there, the output's name left out.
+    pub(crate) arguments: Vec<String>,
+    /// That output's name: the code alone.
+    pub(crate) native: String,
+    /// The modules in Python that are merged with it.
+    pub(crate) python: Vec<PathBuf>,
 }
 
-impl Natmod {
-    /// Builds an example as upstream's makefile does, in a fresh folder below `folder`, with `mpy-link` at `linker`.
+impl Natmods {
+    /// Builds them below `scratch` with a compiler, which upstream's makefile chooses.
     ///
     /// # Errors
-    /// Where a tool is missing or fails.
-    pub fn build(
+    /// What is missing for that.
+    ///
+    /// # Panics
+    /// Where one does not build.
+    pub fn build(arch: Arch, compiler: &str, scratch: &Path) -> Result<Natmods, String> {
+        Natmods::build_with(arch, compiler, scratch, None)
+    }
+
+    /// The same, for a computer without the ESP8266's ROM: upstream's makefiles take division from its fixed addresses,
+    /// here it comes out of `library`.
+    ///
+    /// # Errors
+    /// As [`Natmods::build`].
+    ///
+    /// # Panics
+    /// As [`Natmods::build`].
+    pub fn build_without_rom(
         arch: Arch,
-        example: &'static str,
-        source: &Path,
-        folder: &Path,
-        linker: &Path,
-    ) -> Result<Natmod, String> {
-        let (_, compiler) = COMPILERS
-            .iter()
-            .find(|(known, _)| *known == arch)
-            .ok_or_else(|| format!("no compiler of Debian's for {}", arch.name()))?;
+        compiler: &str,
+        scratch: &Path,
+        library: &Path,
+    ) -> Result<Natmods, String> {
+        Natmods::build_with(arch, compiler, scratch, Some(library))
+    }
+
+    fn build_with(
+        arch: Arch,
+        compiler: &str,
+        scratch: &Path,
+        library: Option<&Path>,
+    ) -> Result<Natmods, String> {
+        let source = micropython_source()?;
         installed(compiler)?;
         installed("python3")?;
-        let cross = mpy_cross(source)?;
+        let cross = mpy_cross(&source)?;
+        let linker = linker(scratch);
+        let mut folder = scratch.join(format!("natmod-{}", arch.name()));
+        if library.is_some() {
+            folder.set_extension("without-rom");
+        }
+        let modules = EXAMPLES
+            .into_iter()
+            .filter(|example| compiles(arch, example))
+            .map(|example| {
+                let tools = Tools {
+                    source: &source,
+                    cross: &cross,
+                    linker: &linker,
+                    library,
+                };
+                let natmod = tools.build(arch, example, &folder)?;
+                let dump = mpy_link::dump(&natmod.mpy).expect("it can be read");
+                assert_eq!(dump.arch, Some(arch.name()), "{example}");
+                Ok(natmod)
+            })
+            .collect::<Result<_, String>>()
+            .unwrap_or_else(|error| panic!("{error}"));
+        Ok(Natmods {
+            arch,
+            source,
+            modules,
+        })
+    }
+
+    /// Runs upstream's tests; `run_on` takes a module and a program that imports it as `case`, and returns what was
+    /// printed.
+    ///
+    /// # Panics
+    /// Where one prints something else than upstream says.
+    pub fn check(&self, run_on: impl FnMut(&[u8], &str) -> String) {
+        test(self.arch, &self.modules, &self.source, run_on);
+    }
+
+    /// MicroPython's source, which they are part of.
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+}
+
+/// What builds an example.
+struct Tools<'a> {
+    source: &'a Path,
+    /// MicroPython's compiler.
+    cross: &'a Path,
+    linker: &'a Path,
+    /// Taken in place of the ROM.
+    library: Option<&'a Path>,
+}
+
+impl Tools<'_> {
+    /// Builds as upstream's makefile does, in a fresh folder below `folder`.
+    fn build(&self, arch: Arch, example: &'static str, folder: &Path) -> Result<Natmod, String> {
         let work = folder.join(example);
         let told = |error: std::io::Error| format!("{}: {error}", work.display());
         let _ = fs::remove_dir_all(&work);
         fs::create_dir_all(&work).map_err(told)?;
-        for file in fs::read_dir(source.join("examples/natmod").join(example)).map_err(told)? {
+        for file in fs::read_dir(self.source.join("examples/natmod").join(example)).map_err(told)? {
             let file = file.map_err(told)?;
             if file.path().is_file() {
                 fs::copy(file.path(), work.join(file.file_name())).map_err(told)?;
@@ -190,20 +233,25 @@ impl Natmod {
         // Notes what the makefile asks the linker for, one argument a line.
         let log = work.join("link.log");
         let recorder = work.join("link.sh");
+        let library = self
+            .library
+            .map(|library| format!("-l '{}' ", library.display()));
         let script = format!(
-            "#!/bin/sh\nprintf '%s\\n' --- \"$@\" >> '{}'\nexec '{}' \"$@\"\n",
+            "#!/bin/sh\nprintf '%s\\n' --- \"$@\" >> '{}'\nexec '{}' {}\"$@\"\n",
             log.display(),
-            linker.display()
+            self.linker.display(),
+            library.unwrap_or_default()
         );
         fs::write(&recorder, script).map_err(told)?;
         fs::set_permissions(&recorder, fs::Permissions::from_mode(0o755)).map_err(told)?;
         run(Command::new("make")
             .arg("-C")
             .arg(&work)
-            .arg(format!("MPY_DIR={}", source.display()))
+            .arg(format!("MPY_DIR={}", self.source.display()))
             .arg(format!("MPY_LD={}", recorder.display()))
-            .arg(format!("MPY_CROSS={}", cross.display()))
-            .arg(format!("ARCH={}", arch.name())))?;
+            .arg(format!("MPY_CROSS={}", self.cross.display()))
+            .arg(format!("ARCH={}", arch.name()))
+            .args(self.library.map(|_| "MPY_EXTERN_SYM_FILE=")))?;
 
         let log = fs::read_to_string(log).map_err(told)?;
         let steps = log.split("---\n").skip(1);
@@ -229,74 +277,71 @@ impl Natmod {
             format!("{example}_{}.mpy", arch.name()),
             format!("{example}.mpy"),
         ];
-        let module = names
+        let mpy = names
             .iter()
             .find_map(|name| fs::read(work.join(name)).ok())
             .ok_or_else(|| format!("{example} made no module"))?;
         Ok(Natmod {
             name: example,
+            mpy,
             folder: work,
             arguments,
             native,
             python,
-            module,
         })
     }
+}
 
-    /// The command that links it again with `linker`, to the file that is returned too. Both linkers give the module
-    /// the output file's name, so each has a folder of its own.
-    ///
-    /// # Errors
-    /// Where that folder cannot be made.
-    pub fn link_command(&self, linker: &Linker, who: &str) -> Result<(Command, PathBuf), String> {
-        let folder = self.folder.join(who);
-        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let name = Path::new(&self.native).file_name().unwrap_or_default();
-        let output = folder.join(name);
-        let mut command = linker.command();
-        command
-            .args(&self.arguments)
-            .arg("-o")
-            .arg(&output)
-            .current_dir(&self.folder);
-        Ok((command, output))
+fn test(
+    arch: Arch,
+    modules: &[Natmod],
+    source: &Path,
+    mut run_on: impl FnMut(&[u8], &str) -> String,
+) {
+    let mut wrong = String::new();
+    let (mut passed, mut skipped) = (0, 0);
+    for module in TESTED {
+        let natmod = modules.iter().find(|natmod| natmod.name == module);
+        let mpy = &natmod.expect("it was built").mpy;
+        let mut programs: Vec<PathBuf> = fs::read_dir(source.join("tests/extmod"))
+            .expect("upstream's tests")
+            .map(|entry| entry.expect("a test").path())
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let rest = name
+                    .strip_suffix(".py")
+                    .and_then(|name| name.strip_prefix(module));
+                rest.is_some_and(|rest| rest.starts_with(['_', '1', '2', '4', '8']))
+            })
+            .collect();
+        programs.sort();
+        for program in programs {
+            let text = fs::read_to_string(&program).expect("a test");
+            let text = format!("import sys, case\nsys.modules['{module}'] = case\n{text}");
+            let printed = run_on(mpy, &text);
+            if printed.contains("SKIP\n") {
+                skipped += 1;
+                continue;
+            }
+            let mut expected = program.clone().into_os_string();
+            expected.push(".exp");
+            let expected = fs::read_to_string(&expected).or_else(|_| {
+                // Where no output is written down, Python's own counts.
+                run(Command::new("python3").arg(&program))
+            });
+            match expected {
+                Ok(expected) if expected == printed => passed += 1,
+                Ok(expected) => {
+                    wrong += &format!("{}:\n{printed}instead of\n{expected}\n", program.display());
+                }
+                Err(error) => wrong += &format!("{}: {error}\n", program.display()),
+            }
+        }
     }
-
-    /// Links it again. Returns the linked file's bytes.
-    ///
-    /// # Errors
-    /// Where the linker fails; with what it printed.
-    pub fn link(&self, linker: &Linker, who: &str) -> Result<Vec<u8>, String> {
-        let (mut command, output) = self.link_command(linker, who)?;
-        run(&mut command)?;
-        fs::read(&output).map_err(|error| format!("{}: {error}", output.display()))
-    }
-
-    /// Makes a finished module of what [`Natmod::link`] linked before, as the makefile does.
-    ///
-    /// # Errors
-    /// Where `mpy-tool.py` fails.
-    pub fn finish(&self, source: &Path, who: &str) -> Result<Vec<u8>, String> {
-        let name = Path::new(&self.native).file_name().unwrap_or_default();
-        let module = self.folder.join(who).join("module.mpy");
-        run(Command::new("python3")
-            .arg(source.join("tools/mpy-tool.py"))
-            .args(["--merge", "-o"])
-            .arg(&module)
-            .arg(self.folder.join(who).join(name))
-            .args(&self.python))?;
-        fs::read(&module).map_err(|error| format!("{}: {error}", module.display()))
-    }
-
-    /// Whether libraries are linked too.
-    pub fn takes_archives(&self) -> bool {
-        self.arguments
-            .iter()
-            .any(|argument| argument.starts_with("-l"))
-    }
-
-    /// Lets upstream's linker forget what it knows of archives, so that it reads them anew.
-    pub fn forget_archives(&self) {
-        let _ = fs::remove_file(self.folder.join(".mpy_ld_cache"));
-    }
+    assert!(wrong.is_empty(), "{}:\n{wrong}", arch.name());
+    assert!(passed >= 25, "only {passed} passed");
+    println!(
+        "{}: {passed} of upstream's tests, {skipped} not for this board",
+        arch.name()
+    );
 }

@@ -1,182 +1,68 @@
-//! The linker in place of MicroPython's own: upstream's example modules build with `make MPY_LD=…`, and pass upstream's
-//! tests of them wherever the architecture runs here; and what comes out is what `mpy_ld.py` makes.
+//! Upstream's example modules, linked by ours: they pass upstream's tests wherever the architecture runs here. Those for
+//! the ESP8266 are built as upstream says; made to run without its ROM, they pass the tests in `host-cli/xtensa-run`. What comes out is what
+//! `mpy_ld.py` makes.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::path::Path;
 
 use mpy_link::Arch;
-use testkit::natmod::{COMPILERS, EXAMPLES, Linker, Natmod, compiles, run};
-use testkit::qemu::{QEMU_MODELS, QemuBoard, micropython_source};
-use testkit::{Interpreter, Version, need};
+use testkit::mpy_ld::Linker;
+use testkit::natmod::{COMPILERS, Natmods, linker};
+use testkit::qemu::micropython_source;
+use testkit::{Machine, need};
 
-/// Those that have tests, as `tests/run-natmodtests.py` has them.
-const TESTED: [&str; 5] = ["deflate", "framebuf", "heapq", "random", "re"];
-
-fn scratch(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).expect("the test folder can be made");
-    folder
-}
-
-/// The linker's command, built once for all tests.
-fn linker() -> PathBuf {
-    static LINKER: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let target = scratch("natmod-linker");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        run(Command::new(cargo)
-            .args(["build", "--quiet", "--package", "mpy-link", "--target-dir"])
-            .arg(&target)
-            .current_dir(testkit::repository()))
-        .unwrap_or_else(|error| panic!("{error}"));
-        target.join("debug/mpy-link")
-    };
-    LINKER.get_or_init(build).clone()
-}
-
-/// Builds the examples.
-fn build(arch: Arch, source: &Path) -> Result<Vec<Natmod>, String> {
-    let folder = scratch(&format!("natmod-{}", arch.name()));
-    let examples = EXAMPLES.into_iter();
-    let examples = examples.filter(|example| compiles(arch, example));
-    let build = |example| {
-        let natmod = Natmod::build(arch, example, source, &folder, &linker())?;
-        let dump = mpy_link::dump(&natmod.module).expect("it can be read");
-        assert_eq!(dump.arch, Some(arch.name()), "{example}");
-        Ok(natmod)
-    };
-    examples.map(build).collect()
-}
-
-/// Runs upstream's tests; `run_on` takes a module and a program, and returns what was printed.
-fn test(
-    arch: Arch,
-    modules: &[(&str, Vec<u8>)],
-    source: &Path,
-    mut run_on: impl FnMut(&[u8], &str) -> String,
-) {
-    let mut wrong = String::new();
-    let (mut passed, mut skipped) = (0, 0);
-    for module in TESTED {
-        let (_, mpy) = modules
-            .iter()
-            .find(|(name, _)| *name == module)
-            .expect("it was built");
-        let mut programs: Vec<PathBuf> = fs::read_dir(source.join("tests/extmod"))
-            .expect("upstream's tests")
-            .map(|entry| entry.expect("a test").path())
-            .filter(|path| {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                let rest = name
-                    .strip_suffix(".py")
-                    .and_then(|name| name.strip_prefix(module));
-                rest.is_some_and(|rest| rest.starts_with(['_', '1', '2', '4', '8']))
-            })
-            .collect();
-        programs.sort();
-        for program in programs {
-            let text = fs::read_to_string(&program).expect("a test");
-            let text = format!("import sys, case\nsys.modules['{module}'] = case\n{text}");
-            let printed = run_on(mpy, &text);
-            if printed.contains("SKIP\n") {
-                skipped += 1;
-                continue;
-            }
-            let mut expected = program.clone().into_os_string();
-            expected.push(".exp");
-            let expected = fs::read_to_string(&expected).or_else(|_| {
-                // Where no output is written down, Python's own counts.
-                run(Command::new("python3").arg(&program))
-            });
-            match expected {
-                Ok(expected) if expected == printed => passed += 1,
-                Ok(expected) => {
-                    wrong += &format!("{}:\n{printed}instead of\n{expected}\n", program.display());
-                }
-                Err(error) => wrong += &format!("{}: {error}\n", program.display()),
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}:\n{wrong}", arch.name());
-    assert!(passed >= 25, "only {passed} passed");
-    println!(
-        "{}: {passed} of upstream's tests, {skipped} not for this board",
-        arch.name()
-    );
-}
-
-fn finished(natmods: Vec<Natmod>) -> Vec<(&'static str, Vec<u8>)> {
-    let finished = natmods.into_iter();
-    finished
-        .map(|natmod| (natmod.name, natmod.module))
-        .collect()
-}
-
-fn on_qemu(name: &str, arch: Arch) {
-    let source = need!(name, micropython_source());
-    let modules = finished(need!(name, build(arch, &source)));
-    let model = QEMU_MODELS
-        .iter()
-        .find(|model| model.arch == arch)
-        .expect("a board of that architecture");
-    drop(need!(name, QemuBoard::start(model)));
-    test(arch, &modules, &source, |mpy, program| {
-        // A test that is not for this board ends in SystemExit, and with it the emulated board.
-        let mut board = QemuBoard::start(model).expect("the board starts again");
-        match board.put_module(mpy) {
-            Ok(()) => board.run(program),
-            Err(error) => error,
-        }
-    });
-}
-
-#[test]
-fn natmods_on_armv7m() {
-    on_qemu("natmods_on_armv7m", Arch::Armv7m);
-}
-
-#[test]
-fn natmods_on_armv6m() {
-    on_qemu("natmods_on_armv6m", Arch::Armv6m);
-}
-
-#[test]
-fn natmods_on_rv32imc() {
-    on_qemu("natmods_on_rv32imc", Arch::Rv32imc);
+fn check(test: &str, arch: Arch, compiler: &str) {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let natmods = need!(test, Natmods::build(arch, compiler, scratch));
+    let mut machine = need!(test, Machine::start(arch));
+    natmods.check(|mpy, program| machine.run(mpy, program));
 }
 
 /// The same objects linked by `mpy_ld.py` pass the same tests.
 #[test]
 fn natmods_on_x64() {
-    let name = "natmods_on_x64";
-    let source = need!(name, micropython_source());
-    let interpreter = need!(name, Interpreter::find(Version::V1_26));
-    let upstream = need!(name, Linker::upstream(&source));
-    let natmods = need!(name, build(Arch::X64, &source));
-    let relinked = natmods.iter().map(|natmod| {
-        let module = natmod
-            .link(&upstream, "tested-upstream")
-            .and_then(|_| natmod.finish(&source, "tested-upstream"));
-        (natmod.name, module.expect("upstream's linker links it"))
-    });
-    let relinked = relinked.collect();
-    let work = scratch("natmod-run");
-    for modules in [finished(natmods), relinked] {
-        test(Arch::X64, &modules, &source, |mpy, program| {
-            fs::write(work.join("case.mpy"), mpy).expect("it can be written");
-            let output = interpreter
-                .command()
-                .args(["-c", program])
-                .current_dir(&work)
-                .stdin(Stdio::null())
-                .output()
-                .expect("MicroPython starts");
-            let text = [output.stdout, output.stderr].concat();
-            String::from_utf8_lossy(&text).into_owned()
-        });
+    let test = "natmods_on_x64";
+    check(test, Arch::X64, "gcc");
+
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("natmod-upstream");
+    let mut natmods = need!(test, Natmods::build(Arch::X64, "gcc", &scratch));
+    let source = natmods.source().to_owned();
+    let upstream = need!(test, Linker::upstream(&source));
+    for natmod in &mut natmods.modules {
+        let linked = natmod.link(&upstream, "upstream");
+        let finished = linked.and_then(|_| natmod.finish(&source, "upstream"));
+        natmod.mpy = finished.expect("upstream's linker links it");
     }
+    let mut machine = need!(test, Machine::start(Arch::X64));
+    natmods.check(|mpy, program| machine.run(mpy, program));
+}
+
+#[test]
+fn natmods_on_armv6m() {
+    check("natmods_on_armv6m", Arch::Armv6m, "arm-none-eabi-gcc");
+}
+
+#[test]
+fn natmods_on_armv7m() {
+    check("natmods_on_armv7m", Arch::Armv7m, "arm-none-eabi-gcc");
+}
+
+#[test]
+fn natmods_on_rv32imc() {
+    check(
+        "natmods_on_rv32imc",
+        Arch::Rv32imc,
+        "riscv64-unknown-elf-gcc",
+    );
+}
+
+#[test]
+fn natmods_for_xtensa() {
+    let test = "natmods_for_xtensa";
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    need!(
+        test,
+        Natmods::build(Arch::Xtensa, "xtensa-lx106-elf-gcc", scratch)
+    );
 }
 
 /// Both linkers make the same of the same objects: header, strings with their numbers, objects, which parts there are,
@@ -186,17 +72,12 @@ fn natmods_as_mpy_ld_makes_them() {
     let name = "natmods_as_mpy_ld_makes_them";
     let source = need!(name, micropython_source());
     let upstream = need!(name, Linker::upstream(&source));
-    let ours = Linker::ours(&linker());
-    for (arch, _) in COMPILERS {
-        let folder = scratch(&format!("natmod-both-{}", arch.name()));
-        for example in EXAMPLES {
-            if !compiles(arch, example) {
-                continue;
-            }
-            let natmod = need!(
-                name,
-                Natmod::build(arch, example, &source, &folder, &linker())
-            );
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("natmod-both");
+    let ours = Linker::ours(&linker(&scratch));
+    for (arch, compiler) in COMPILERS {
+        let natmods = need!(name, Natmods::build(arch, compiler, &scratch));
+        for natmod in natmods.modules {
+            let example = natmod.name;
             let one = natmod.link(&ours, "ours").expect("our linker links it");
             let other = match natmod.link(&upstream, "upstream") {
                 Ok(other) if arch != Arch::Xtensa => other,

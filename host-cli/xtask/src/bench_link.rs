@@ -14,7 +14,8 @@ use mpy_link::Arch;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use serde::Serialize;
-use testkit::natmod::{COMPILERS, EXAMPLES, Linker, Natmod, compiles};
+use testkit::mpy_ld::Linker;
+use testkit::natmod::{COMPILERS, Natmod, Natmods};
 use testkit::qemu::micropython_source;
 
 /// How many times faster than `mpy_ld.py` a link must be.
@@ -92,14 +93,9 @@ pub fn link() -> Result<bool> {
 
     let mut cases = Vec::new();
     let mut not_compared = Vec::new();
-    for (arch, _) in COMPILERS {
-        let folder = target.join("natmod").join(arch.name());
-        for example in EXAMPLES
-            .into_iter()
-            .filter(|example| compiles(arch, example))
-        {
-            let natmod = Natmod::build(arch, example, &source, &folder, &program)
-                .map_err(anyhow::Error::msg)?;
+    for (arch, compiler) in COMPILERS {
+        let natmods = Natmods::build(arch, compiler, &target.join("natmod"));
+        for natmod in natmods.map_err(anyhow::Error::msg)?.modules {
             natmod.forget_archives();
             let command = || -> Result<Command> {
                 let linked = natmod.link_command(&upstream, "upstream");
@@ -110,7 +106,7 @@ pub fn link() -> Result<bool> {
                     .err()
                     .unwrap_or_default();
                 let reason = error.lines().last().unwrap_or_default();
-                not_compared.push(format!("{} {example}: {reason}", arch.name()));
+                not_compared.push(format!("{} {}: {reason}", arch.name(), natmod.name));
                 continue;
             };
             cases.push(Case {

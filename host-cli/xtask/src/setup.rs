@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
 use testkit::Version;
-use testkit::natmod::{AR_VERSION, ar_folder};
+use testkit::mpy_ld::{AR_VERSION, ar_folder};
 
 use crate::fuzz;
 
@@ -34,8 +34,11 @@ const PACKAGES: [(&str, &str); 24] = [
         "MicroPython for ESP8266's core",
     ),
     ("picolibc-riscv64-unknown-elf", "MicroPython for RISC-V"),
-    ("qemu-system-misc", "a RISC-V board"),
-    ("qemu-user", "Xtensa programs"),
+    ("qemu-system-misc", "RISC-V boards"),
+    (
+        "qemu-user",
+        "Xtensa programs, and those of the 32-bit PC where the kernel has none",
+    ),
     ("python3-pip", "fetching PyPI's umqtt"),
     ("python3-pyelftools", "MicroPython's own linker"),
     ("python3-venv", "installing mpremote beside the system"),
@@ -70,13 +73,17 @@ pub fn run() -> Result<Vec<String>> {
     for version in Version::ALL {
         attempt(
             format!("MicroPython {}", version.name()),
-            interpreter(version),
+            interpreter(version.find_options()),
         );
         attempt(
             format!("the source of MicroPython {}", version.name()),
             source(version),
         );
     }
+    attempt(
+        "MicroPython for 32-bit x86".into(),
+        interpreter(testkit::x86_options()),
+    );
     for (name, version, folder) in PYPI {
         attempt(
             format!("{name} {version} of PyPI"),
@@ -195,10 +202,10 @@ fn progress() -> impl FnMut(&Progress) {
     }
 }
 
-fn interpreter(version: Version) -> Result<()> {
+fn interpreter(options: FindOptions) -> Result<()> {
     let options = FindOptions {
         offline: false,
-        ..version.find_options()
+        ..options
     };
     MicroPython::find(&options, &mut progress())
         .map(drop)

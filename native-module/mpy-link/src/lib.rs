@@ -167,7 +167,7 @@ pub struct Sizes {
 /// # Errors
 /// A name or bit that the architecture does not have.
 pub fn parse_arch_flags(arch: Arch, text: &str) -> Result<u32, LinkError> {
-    let names = arch::for_arch(arch)?.arch_flags();
+    let names = arch::for_arch(arch).arch_flags();
     let known = names.iter().fold(0, |bits, (_, bit)| bits | bit);
     let number = match text.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
@@ -216,7 +216,7 @@ pub fn link<Bytes: AsRef<[u8]>>(
 }
 
 fn link_files(options: &LinkOptions, files: &[(&str, &[u8])]) -> Result<Linked, LinkError> {
-    let arch = arch::for_arch(options.arch)?;
+    let arch = arch::for_arch(options.arch);
     if files.is_empty() {
         return Err(LinkError::NoInput);
     }
