@@ -273,6 +273,7 @@ fn link_files(options: &LinkOptions, files: &[(&str, &[u8])]) -> Result<Linked, 
     if arch.text_holds_statics() {
         references::hold_statics(&mut pieces, entry);
     }
+    arch.arrange(&mut pieces);
     let first_qstrs = qstrs::numbered(&program, &options.qstrs)?;
     let mut layout = layout::lay_out(&program, &pieces, arch, first)?;
     // What becomes shorter brings other things nearer, until nothing changes any more. Every state on

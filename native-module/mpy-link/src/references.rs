@@ -37,6 +37,7 @@ pub(crate) fn plan<'a>(
         piece_of[index] = Some(pieces.add(Piece {
             name: format!("{}:{}", program.objects[section.object].name, section.name),
             block,
+            rank: 0,
             group,
             data: Cow::Borrowed(section.data),
             // An address must belong to one thing, even of something without a size.
