@@ -63,7 +63,7 @@ pub(crate) fn lay_out(
                     let section = &program.sections[section.0];
                     (
                         program.objects[section.object].name.clone(),
-                        section.name.clone(),
+                        section.name.to_string(),
                     )
                 }
                 None => (String::new(), piece.name.clone()),

@@ -27,7 +27,7 @@ pub(crate) fn plan<'a>(
         if let SectionKind::Refused(why) = section.kind {
             return Err(LinkError::UnknownSection {
                 object: program.objects[section.object].name.clone(),
-                section: section.name.clone(),
+                section: section.name.to_string(),
                 problem: why.to_owned(),
             });
         }
@@ -328,7 +328,7 @@ pub(crate) fn init_functions<'a>(
         let section = &program.sections[id.0];
         let wrong = |problem: &str| LinkError::UnknownSection {
             object: program.objects[section.object].name.clone(),
-            section: section.name.clone(),
+            section: section.name.to_string(),
             problem: problem.to_owned(),
         };
         if section.relocations.len() * word != section.data.len() {
