@@ -1,13 +1,13 @@
 //! Opening and closing the connection.
 
-use micropython::{Errno, Error, Obj, Result, import, qstr};
+use micropython::{Errno, Error, Obj, Result, error, import, qstr};
 use mqtt_core::encode::{Connect, DISCONNECT, Will};
 use mqtt_core::{Packet, PacketType, Receiver};
 
 use crate::incoming::{Step, advance};
 use crate::io::Block;
 use crate::state::State;
-use crate::{assertion, io, mqtt_exception, no_memory, packet_error};
+use crate::{io, mqtt_exception, packet_error};
 
 /// Level and option name of `setsockopt` that switch Nagle's algorithm off: IPPROTO_TCP and TCP_NODELAY, the
 /// same numbers on Linux and on lwIP.
@@ -22,7 +22,7 @@ pub fn connect(this: Obj, clean_session: Obj, timeout: Obj) -> Result<isize> {
     }
     // SAFETY: the state is the client's own; nothing borrows it.
     unsafe { (*state).session.reconnect() };
-    open(this, timeout)?;
+    open(this, timeout);
     send_connect(this, state, clean_session.is_true())?;
     let answer = await_connack(this, state);
     if answer.is_err() {
@@ -34,7 +34,7 @@ pub fn connect(this: Obj, clean_session: Obj, timeout: Obj) -> Result<isize> {
 }
 
 /// Makes the socket, connects it and wraps it in TLS where the client asks for that.
-fn open(this: Obj, timeout: Obj) -> Result<()> {
+fn open(this: Obj, timeout: Obj) {
     let module = Obj::global(qstr!("socket"));
     let sock = module.call_method(qstr!("socket"), &[]);
     this.set(qstr!("sock"), sock);
@@ -57,17 +57,18 @@ fn open(this: Obj, timeout: Obj) -> Result<()> {
     }
 
     let ssl = this.get(qstr!("ssl"));
-    if ssl == Obj::from_bool(true) {
-        let mut pairs = [[Obj::none(); 2]; 10];
-        let params = this.get(qstr!("ssl_params")).dict_entries(&mut pairs)?;
-        let wrap = import(qstr!("ssl")).method(qstr!("wrap_socket"));
-        this.set(qstr!("sock"), wrap.call_with(&[sock], params));
-    } else if ssl.is_true() {
-        let wrap = ssl.method(qstr!("wrap_socket"));
-        let name = [[Obj::from_qstr(qstr!("server_hostname")), server]];
-        this.set(qstr!("sock"), wrap.call_with(&[sock], &name));
+    if !ssl.is_true() {
+        return;
     }
-    Ok(())
+    let (wrapper, params) = if ssl == Obj::from_bool(true) {
+        (import(qstr!("ssl")), this.get(qstr!("ssl_params")))
+    } else {
+        let params = Obj::new_dict();
+        params.set_item(Obj::from_qstr(qstr!("server_hostname")), server);
+        (ssl, params)
+    };
+    let wrap = wrapper.method(qstr!("wrap_socket"));
+    this.set(qstr!("sock"), wrap.call_with(&[sock], params));
 }
 
 fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()> {
@@ -85,7 +86,7 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
         0
     };
     let keep_alive = u16::try_from(keep_alive)
-        .map_err(|_| assertion(c"keepalive must be 0 to 65535 seconds"))?;
+        .map_err(|_| error!("AssertionError", "keepalive must be 0 to 65535 seconds"))?;
     let lw_topic = this.get(qstr!("lw_topic"));
     let will = if lw_topic.is_true() {
         let qos = this.get(qstr!("lw_qos")).to_int()? as u8 & 3;
@@ -118,7 +119,7 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
     };
     // SAFETY: the state is the client's own.
     unsafe {
-        let block = Block::take(state, packet.size()).ok_or_else(no_memory)?;
+        let block = Block::take(state, packet.size()).ok_or(Error::NO_MEMORY)?;
         let n = packet.encode(&mut block.memory()).map_err(packet_error)?;
         block.send(this, state, stream, n)
     }
@@ -146,7 +147,10 @@ fn await_connack(this: Obj, state: *mut State) -> Result<isize> {
         // SAFETY: as above.
         let receiver = unsafe { &(*state).session.receiver };
         if receiver.remaining().is_some() && !is_connack_so_far(receiver) {
-            return Err(assertion(c"the broker's answer is no CONNACK"));
+            return Err(error!(
+                "AssertionError",
+                "the broker's answer is no CONNACK"
+            ));
         }
     }
     // SAFETY: as above; the packet is copied out before other code runs.
@@ -162,7 +166,10 @@ fn await_connack(this: Obj, state: *mut State) -> Result<isize> {
     match packet {
         Some((flags, 0)) => Ok(isize::from(flags & 1)),
         Some((_, return_code)) => Err(mqtt_exception(return_code)),
-        None => Err(assertion(c"the broker's answer is no CONNACK")),
+        None => Err(error!(
+            "AssertionError",
+            "the broker's answer is no CONNACK"
+        )),
     }
 }
 
@@ -175,9 +182,9 @@ fn is_connack_so_far(receiver: &Receiver) -> bool {
 /// The error of a stream that ends inside the CONNACK: umqtt.simple's, which indexes what it has.
 fn connack_cut(receiver: &Receiver) -> Error {
     if receiver.is_idle() || is_connack_so_far(receiver) {
-        Error::text(qstr!("IndexError"), c"connection closed before CONNACK")
+        error!("IndexError", "connection closed before CONNACK")
     } else {
-        assertion(c"the broker's answer is no CONNACK")
+        error!("AssertionError", "the broker's answer is no CONNACK")
     }
 }
 

@@ -2,12 +2,12 @@
 
 use core::ptr::addr_of_mut;
 
-use micropython::{BytesBuilder, Errno, Error, Obj, Result, Stream, qstr};
+use micropython::{BytesBuilder, Errno, Error, Obj, Result, Stream, error, qstr};
 use mqtt_core::{AckKind, Next, Packet, Part, Place, Receiver, encode};
 
 use crate::io::Block;
 use crate::state::State;
-use crate::{EMPTY_BYTES, WAIT_MSG, assertion, io, packet_error};
+use crate::{EMPTY_BYTES, WAIT_MSG, io, packet_error};
 
 /// Poll events after which a read does not wait: readable, or an end that the read will report
 /// (`MP_STREAM_POLL_RD`, `_ERR`, `_HUP` and `_NVAL` of `py/stream.h`).
@@ -46,7 +46,7 @@ pub unsafe fn advance(stream: Stream, state: *mut State) -> Result<Step> {
                     Place::Topic => (*state).topic,
                     Place::Payload => (*state).payload,
                 };
-                (field.ok_or_else(lost_storage)?.data().add(offset), len)
+                (field.ok_or(LOST_STORAGE)?.data().add(offset), len)
             }
             Err(error) => {
                 (*state).session.receiver.reset();
@@ -210,7 +210,7 @@ unsafe fn handle(this: Obj, state: *mut State) -> Result<Option<u8>> {
                         unsafe { io::write_all(this, stream, ack.as_ptr(), ack.len())? };
                     }
                 }
-                _ => return Err(assertion(c"QoS 2 is not supported")),
+                _ => return Err(error!("AssertionError", "QoS 2 is not supported")),
             }
         }
     }
@@ -258,13 +258,11 @@ fn object(part: Part, stored: Option<BytesBuilder>) -> Result<Obj> {
             };
             Ok(object.object())
         }
-        Part::Stored => stored.map(|bytes| bytes.object()).ok_or_else(lost_storage),
+        Part::Stored => stored.map(|bytes| bytes.object()).ok_or(LOST_STORAGE),
     }
 }
 
-fn lost_storage() -> Error {
-    Error::text(qstr!("RuntimeError"), c"_state was changed")
-}
+const LOST_STORAGE: Error = error!("RuntimeError", "_state was changed");
 
 unsafe fn forget_packet(state: *mut State) {
     // SAFETY: the state is the client's own.
@@ -282,33 +280,35 @@ fn malformed(first_byte: u8) -> Error {
     if first_byte >> 4 == 3 {
         packet_error(mqtt_core::Error::MalformedPacket)
     } else {
-        assertion(c"malformed packet from broker")
+        error!("AssertionError", "malformed packet from broker")
     }
 }
 
 /// The error of a stream that ends: `OSError(-1)` at a packet's start and wherever umqtt.simple would go on with
 /// what it has; its IndexError or AssertionError where it asks for a byte that is not there.
 fn cut(receiver: &Receiver) -> Error {
-    let closed = || Error::int(qstr!("OSError"), -1);
+    let closed = Error::from(Errno(-1));
     let first_byte = receiver.first_byte();
     match first_byte >> 4 {
         3 => {
             let has_packet_id = first_byte & 6 != 0;
             match receiver.topic_len() {
-                None => closed_inside(),
+                None => CLOSED_INSIDE,
                 Some(topic_len) => {
                     let payload_start = 2 + topic_len + if has_packet_id { 2 } else { 0 };
                     if has_packet_id && receiver.taken() < payload_start {
-                        closed_inside()
+                        CLOSED_INSIDE
                     } else {
-                        closed()
+                        closed
                     }
                 }
             }
         }
-        4 if receiver.remaining().is_none() => assertion(c"connection closed inside PUBACK"),
-        4 | 9 | 11 | 13 => closed_inside(),
-        _ => closed(),
+        4 if receiver.remaining().is_none() => {
+            error!("AssertionError", "connection closed inside PUBACK")
+        }
+        4 | 9 | 11 | 13 => CLOSED_INSIDE,
+        _ => closed,
     }
 }
 
@@ -382,7 +382,7 @@ pub fn recv_len(this: Obj) -> Result<usize> {
         let mut byte = 0u8;
         // SAFETY: `byte` is a local.
         match unsafe { stream.read(&raw mut byte, 1)? } {
-            Ok(0) => return Err(closed_inside()),
+            Ok(0) => return Err(CLOSED_INSIDE),
             Ok(_) => length |= usize::from(byte & 0x7f) << shift,
             Err(errno) => return Err(errno.into()),
         }
@@ -396,6 +396,4 @@ pub fn recv_len(this: Obj) -> Result<usize> {
     }
 }
 
-fn closed_inside() -> Error {
-    Error::text(qstr!("IndexError"), c"connection closed inside a packet")
-}
+const CLOSED_INSIDE: Error = error!("IndexError", "connection closed inside a packet");

@@ -1,6 +1,6 @@
 //! Writing whole packets to a client's socket, and how the socket waits.
 
-use micropython::{Errno, Error, Obj, Result, Stream, alloc, free, qstr};
+use micropython::{Errno, Obj, Result, Stream, alloc, error, free, qstr};
 use mqtt_core::encode::Sink;
 
 use crate::state::State;
@@ -10,9 +10,9 @@ use crate::state::State;
 pub fn socket(client: Obj) -> Result<Stream> {
     let sock = client.get(qstr!("sock"));
     if sock.is_none() {
-        return Err(Error::text(
-            qstr!("AttributeError"),
-            c"not connected: call connect() first",
+        return Err(error!(
+            "AttributeError",
+            "not connected: call connect() first"
         ));
     }
     Ok(Stream::new(sock))

@@ -3,8 +3,6 @@
 //! `MQTTClient` is a real Python class whose methods are native functions (`client.rs`).
 #![no_std]
 
-use core::ffi::CStr;
-
 use micropython::import;
 use micropython::prelude::*;
 
@@ -45,25 +43,11 @@ mod simple {
     }
 }
 
-/// `AssertionError(message)`: the exception that umqtt.simple's assertions raise.
-#[cold]
-#[inline(never)]
-fn assertion(message: &'static CStr) -> Error {
-    Error::text(qstr!("AssertionError"), message)
-}
-
 /// `MQTTException(code)`.
 #[cold]
 #[inline(never)]
 fn mqtt_exception(code: u8) -> Error {
     Error::int(qstr!("MQTTException"), isize::from(code))
-}
-
-/// `MemoryError`, as MicroPython words it.
-#[cold]
-#[inline(never)]
-fn no_memory() -> Error {
-    Error::text(qstr!("MemoryError"), c"memory allocation failed")
 }
 
 /// The error of a packet that cannot be encoded or understood.
@@ -72,11 +56,11 @@ fn no_memory() -> Error {
 fn packet_error(error: mqtt_core::Error) -> Error {
     use mqtt_core::Error as E;
     match error {
-        E::StringTooLong => Error::text(qstr!("ValueError"), c"longer than 65535 bytes"),
-        E::PacketTooLarge => assertion(c"packet too large"),
-        E::BufferTooSmall => Error::text(qstr!("RuntimeError"), c"packet buffer too small"),
+        E::StringTooLong => error!("ValueError", "longer than 65535 bytes"),
+        E::PacketTooLarge => error!("AssertionError", "packet too large"),
+        E::BufferTooSmall => error!("RuntimeError", "packet buffer too small"),
         E::MalformedLength | E::MalformedPacket => {
-            Error::text(qstr!("MQTTException"), c"malformed packet from broker")
+            error!("MQTTException", "malformed packet from broker")
         }
     }
 }

@@ -10,7 +10,7 @@ use mqtt_core::{AckKind, Answer, encode_remaining_length};
 use crate::incoming::serve_virtually;
 use crate::io::{Block, KEPT_MAX, Memory};
 use crate::state::State;
-use crate::{assertion, io, mqtt_exception, no_memory, packet_error};
+use crate::{io, mqtt_exception, packet_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
 const STACK_PACKET: usize = 256;
@@ -23,8 +23,8 @@ pub fn publish(this: Obj, topic: Obj, msg: Obj, retain: Obj, qos: Obj) -> Result
     let qos = match qos.to_int()? {
         0 => 0,
         1 => 1,
-        2 => return Err(assertion(c"QoS 2 is not supported")),
-        _ => return Err(Error::text(qstr!("ValueError"), c"qos must be 0 or 1")),
+        2 => return Err(error!("AssertionError", "QoS 2 is not supported")),
+        _ => return Err(error!("ValueError", "qos must be 0 or 1")),
     };
     let retain = retain.is_true();
     let message = Message {
@@ -84,7 +84,7 @@ impl Message {
             delivery,
         };
         if head.remaining() >= TOO_LARGE {
-            return Err(assertion(c"message too large"));
+            return Err(error!("AssertionError", "message too large"));
         }
         let stream = io::socket(this)?;
         let bound = PUBLISH_OVERHEAD + topic.len() + payload_len;
@@ -120,7 +120,7 @@ impl Message {
             Block::take(state, bound.min(KEPT_MAX).max(head_bound))
                 .or_else(|| Block::take(state, head_bound))
         };
-        let block = block.ok_or_else(no_memory)?;
+        let block = block.ok_or(Error::NO_MEMORY)?;
         let mut memory = block.memory();
         let n = head.encode(&mut memory).map_err(packet_error)?;
         // SAFETY: the payload's bytes are copied before other code runs. What goes out straight from the object is
@@ -160,10 +160,7 @@ fn expect(state: *mut State, kind: AckKind, packet_id: u16) -> u16 {
 fn renewed(state: *mut State, connection: u16, kind: AckKind, packet_id: u16) -> Result<u16> {
     // SAFETY: the state is the client's own.
     if unsafe { (*state).session.connection } == connection {
-        return Err(Error::text(
-            qstr!("RuntimeError"),
-            c"too many calls wait for the broker",
-        ));
+        return Err(error!("RuntimeError", "too many calls wait for the broker"));
     }
     Ok(expect(state, kind, packet_id))
 }
@@ -171,11 +168,11 @@ fn renewed(state: *mut State, connection: u16, kind: AckKind, packet_id: u16) ->
 /// `subscribe`: returns when the broker has answered.
 pub fn subscribe(this: Obj, topic: Obj, qos: Obj) -> Result<()> {
     if this.get(qstr!("cb")).is_none() {
-        return Err(assertion(c"Subscribe callback is not set"));
+        return Err(error!("AssertionError", "Subscribe callback is not set"));
     }
     let qos = qos.to_int()?;
     if !(0..=2).contains(&qos) {
-        return Err(Error::text(qstr!("ValueError"), c"qos must be 0, 1 or 2"));
+        return Err(error!("ValueError", "qos must be 0, 1 or 2"));
     }
     request(this, topic, AckKind::SubAck, qos as u8)
 }
@@ -190,10 +187,7 @@ pub fn send_subunsub(this: Obj, topic: Obj, typ: Obj, qos: Obj) -> Result<()> {
     match typ.to_int()? {
         0x82 => request(this, topic, AckKind::SubAck, qos.to_int()? as u8),
         0xa2 => request(this, topic, AckKind::UnsubAck, 0),
-        _ => Err(Error::text(
-            qstr!("ValueError"),
-            c"typ must be 0x82 or 0xa2",
-        )),
+        _ => Err(error!("ValueError", "typ must be 0x82 or 0xa2")),
     }
 }
 
@@ -221,7 +215,10 @@ fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8) -> Result<()> {
             Answer::Came(0x80) => return Err(mqtt_exception(0x80)),
             Answer::Came(_) => return Ok(()),
             Answer::Pending if stray != 0 => {
-                return Err(assertion(c"the broker's answer has another packet id"));
+                return Err(error!(
+                    "AssertionError",
+                    "the broker's answer has another packet id"
+                ));
             }
             Answer::Pending => {}
             Answer::Forgotten => {
@@ -245,7 +242,7 @@ fn send_request(
     let size = encode::packet_size(2 + 2 + filter.len() + 1);
     // SAFETY: the state is the client's own; no other code runs while the filter's bytes are read.
     unsafe {
-        let block = Block::take(state, size).ok_or_else(no_memory)?;
+        let block = Block::take(state, size).ok_or(Error::NO_MEMORY)?;
         let mut memory = block.memory();
         let n = match kind {
             AckKind::SubAck => encode::subscribe(&mut memory, packet_id, filter.as_slice(), qos),
@@ -273,7 +270,7 @@ pub fn send_str(this: Obj, s: Obj) -> Result<()> {
     let state = State::of(this)?;
     // SAFETY: the state is the client's own; the field is copied before other code runs.
     unsafe {
-        let block = Block::take(state, 2 + field.len()).ok_or_else(no_memory)?;
+        let block = Block::take(state, 2 + field.len()).ok_or(Error::NO_MEMORY)?;
         let mut memory = block.memory();
         let n = memory.fill(len.as_ptr(), len.len()) + memory.fill(field.as_ptr(), field.len());
         block.send(this, state, stream, n)
@@ -288,10 +285,7 @@ pub fn _encode_len(pkt: Obj, sz: Obj) -> Result<usize> {
     let packet = pkt.buffer_mut();
     for (i, byte) in bytes.iter().enumerate().take(n) {
         if !packet.set(1 + i, *byte) {
-            return Err(Error::text(
-                qstr!("IndexError"),
-                c"bytearray index out of range",
-            ));
+            return Err(error!("IndexError", "bytearray index out of range"));
         }
     }
     Ok(n)
