@@ -19,7 +19,7 @@ fn firmware(id: u8) -> (tempfile::TempDir, Image) {
     let mut state = 0x1234_5678_u32;
     while bytes.len() < SIZE {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        bytes.push(if bytes.len() % 2 == 0 {
+        bytes.push(if bytes.len().is_multiple_of(2) {
             (state >> 24) as u8
         } else {
             0xff
