@@ -131,6 +131,7 @@ fn imports(text: &str) -> BTreeSet<String> {
                 .and_then(|rest| rest.split_once(" import "))
             {
                 let module = module.trim().trim_start_matches('.');
+                add(module);
                 for name in list.split(',') {
                     let name = name.trim().trim_start_matches('(').trim();
                     let name = name.split_whitespace().next().unwrap_or("");

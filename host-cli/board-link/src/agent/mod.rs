@@ -28,6 +28,8 @@ pub(crate) use program::Parts;
 const ACKNOWLEDGED: u8 = 0x06;
 const REPLY: u8 = 0x1f;
 const END: u8 = 0x04;
+/// The order that ends it.
+const QUIT: u8 = b'Q';
 
 /// Largest unit; that of boards which say nothing about their input buffer.
 const UNIT: usize = 128;
@@ -52,6 +54,8 @@ pub(crate) struct Agent {
     /// The beginning of a reply whose end has not come yet.
     line: Option<Vec<u8>>,
     noise: usize,
+    /// Its program has ended; the end itself has not been read yet.
+    ended: bool,
     /// Largest block of data that the board has memory for, bytes.
     pub(crate) block: usize,
     /// Blocks may be deflated.
@@ -100,6 +104,7 @@ impl Board {
             replies: VecDeque::new(),
             line: None,
             noise: 0,
+            ended: false,
             block: 0,
             deflate: false,
         });
@@ -135,7 +140,7 @@ impl Board {
         if self.agent.is_none() {
             return Ok(());
         }
-        self.send_frame(b'Q', &frame::texts(&[]))?;
+        self.send_frame(QUIT, &frame::texts(&[]))?;
         let ended = self.await_end();
         self.agent = None;
         match ended? {
@@ -162,6 +167,10 @@ impl Board {
         let bytes = frame::frame(kind, payload);
         let unit = self.running()?.unit;
         for part in bytes.chunks(unit) {
+            // The last order ends it; otherwise something made it end.
+            if kind != QUIT {
+                self.check_ended()?;
+            }
             let limit = self.timeouts.reply * 2;
             let mut patience = Patience::new(limit);
             loop {
@@ -171,6 +180,7 @@ impl Board {
                     agent.on_the_way.push_back(part.len());
                     break;
                 }
+                self.check_ended()?;
                 if self.listen(Some(&mut patience))? {
                     patience = Patience::new(limit);
                 } else if patience.is_over() {
@@ -197,6 +207,7 @@ impl Board {
             if let Some(reply) = self.running()?.replies.pop_front() {
                 return Ok(reply);
             }
+            self.check_ended()?;
             if self.listen(Some(&mut patience))? {
                 patience = Patience::new(self.timeouts.exec);
             } else if patience.is_over() {
@@ -204,6 +215,16 @@ impl Board {
             }
             self.check_stop()?;
         }
+    }
+
+    /// The error of an agent that ended without being told to.
+    fn check_ended(&mut self) -> Result<(), LinkError> {
+        if !self.running()?.ended {
+            return Ok(());
+        }
+        let ended = self.await_end();
+        self.agent = None;
+        Err(LinkError::Raised { traceback: ended? })
     }
 
     fn no_answer(&self, step: Step, after: Duration) -> LinkError {
@@ -229,6 +250,9 @@ impl Board {
     /// prints without end is given up as a silent one is.
     fn listen(&mut self, patience: Option<&mut Patience>) -> Result<bool, LinkError> {
         let wait = patience.map_or(Duration::ZERO, |patience| SLICE.min(patience.left()));
+        if self.running()?.ended {
+            return Ok(false);
+        }
         let arrived = self.link.peek(wait, Step::Read)?.to_vec();
         let mut moved = false;
         for (index, byte) in arrived.iter().enumerate() {
@@ -242,10 +266,9 @@ impl Board {
                     moved = true;
                 }
                 (END, _) => {
+                    agent.ended = true;
                     self.link.used(index);
-                    let traceback = self.await_end()?;
-                    self.agent = None;
-                    return Err(LinkError::Raised { traceback });
+                    return Ok(true);
                 }
                 (REPLY, line) => *line = Some(Vec::new()),
                 (b'\n', line @ Some(_)) => {

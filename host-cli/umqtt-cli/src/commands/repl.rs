@@ -324,7 +324,7 @@ impl Keys {
                 let text = self.pasted.take().unwrap_or_default();
                 out.extend(for_the_board(&text, at_prompt && out.is_empty()));
                 at += PASTE_ENDS.len();
-            } else if rest.len() > 2
+            } else if (rest.len() > 2 || self.pasted.is_some())
                 && [PASTE_BEGINS, PASTE_ENDS]
                     .iter()
                     .any(|mark| mark.starts_with(rest))
