@@ -5,12 +5,18 @@ pub mod broker;
 pub mod build;
 pub mod check;
 pub mod completions;
+pub mod deploy;
 pub mod doctor;
+pub mod exec;
 pub mod flash;
+pub mod fs;
+pub mod fs_copy;
 pub mod install;
 pub mod new;
 pub mod package;
 pub mod ports;
+pub mod repl;
+pub mod reset;
 pub mod run;
 
 use board_link::Lang;
