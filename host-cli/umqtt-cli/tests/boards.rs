@@ -208,7 +208,9 @@ fn deploy(place: &Place) {
     }
     std::fs::write(
         here.join("lesson.py"),
-        "import umqtt_test_beside\nfrom settings import GREETING\nfrom umqtt.simple import MQTTClient\n\
+        // umqtt needs sockets, which boards in QEMU do not have.
+        "import umqtt_test_beside\nfrom settings import GREETING\n\
+         try: from umqtt.simple import MQTTClient\nexcept ImportError: pass\n\
          open('/umqtt-test-ran', 'a').write(GREETING + umqtt_test_beside.NAME)\nprint('it runs')\n",
     )
     .expect("a script");
