@@ -63,6 +63,8 @@ pub struct Board {
     pub(crate) agent: Option<Agent>,
     /// The board computes SHA-256; true until it says that it does not.
     pub(crate) sha: bool,
+    /// The board can unpack the program that moves files; true until that fails.
+    pub(crate) packed: bool,
     /// Ends file work when it is set.
     pub(crate) stop: Option<Arc<AtomicBool>>,
     /// A program was running when the raw REPL was first entered.
@@ -81,6 +83,7 @@ impl Board {
             window: None,
             agent: None,
             sha: true,
+            packed: true,
             stop: None,
             found_running: None,
         }

@@ -5,9 +5,7 @@
 //! smaller and the board can inflate them. Littlefs renames in one step; FAT first removes the old
 //! file, and a board that loses its power between the two has the new one under its temporary name.
 
-use flate2::{Compress, Compression, FlushCompress, Status};
-
-use crate::agent::Parts;
+use crate::agent::{Parts, pack};
 use crate::board::Board;
 use crate::error::{Fault, LinkError};
 use crate::files::{Digest, Space, check_name, refused};
@@ -157,22 +155,30 @@ impl Board {
         self.check_stop()?;
         log::info!("writing {}, {} bytes", file.path, file.content.len());
         let agent = self.agent(Parts::WRITE)?;
-        let (block, deflate) = (agent.block, agent.deflate);
+        let block = agent.block;
         let before = now.taken;
-        match self.put_blocks(file, block, deflate, now, progress) {
-            Err(LinkError::FileFailed { errno: ENOMEM, .. }) if block > SMALL_BLOCK => {
+        let mut outcome = self.put_blocks(file, block, now, progress);
+        if let Some(agent) = &mut self.agent
+            && outcome.is_err()
+        {
+            // The board may not have seen all that the stream has.
+            agent.stream = None;
+            if block > SMALL_BLOCK
+                && matches!(outcome, Err(LinkError::FileFailed { errno: ENOMEM, .. }))
+            {
+                agent.block = SMALL_BLOCK;
+                agent.distance = 0;
                 now.taken = before;
-                self.put_blocks(file, SMALL_BLOCK, false, now, progress)
+                outcome = self.put_blocks(file, SMALL_BLOCK, now, progress);
             }
-            outcome => outcome,
         }
+        outcome
     }
 
     fn put_blocks(
         &mut self,
         file: &NewFile<'_>,
         block: usize,
-        deflate: bool,
         now: &mut PutProgress,
         progress: &mut dyn FnMut(PutProgress),
     ) -> Result<(), LinkError> {
@@ -180,12 +186,9 @@ impl Board {
         let prefix = path.rfind('/').map_or("", |at| &path[..=at]);
         self.order(b'O', &[path, &format!("{prefix}{TEMPORARY}")])?;
         for data in file.content.chunks(block) {
-            let smaller = if deflate { deflated(data) } else { None };
-            let (kind, payload) = match &smaller {
-                Some(smaller) => (b'Z', smaller.as_slice()),
-                None => (b'D', data),
-            };
-            self.send_frame(kind, payload)?;
+            let agent = self.agent(Parts::WRITE)?;
+            let (kind, payload) = pack::pack(&mut agent.stream, agent.distance, data);
+            self.send_frame(kind, &payload)?;
             if let Some(reply) = self.reply_at_hand() {
                 return Err(self.abandon(path, needed, &reply));
             }
@@ -241,35 +244,9 @@ fn mount(path: &str) -> &str {
     }
 }
 
-/// `data` as raw deflate, if that is smaller.
-fn deflated(data: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(data.len());
-    let mut compress = Compress::new(Compression::best(), false);
-    // What does not fit into as much as the data takes is of no use.
-    match compress.compress_vec(data, &mut out, FlushCompress::Finish) {
-        Ok(Status::StreamEnd) if out.len() < data.len() => Some(out),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_gets_smaller_is_deflated() {
-        let text = b"print('hola')\n".repeat(100);
-        let small = deflated(&text).expect("text gets smaller");
-        assert!(small.len() < text.len() / 10);
-        let mut inflate = flate2::Decompress::new(false);
-        let mut back = Vec::with_capacity(text.len() + 1);
-        inflate
-            .decompress_vec(&small, &mut back, flate2::FlushDecompress::Finish)
-            .expect("it is raw deflate");
-        assert_eq!(back, text);
-        assert_eq!(deflated(&[7]), None);
-        assert_eq!(deflated(b""), None);
-    }
 
     #[test]
     fn where_filesystems_may_begin() {

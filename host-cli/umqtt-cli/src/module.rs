@@ -268,7 +268,7 @@ pub fn plan<'a>(
     let paths = items.iter().map(|item| item.path.as_str());
     let paths: Vec<&str> = paths.chain(hiding.iter().map(String::as_str)).collect();
     board.expect_files()?;
-    let states = board.states(&paths)?;
+    let states = board.states_briefly(&paths)?;
     let (ours, others) = states.split_at(items.len());
     let differing: Vec<(&Item, u64)> = items
         .iter()

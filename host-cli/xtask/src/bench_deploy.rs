@@ -98,8 +98,9 @@ pub fn deploy() -> Result<bool> {
     tools.write_files()?;
     let version = crate::output(Command::new(&tools.mpremote).arg("version"))?;
     println!("{version}; MicroPython 1.26 on an emulated Cortex-M3 (QEMU)");
-    let board = Emulator::start(Arch::Armv7m, Line::Pty).map_err(anyhow::Error::msg)?;
+    let board = Emulator::start(Arch::Rv32imc, Line::Packets).map_err(anyhow::Error::msg)?;
     let device = PathBuf::from(board.port().to_string());
+    let _open = slow_line::open(&device)?;
     let mut measured = tools.measure("pseudo-terminal", &device)?;
     let slow = slow_line::before(&device)?;
     measured.extend(tools.measure("115,200 bits per second", &slow.device)?);

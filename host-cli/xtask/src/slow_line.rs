@@ -40,8 +40,9 @@ pub fn before(device: &Path) -> Result<SlowLine> {
     Ok(SlowLine { device, _end: end })
 }
 
-/// Opens a terminal that changes no byte.
-fn open(device: &Path) -> Result<File> {
+/// Opens a terminal that changes no byte. QEMU looks only once a second whether somebody has opened its
+/// pseudo-terminal, so whoever measures keeps it open.
+pub fn open(device: &Path) -> Result<File> {
     let fd: OwnedFd = rustix::fs::open(
         device,
         OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
@@ -59,10 +60,17 @@ fn carry(mut from: File, mut to: File) {
     std::thread::spawn(move || {
         let mut buffer = [0; PIECE];
         let mut free_at = Instant::now();
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
+        loop {
+            // Bytes that waited follow those before them without a gap, also where this program got its turn late.
+            let waited = rustix::io::ioctl_fionread(&from).is_ok_and(|count| count > 0);
+            let Ok(count @ 1..) = from.read(&mut buffer) else {
+                return;
+            };
+            if !waited {
+                free_at = free_at.max(Instant::now());
+            }
             // The last bit arrives when all have gone over the line, one after the other.
-            free_at = free_at.max(Instant::now())
-                + Duration::from_secs_f64(count as f64 / BYTES_PER_SECOND);
+            free_at += Duration::from_secs_f64(count as f64 / BYTES_PER_SECOND);
             std::thread::sleep(free_at.saturating_duration_since(Instant::now()));
             if to.write_all(&buffer[..count]).is_err() {
                 return;

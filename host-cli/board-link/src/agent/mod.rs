@@ -12,6 +12,7 @@
 //! So a board that was left in the middle of anything answers to the next one who connects.
 
 mod frame;
+pub(crate) mod pack;
 mod program;
 
 use std::collections::VecDeque;
@@ -34,6 +35,9 @@ const QUIT: u8 = b'Q';
 /// Largest unit; that of boards which say nothing about their input buffer.
 const UNIT: usize = 128;
 const SMALL_UNIT: usize = 32;
+
+/// What an ImportError of a board without SHA-256 names.
+const LACKS_SHA: [&str; 2] = ["hashlib", "sha256"];
 
 /// Largest block of data: a frame holds it even if every byte has to be substituted.
 const LARGEST_BLOCK: usize = 8000;
@@ -58,8 +62,10 @@ pub(crate) struct Agent {
     ended: bool,
     /// Largest block of data that the board has memory for, bytes.
     pub(crate) block: usize,
-    /// Blocks may be deflated.
-    pub(crate) deflate: bool,
+    /// How far back deflated data may refer, bytes; 0 if the board cannot inflate.
+    pub(crate) distance: usize,
+    /// What its inflating stream has seen; `None` where the next block has to begin a new one.
+    pub(crate) stream: Option<pack::Stream>,
 }
 
 impl Board {
@@ -73,28 +79,36 @@ impl Board {
             self.end_agent()?;
         }
         if self.agent.is_none() {
-            match self.start_agent(wanted) {
-                // A board without hashlib computes CRCs.
-                Err(LinkError::Raised { traceback })
-                    if self.sha && traceback.contains("ImportError") =>
-                {
-                    self.sha = false;
-                    self.start_agent(wanted)?;
-                }
-                other => other?,
-            }
+            self.start_some_agent(wanted)?;
         }
         Ok(self.agent.as_mut().expect("it was started"))
     }
 
+    /// Tries without what the board turns out to lack.
+    fn start_some_agent(&mut self, parts: Parts) -> Result<(), LinkError> {
+        loop {
+            match self.start_agent(parts) {
+                // Then it computes CRCs.
+                Err(LinkError::Raised { traceback })
+                    if self.sha && LACKS_SHA.iter().any(|name| traceback.contains(name)) =>
+                {
+                    self.sha = false;
+                }
+                Err(LinkError::Raised { .. }) if self.packed => self.packed = false,
+                outcome => return outcome,
+            }
+        }
+    }
+
     fn start_agent(&mut self, parts: Parts) -> Result<(), LinkError> {
         let mut unit = self.unit();
-        self.hand_over(program::program(parts, self.sha, unit).as_bytes(), None)?;
+        let code = |board: &Board, unit| program::program(parts, board.sha, unit, board.packed);
+        self.hand_over(code(self, unit).as_bytes(), None)?;
         // What the board can take is known for sure only now that code was sent.
         if self.unit() != unit {
             unit = self.unit();
             self.enter_raw()?;
-            self.hand_over(program::program(parts, self.sha, unit).as_bytes(), None)?;
+            self.hand_over(code(self, unit).as_bytes(), None)?;
         }
         self.link.forget_recent();
         self.agent = Some(Agent {
@@ -106,16 +120,17 @@ impl Board {
             noise: 0,
             ended: false,
             block: 0,
-            deflate: false,
+            distance: 0,
+            stream: None,
         });
         let facts = self.reply()?;
         let parsed = (facts.strip_prefix('I'))
             .and_then(|facts| facts.split_once(' '))
             .and_then(|(bits, deflate)| Some((bits.parse::<u32>().ok()?, deflate == "1")));
         match (parsed, &mut self.agent) {
-            (Some((bits @ 9..=13, deflate)), Some(agent)) => {
+            (Some((bits @ 9..=15, deflate)), Some(agent)) => {
                 agent.block = (1 << bits).min(LARGEST_BLOCK);
-                agent.deflate = deflate;
+                agent.distance = if deflate { 1 << bits } else { 0 };
                 let (block, deflate) = (agent.block, if deflate { "deflated" } else { "plain" });
                 log::info!("the agent takes blocks of {block} bytes, {deflate}, by {unit}");
                 Ok(())
