@@ -81,6 +81,15 @@ pub enum FileState {
 }
 
 impl FileState {
+    /// What a file written there replaces, as [`crate::NewFile`] wants it.
+    pub fn replaced(&self) -> Option<u64> {
+        match self {
+            FileState::Missing => Some(0),
+            FileState::File { size, .. } => Some(*size),
+            FileState::Folder => None,
+        }
+    }
+
     /// Whether it is a file with this content.
     pub fn is(&self, content: &[u8]) -> bool {
         matches!(self, FileState::File { size, digest }

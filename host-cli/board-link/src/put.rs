@@ -5,7 +5,7 @@
 //! smaller and the board can inflate them. Littlefs renames in one step; FAT first removes the old
 //! file, and a board that loses its power between the two has the new one under its temporary name.
 
-use crate::agent::{Parts, pack};
+use crate::agent::{OPEN, Parts, pack};
 use crate::board::Board;
 use crate::error::{Fault, LinkError};
 use crate::files::{Digest, Space, check_name, refused};
@@ -22,8 +22,8 @@ const SMALL_BLOCK: usize = 512;
 pub struct NewFile<'a> {
     pub path: &'a str,
     pub content: &'a [u8],
-    /// Bytes of the file that it replaces; 0 if there is none.
-    pub replaces: u64,
+    /// Bytes of the file that it replaces, 0 if there is none; `None` if nobody has looked.
+    pub replaces: Option<u64>,
 }
 
 /// What [`Board::put_all`] tells while it works.
@@ -65,7 +65,7 @@ impl Board {
         let file = NewFile {
             path,
             content: data,
-            replaces: 0,
+            replaces: None,
         };
         self.put_all(&[file], &mut |now| progress(now.taken))
     }
@@ -141,7 +141,7 @@ impl Board {
                     free: Some(space.free),
                 });
             }
-            space.free = space.free - needed + blocks(file.replaces);
+            space.free = space.free - needed + blocks(file.replaces.unwrap_or(0));
         }
         Ok(())
     }
@@ -184,7 +184,8 @@ impl Board {
     ) -> Result<(), LinkError> {
         let (path, needed) = (file.path, file.content.len() as u64);
         let prefix = path.rfind('/').map_or("", |at| &path[..=at]);
-        self.order(b'O', &[path, &format!("{prefix}{TEMPORARY}")])?;
+        let unknown = if file.replaces.is_none() { "1" } else { "" };
+        self.order(OPEN, &[path, &format!("{prefix}{TEMPORARY}"), unknown])?;
         for data in file.content.chunks(block) {
             let agent = self.agent(Parts::WRITE)?;
             let (kind, payload) = pack::pack(&mut agent.stream, agent.distance, data);

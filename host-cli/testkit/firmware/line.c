@@ -87,7 +87,10 @@ static void offer(queue_t *queue, int number, int descriptor) {
     __sync_synchronize();
     queue->available_index += 1;
     __sync_synchronize();
-    console[NOTIFY] = number;
+    // Every time the device is told of a buffer costs; to receive there are always some left.
+    if (queue == &sending || queue->available_index % (QUEUE / 2) == 0) {
+        console[NOTIFY] = number;
+    }
 }
 
 static void start_console(void) {

@@ -13,7 +13,7 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 
 /// Ten bits carry a byte: start, eight, stop.
-const BYTES_PER_SECOND: f64 = 115_200.0 / 10.0;
+pub const BYTES_PER_SECOND: f64 = 115_200.0 / 10.0;
 /// Bytes that pass at a time: a millisecond and a half.
 const PIECE: usize = 16;
 
@@ -24,20 +24,24 @@ pub struct SlowLine {
     _end: File,
 }
 
-/// Lays a line in front of `device`.
-pub fn before(device: &Path) -> Result<SlowLine> {
+/// Lays a line in front of `device`; its other end is called `name`.
+pub fn before(device: &Path, name: &Path) -> Result<SlowLine> {
     let board = open(device)?;
     let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
         .context("no pseudo-terminal")?;
     rustix::pty::grantpt(&ours).context("grantpt")?;
     rustix::pty::unlockpt(&ours).context("unlockpt")?;
-    let name = rustix::pty::ptsname(&ours, Vec::new()).context("ptsname")?;
-    let device = PathBuf::from(name.to_string_lossy().into_owned());
-    let end = open(&device)?;
+    let terminal = rustix::pty::ptsname(&ours, Vec::new()).context("ptsname")?;
+    std::os::unix::fs::symlink(PathBuf::from(terminal.to_string_lossy().into_owned()), name)
+        .with_context(|| format!("cannot make {}", name.display()))?;
+    let end = open(name)?;
     let ours = File::from(ours);
     carry(board.try_clone()?, ours.try_clone()?);
     carry(ours, board);
-    Ok(SlowLine { device, _end: end })
+    Ok(SlowLine {
+        device: name.to_owned(),
+        _end: end,
+    })
 }
 
 /// Opens a terminal that changes no byte. QEMU looks only once a second whether somebody has opened its

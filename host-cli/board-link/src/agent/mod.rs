@@ -31,6 +31,8 @@ const REPLY: u8 = 0x1f;
 const END: u8 = 0x04;
 /// The order that ends it.
 const QUIT: u8 = b'Q';
+/// The order that begins a file; it has no reply of its own.
+pub(crate) const OPEN: u8 = b'O';
 
 /// Largest unit; that of boards which say nothing about their input buffer.
 const UNIT: usize = 128;
@@ -54,6 +56,8 @@ pub(crate) struct Agent {
     unit: usize,
     /// Sizes of the units that are not acknowledged yet.
     on_the_way: VecDeque<usize>,
+    /// What is about to be written, which counts as on the way.
+    outgoing: Vec<u8>,
     replies: VecDeque<String>,
     /// The beginning of a reply whose end has not come yet.
     line: Option<Vec<u8>>,
@@ -115,6 +119,7 @@ impl Board {
             parts,
             unit,
             on_the_way: VecDeque::new(),
+            outgoing: Vec::new(),
             replies: VecDeque::new(),
             line: None,
             noise: 0,
@@ -155,7 +160,7 @@ impl Board {
         if self.agent.is_none() {
             return Ok(());
         }
-        self.send_frame(QUIT, &frame::texts(&[]))?;
+        self.order(QUIT, &[])?;
         let ended = self.await_end();
         self.agent = None;
         match ended? {
@@ -174,10 +179,10 @@ impl Board {
 
     /// Sends a command.
     pub(crate) fn order(&mut self, kind: u8, texts: &[&str]) -> Result<(), LinkError> {
-        self.send_frame(kind, &frame::texts(texts))
+        self.send_frame(kind, &frame::texts(texts, self.sha))
     }
 
-    /// Sends one frame, as fast as the board takes it.
+    /// Sends one frame, as fast as the board takes it. [`OPEN`] goes with what follows it.
     pub(crate) fn send_frame(&mut self, kind: u8, payload: &[u8]) -> Result<(), LinkError> {
         let bytes = frame::frame(kind, payload);
         let unit = self.running()?.unit;
@@ -193,21 +198,32 @@ impl Board {
                 let waiting: usize = agent.on_the_way.iter().sum();
                 if waiting + part.len() <= 2 * unit {
                     agent.on_the_way.push_back(part.len());
+                    agent.outgoing.extend(part);
                     break;
                 }
                 self.check_ended()?;
-                if self.listen(Some(&mut patience))? {
+                self.flush()?;
+                if self.listen(&mut patience)? {
                     patience = Patience::new(limit);
                 } else if patience.is_over() {
                     return Err(self.no_answer(Step::Write, limit));
                 }
                 self.check_stop()?;
             }
-            self.link.write(part, Step::Write)?;
-            // What has come meanwhile makes room, and must not pile up.
-            self.listen(None)?;
         }
-        Ok(())
+        if kind == OPEN {
+            return Ok(());
+        }
+        self.flush()
+    }
+
+    /// Writes what there is room for on the way, at once: each write costs a turn of every program and chip in between.
+    fn flush(&mut self) -> Result<(), LinkError> {
+        let outgoing = std::mem::take(&mut self.running()?.outgoing);
+        if outgoing.is_empty() {
+            return Ok(());
+        }
+        self.link.write(&outgoing, Step::Write)
     }
 
     /// The next reply, if it has come already.
@@ -223,7 +239,7 @@ impl Board {
                 return Ok(reply);
             }
             self.check_ended()?;
-            if self.listen(Some(&mut patience))? {
+            if self.listen(&mut patience)? {
                 patience = Patience::new(self.timeouts.exec);
             } else if patience.is_over() {
                 return Err(self.no_answer(Step::Read, self.timeouts.exec));
@@ -260,11 +276,11 @@ impl Board {
         })
     }
 
-    /// Takes what has come, waiting a moment for it if `patience` is given. True if it brought
-    /// something on: an acknowledgement or a reply. Noise alone does not, so that a board that
-    /// prints without end is given up as a silent one is.
-    fn listen(&mut self, patience: Option<&mut Patience>) -> Result<bool, LinkError> {
-        let wait = patience.map_or(Duration::ZERO, |patience| SLICE.min(patience.left()));
+    /// Takes what has come, waiting a moment for it. True if it brought something on: an
+    /// acknowledgement or a reply. Noise alone does not, so that a board that prints without end
+    /// is given up as a silent one is.
+    fn listen(&mut self, patience: &mut Patience) -> Result<bool, LinkError> {
+        let wait = SLICE.min(patience.left());
         if self.running()?.ended {
             return Ok(false);
         }

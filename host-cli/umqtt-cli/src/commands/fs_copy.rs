@@ -285,10 +285,7 @@ pub fn send(
         .map(|(upload, state)| NewFile {
             path: &upload.path,
             content: &upload.content,
-            replaces: match state {
-                FileState::File { size, .. } => *size,
-                _ => 0,
-            },
+            replaces: state.replaced(),
         })
         .collect();
     // The folders of files that are there are there as well.
