@@ -5,7 +5,7 @@
 //! smaller and the board can inflate them. Littlefs renames in one step; FAT first removes the old
 //! file, and a board that loses its power between the two has the new one under its temporary name.
 
-use crate::agent::{OPEN, Parts, pack};
+use crate::agent::{Parts, pack};
 use crate::board::Board;
 use crate::error::{Fault, LinkError};
 use crate::files::{Digest, Space, check_name, refused};
@@ -154,8 +154,8 @@ impl Board {
     ) -> Result<(), LinkError> {
         self.check_stop()?;
         log::info!("writing {}, {} bytes", file.path, file.content.len());
-        let agent = self.agent(Parts::WRITE)?;
-        let block = agent.block;
+        let block = self.agent(Parts::WRITE)?.block;
+        self.widen()?;
         let before = now.taken;
         let mut outcome = self.put_blocks(file, block, now, progress);
         if let Some(agent) = &mut self.agent
@@ -185,11 +185,18 @@ impl Board {
         let (path, needed) = (file.path, file.content.len() as u64);
         let prefix = path.rfind('/').map_or("", |at| &path[..=at]);
         let unknown = if file.replaces.is_none() { "1" } else { "" };
-        self.order(OPEN, &[path, &format!("{prefix}{TEMPORARY}"), unknown])?;
-        for data in file.content.chunks(block) {
+        self.queue_order(b'O', &[path, &format!("{prefix}{TEMPORARY}"), unknown])?;
+        let mut rest = file.content;
+        while !rest.is_empty() {
+            let (data, later) = rest.split_at(block.min(rest.len()));
+            rest = later;
             let agent = self.agent(Parts::WRITE)?;
             let (kind, payload) = pack::pack(&mut agent.stream, agent.distance, data);
-            self.send_frame(kind, &payload)?;
+            if rest.is_empty() {
+                self.queue_frame(kind, &payload)?;
+            } else {
+                self.send_frame(kind, &payload)?;
+            }
             if let Some(reply) = self.reply_at_hand() {
                 return Err(self.abandon(path, needed, &reply));
             }

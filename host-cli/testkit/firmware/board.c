@@ -30,14 +30,12 @@
 static uint8_t ring[RING_BYTES];
 static uint16_t ring_in, ring_out;
 static uint8_t countdown;
-static bool interrupted;
 
 // What the receive interrupt of a board does with a byte.
 static void received(int c) {
     uint16_t next = (ring_in + 1) % RING_BYTES;
     if (c == mp_interrupt_char) {
         ring_in = ring_out;
-        interrupted = true;
         mp_sched_keyboard_interrupt();
     } else if (next != ring_out) {
         ring[ring_in] = c;
@@ -54,20 +52,20 @@ static void receive(void) {
 }
 
 int __wrap_uart_rx_chr(void) {
-    if (ring_in == ring_out) {
-        receive();
+    if (ring_in != ring_out) {
+        int c = ring[ring_out];
+        ring_out = (ring_out + 1) % RING_BYTES;
+        return c;
     }
-    if (interrupted) {
+    int c = line_take();
+    if (c >= 0 && c == mp_interrupt_char) {
         // A program that waits for input ends here, as it does on real boards.
-        interrupted = false;
+        mp_sched_keyboard_interrupt();
         mp_handle_pending(true);
     }
-    if (ring_in == ring_out) {
+    if (c < 0) {
         line_wait();
-        return -1;
     }
-    int c = ring[ring_out];
-    ring_out = (ring_out + 1) % RING_BYTES;
     return c;
 }
 

@@ -5,7 +5,7 @@
 //! most two units ahead as raw-paste does, so that nothing overruns a board's input buffer:
 //!
 //! ```text
-//! ->  a frame in units of 128 bytes      <-  06 for each
+//! ->  a frame in units of 128 bytes      <-  06 for each (256, one ahead, on a fast line)
 //!                                        <-  1f kind … 0a      replies, in order
 //! ```
 //! Ctrl-C, which no frame contains, ends it at any moment; it then removes its unfinished file.
@@ -29,10 +29,10 @@ pub(crate) use program::Parts;
 const ACKNOWLEDGED: u8 = 0x06;
 const REPLY: u8 = 0x1f;
 const END: u8 = 0x04;
+/// The order that makes its unit larger.
+const WIDEN: u8 = b'W';
 /// The order that ends it.
 const QUIT: u8 = b'Q';
-/// The order that begins a file; it has no reply of its own.
-pub(crate) const OPEN: u8 = b'O';
 
 /// Largest unit; that of boards which say nothing about their input buffer.
 const UNIT: usize = 128;
@@ -53,7 +53,9 @@ const MOST_NOISE: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Agent {
     parts: Parts,
+    /// Bytes between two acknowledgements, and how many may be on the way.
     unit: usize,
+    ahead: usize,
     /// Sizes of the units that are not acknowledged yet.
     on_the_way: VecDeque<usize>,
     /// What is about to be written, which counts as on the way.
@@ -118,6 +120,7 @@ impl Board {
         self.agent = Some(Agent {
             parts,
             unit,
+            ahead: 2 * unit,
             on_the_way: VecDeque::new(),
             outgoing: Vec::new(),
             replies: VecDeque::new(),
@@ -155,6 +158,25 @@ impl Board {
         window.max(frame::HEADER + 1)
     }
 
+    /// Where turns cost more than bytes, as on a pseudo-terminal or native USB, each acknowledgement is for all that may
+    /// be on the way; on a slow line the half of it keeps the line busy while the other is acknowledged.
+    pub(crate) fn widen(&mut self) -> Result<(), LinkError> {
+        let fast = self.fast;
+        let agent = self.running()?;
+        if !fast || agent.unit == agent.ahead {
+            return Ok(());
+        }
+        let unit = agent.ahead;
+        self.order(WIDEN, &[&unit.to_string()])?;
+        match self.reply()?.as_str() {
+            "K" => {
+                self.running()?.unit = unit;
+                Ok(())
+            }
+            reply => Err(self.no_reply(reply)),
+        }
+    }
+
     /// Ends the agent, if one runs; the raw REPL's prompt is there again.
     pub(crate) fn end_agent(&mut self) -> Result<(), LinkError> {
         if self.agent.is_none() {
@@ -177,15 +199,27 @@ impl Board {
         }
     }
 
+    /// Sends a command that has no reply of its own, with the frame that follows.
+    pub(crate) fn queue_order(&mut self, kind: u8, texts: &[&str]) -> Result<(), LinkError> {
+        self.queue_frame(kind, &frame::texts(texts, self.sha))
+    }
+
     /// Sends a command.
     pub(crate) fn order(&mut self, kind: u8, texts: &[&str]) -> Result<(), LinkError> {
         self.send_frame(kind, &frame::texts(texts, self.sha))
     }
 
-    /// Sends one frame, as fast as the board takes it. [`OPEN`] goes with what follows it.
+    /// Sends one frame, as fast as the board takes it.
     pub(crate) fn send_frame(&mut self, kind: u8, payload: &[u8]) -> Result<(), LinkError> {
+        self.queue_frame(kind, payload)?;
+        self.flush()
+    }
+
+    /// As [`Board::send_frame`], but its end goes with the frame that follows.
+    pub(crate) fn queue_frame(&mut self, kind: u8, payload: &[u8]) -> Result<(), LinkError> {
         let bytes = frame::frame(kind, payload);
-        let unit = self.running()?.unit;
+        let agent = self.running()?;
+        let (unit, ahead) = (agent.unit, agent.ahead);
         for part in bytes.chunks(unit) {
             // The last order ends it; otherwise something made it end.
             if kind != QUIT {
@@ -196,7 +230,7 @@ impl Board {
             loop {
                 let agent = self.running()?;
                 let waiting: usize = agent.on_the_way.iter().sum();
-                if waiting + part.len() <= 2 * unit {
+                if waiting + part.len() <= ahead {
                     agent.on_the_way.push_back(part.len());
                     agent.outgoing.extend(part);
                     break;
@@ -211,10 +245,7 @@ impl Board {
                 self.check_stop()?;
             }
         }
-        if kind == OPEN {
-            return Ok(());
-        }
-        self.flush()
+        Ok(())
     }
 
     /// Writes what there is room for on the way, at once: each write costs a turn of every program and chip in between.
