@@ -42,7 +42,7 @@ def _ua(W):
  B=memoryview(bytearray(1024))
  H=memoryview(bytearray(7))
  f=P=None
- Z=V=d=v=h=0
+ Z=V=d=E=h=0
  def X(m):
   n=len(m)
   while n:n-=R(m[-n:])
@@ -89,12 +89,12 @@ const READ_FRAMES: &str = "
       else:
        if k==90:
         d=h=0
-        v=V()
-        d=Z(v,1,L)
-       j=v.read(h-v.tell())
-       v.seek(0)
-       h=v.write(j)+v.write(memoryview(b)[2:])
-       v.seek(0)
+        E=V()
+        d=Z(E,1,L)
+       j=E.read(h-E.tell())
+       E.seek(0)
+       h=E.write(j)+E.write(memoryview(b)[2:])
+       E.seek(0)
        n=b[0]<<8|b[1]
        while n:
         i=d.readinto(B[:min(n,1024)])
