@@ -126,6 +126,11 @@ pub enum TapPacket {
         topic: String,
         length: usize,
     },
+    /// A retained message that was passed on but not kept, because the broker keeps no more.
+    NotRetained {
+        topic: String,
+        length: usize,
+    },
     /// The connection ended.
     Closed {
         reason: CloseReason,
@@ -268,8 +273,8 @@ fn head(payload: &Bytes, limit: usize) -> Bytes {
     Bytes::copy_from_slice(&payload[..payload.len().min(limit)])
 }
 
-/// What the display sees of `packet`.
-pub(crate) fn describe(packet: &Packet, payload_limit: usize) -> TapPacket {
+/// What a display needs to know of `packet`, with this many bytes of its payload at most.
+pub fn describe(packet: &Packet, payload_limit: usize) -> TapPacket {
     match packet {
         Packet::Connect(connect) => TapPacket::Connect {
             clean_session: connect.clean_session,

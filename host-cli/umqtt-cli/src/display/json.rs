@@ -211,6 +211,9 @@ fn packet(packet: &TapPacket) -> (&'static str, Value) {
         TapPacket::Dropped { topic, length } => {
             ("DROPPED", json!({ "topic": topic, "length": length }))
         }
+        TapPacket::NotRetained { topic, length } => {
+            ("NOT_RETAINED", json!({ "topic": topic, "length": length }))
+        }
         TapPacket::Closed { reason } => ("CLOSED", json!({ "reason": reason.to_string() })),
     }
 }
