@@ -240,6 +240,7 @@ impl Field {
             let cut: String = String::from_utf8_lossy(&text).chars().take(most).collect();
             text = cut.into_bytes();
         }
+        // Letters, so that columns stand below each other; mosquitto_sub counts bytes.
         let length = String::from_utf8_lossy(&text).chars().count();
         let missing = self.width.saturating_sub(length);
         let fill = if self.zeros && "lmxX".contains(self.letter) {

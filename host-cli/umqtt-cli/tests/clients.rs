@@ -264,7 +264,11 @@ fn it_prints_what_mosquitto_sub_prints() {
     let home = Home::new();
     let broker = embedded();
     let port = broker.addr().port();
-    for (topic, payload) in [("a", "21"), ("casa/salón", "{\"t\": 21.0}"), ("z", "")] {
+    for (topic, payload) in [
+        ("a", "21"),
+        ("casa/cocina", "{\"t\": 21.0, \"ñ\": 1}"),
+        ("z", ""),
+    ] {
         let message = match payload {
             "" => vec!["-t", topic, "-m", " ", "-r", "-q", "1"],
             payload => vec!["-t", topic, "-m", payload, "-r", "-q", "1"],
