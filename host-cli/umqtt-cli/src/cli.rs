@@ -31,6 +31,10 @@ struct Cli {
     #[arg(long, global = true, value_name = "LANG", value_parser = ["en", "es"], hide_possible_values = true)]
     lang: Option<String>,
 
+    /// Print one JSON object per line; the last one is the end, with the exit status
+    #[arg(long, global = true)]
+    json: bool,
+
     /// Write all that goes over the wire to FILE, passwords included
     #[arg(long, global = true, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -115,10 +119,6 @@ pub struct RunOptions {
     /// Let host names of public brokers lead to the real ones
     #[arg(long)]
     pub online: bool,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -158,10 +158,6 @@ pub struct BuildOptions {
     /// The folder for the files, one subfolder per architecture. Default: release in the project
     #[arg(long, value_name = "FOLDER")]
     pub release_dir: Option<PathBuf>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -171,10 +167,6 @@ pub struct CheckOptions {
 
     #[command(flatten)]
     pub port: PortOption,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -218,10 +210,6 @@ pub struct FlashOptions {
     /// The folder of a Pico's drive, where it is not found by itself
     #[arg(long, value_name = "FOLDER")]
     pub drive: Option<PathBuf>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -232,10 +220,6 @@ pub struct DoctorOptions {
     /// A Wi-Fi network that the board should see; it looks for networks for that
     #[arg(long, value_name = "NETWORK")]
     pub wifi: Option<String>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -251,20 +235,12 @@ pub struct PackageOptions {
     /// Default: every known board
     #[arg(long = "board", value_name = "NAME")]
     pub boards: Vec<String>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct BoardsOptions {
     /// A board, such as esp32-c3 or pico-w; without it, all
     pub name: Option<String>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -276,10 +252,6 @@ pub struct PortsOptions {
     /// Open no port: list only what the system says
     #[arg(long)]
     pub no_open: bool,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -339,6 +311,7 @@ fn with_everywhere(mut command: clap::Command, everywhere: &[clap::Arg]) -> clap
 /// What is told about the work itself.
 #[derive(Debug)]
 pub struct Telling {
+    pub json: bool,
     pub trace: Option<PathBuf>,
     pub verbose: u8,
 }
@@ -360,6 +333,7 @@ pub fn parse(arguments: &[OsString], lang: Lang) -> Result<(Command, Telling), A
         level = matches.subcommand();
     }
     let telling = Telling {
+        json: cli.json,
         trace: cli.trace,
         verbose,
     };

@@ -66,10 +66,6 @@ pub struct BrokerOptions {
     /// Messages of QoS 1 and 2 that may wait for one client. Default: 100000
     #[arg(long, value_name = "N")]
     pub max_queued: Option<u32>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]

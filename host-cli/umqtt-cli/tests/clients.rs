@@ -315,6 +315,55 @@ fn it_prints_what_mosquitto_sub_prints() {
 }
 
 #[test]
+fn json_has_the_message_and_the_end() {
+    let home = Home::new();
+    let broker = embedded();
+    let port = broker.addr().port();
+    let arguments = [
+        "-t",
+        "casa/salón",
+        "-m",
+        "21,5 °C",
+        "-q",
+        "2",
+        "-r",
+        "--json",
+    ];
+    let done = publish(&home, port, &arguments, "");
+    done.expect_status(0);
+    let lines = done.json();
+    assert_eq!(
+        (&lines[0]["event"], &lines[0]["messages"]),
+        (&"published".into(), &1.into())
+    );
+    assert_eq!(lines[1]["event"], "end");
+    let port = port.to_string();
+    let done = home.run([
+        "sub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port,
+        "-t",
+        "#",
+        "-C",
+        "1",
+        "--json",
+    ]);
+    done.expect_status(0);
+    assert_eq!(
+        done.published("to_client"),
+        [("casa/salón".to_owned(), "21,5 °C".to_owned())]
+    );
+    let lines = done.json();
+    assert_eq!(
+        (&lines[0]["source"], &lines[0]["retain"]),
+        (&"mqtt".into(), &true.into())
+    );
+    assert_eq!(lines[1]["event"], "end");
+}
+
+#[test]
 fn what_cannot_be_done_is_explained() {
     let home = Home::new();
     let port = free_port().to_string();

@@ -15,6 +15,7 @@ use crate::data_folder;
 use crate::display::{Display, Form, Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::lan;
+use crate::lines;
 use crate::mqtt_options::{BrokerCommand, BrokerOptions};
 use crate::stop::Stop;
 
@@ -55,7 +56,7 @@ pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
     .map_err(|error| explain(&error, lang))?;
     let display = Display::start(
         Form {
-            json: options.json,
+            json: lines::wanted(),
             all_packets: true,
             lang,
         },

@@ -4,22 +4,26 @@ use std::io::{self, BufRead, IsTerminal};
 
 use board_link::Lang;
 use broker::UsersError;
+use serde_json::json;
 
+use crate::direct;
 use crate::failure::{Failure, Status};
+use crate::lines;
 use crate::mqtt_options::PasswdOptions;
 
 pub fn run(options: &PasswdOptions, lang: Lang) -> Result<(), Failure> {
     let (file, user) = (&options.file, &options.user);
     if options.delete {
         broker::remove_user(file, user).map_err(|error| explain(&error, lang))?;
-        println!(
-            "{}",
+        return say(
+            "user_removed",
+            options,
             match lang {
                 Lang::En => format!("{user} is no longer in {}", file.display()),
                 Lang::Es => format!("{user} ya no está en {}", file.display()),
-            }
+            },
+            lang,
         );
-        return Ok(());
     }
     let password = match (&options.password, options.batch) {
         (Some(password), true) => {
@@ -58,14 +62,24 @@ pub fn run(options: &PasswdOptions, lang: Lang) -> Result<(), Failure> {
     }
     broker::set_password(file, user, password.as_bytes(), options.anew)
         .map_err(|error| explain(&error, lang))?;
-    println!(
-        "{}",
+    say(
+        "password_set",
+        options,
         match lang {
             Lang::En => format!("{user} has a password in {}", file.display()),
             Lang::Es => format!("{user} tiene contraseña en {}", file.display()),
-        }
-    );
-    Ok(())
+        },
+        lang,
+    )
+}
+
+/// Says what was done, to a person or to a program.
+fn say(event: &str, options: &PasswdOptions, text: String, lang: Lang) -> Result<(), Failure> {
+    if lines::wanted() {
+        let fields = json!({ "file": options.file.display().to_string(), "user": options.user });
+        return lines::print(event, fields, lang);
+    }
+    direct::print(format!("{text}\n").as_bytes(), lang)
 }
 
 /// Asks twice at a terminal; else the first line of standard input is the password.

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use board_link::Lang;
 use rumqttc::{Client, Connection, Event, Outgoing, Packet, QoS, RecvTimeoutError};
+use serde_json::json;
 
 use crate::failure::{Failure, Status};
+use crate::lines;
 use crate::mqtt_client::{self, Named};
 use crate::mqtt_options::PubOptions;
 use crate::stop::Stop;
@@ -45,7 +47,7 @@ fn publish(options: &PubOptions, lang: Lang) -> Result<(), Failure> {
 
     let outbox = Outbox {
         client,
-        topic,
+        topic: topic.clone(),
         qos: named.qos,
         retain: options.retain,
         handed_over: Arc::default(),
@@ -67,7 +69,14 @@ fn publish(options: &PubOptions, lang: Lang) -> Result<(), Failure> {
             let client = client.map_err(|error| unreadable("stdin", &error, lang))?;
             // The queue is empty.
             let _ = client.try_disconnect();
-            return leave(&mut connection, options.client.debug, lang);
+            leave(&mut connection, options.client.debug, lang);
+            if lines::wanted() {
+                let fields = json!({
+                    "topic": topic, "messages": arrived, "qos": named.qos as u8, "retain": options.retain,
+                });
+                lines::print("published", fields, lang)?;
+            }
+            return Ok(());
         }
         match connection.recv_timeout(LOOK_EVERY) {
             Ok(Ok(event)) => {
@@ -135,7 +144,7 @@ fn connect(
 }
 
 /// Waits until DISCONNECT is on its way, behind all messages.
-fn leave(connection: &mut Connection, debug: bool, lang: Lang) -> Result<(), Failure> {
+fn leave(connection: &mut Connection, debug: bool, lang: Lang) {
     while let Ok(Ok(event)) = connection.recv_timeout(CONNECT_WITHIN) {
         if debug {
             eprintln!("{}", mqtt_client::debug_line(&event, lang));
@@ -144,7 +153,6 @@ fn leave(connection: &mut Connection, debug: bool, lang: Lang) -> Result<(), Fai
             break;
         }
     }
-    Ok(())
 }
 
 /// The message of all forms but `-l`.

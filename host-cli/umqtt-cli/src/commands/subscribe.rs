@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use board_link::Lang;
+use broker::{Direction, TapEvent};
 use rumqttc::{
     Client, ConnectionError, Event, Outgoing, Packet, Publish, QoS, RecvTimeoutError,
     SubscribeFilter, SubscribeReasonCode,
 };
 
+use crate::display;
 use crate::failure::{Failure, Status};
+use crate::lines;
 use crate::message_format::{Format, Moment};
 use crate::mqtt_client::{self, Named};
 use crate::mqtt_options::SubOptions;
@@ -96,6 +100,17 @@ fn subscribe(options: &SubOptions, lang: Lang) -> Result<(), Failure> {
         }
     }
     session.ending.map_or(Ok(()), |(_, ending)| ending)
+}
+
+/// A message as an event of the kind that `--json` prints.
+fn received(publish: &Publish) -> TapEvent {
+    TapEvent {
+        time: SystemTime::now(),
+        connection: 0,
+        client_id: Arc::from(""),
+        direction: Direction::ToClient,
+        packet: broker::describe(&Packet::Publish(publish.clone()), usize::MAX),
+    }
 }
 
 fn check_filter(filter: &str, lang: Lang) -> Result<(), Failure> {
@@ -234,14 +249,16 @@ impl Session<'_> {
             return Ok(());
         }
         let mut line = Vec::new();
-        if let Err(why) = self
+        if lines::wanted() {
+            line.extend(display::packet_line(&received(publish)).bytes());
+        } else if let Err(why) = self
             .format
             .write(&mut line, publish, &Moment::now(), self.lang)
         {
             eprintln!("umqtt: {why}");
             return Ok(());
         }
-        if !self.options.no_line_end {
+        if !self.options.no_line_end && !lines::wanted() {
             line.push(b'\n');
         }
         let mut output = io::stdout().lock();

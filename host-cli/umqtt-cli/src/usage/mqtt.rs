@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use board_link::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{Frame, JSON_ES};
+use super::Frame;
 
 pub const FRAMES: &[Frame] = &[
     (
@@ -241,7 +241,6 @@ pub const SPANISH: &[(&str, &str)] = &[
         "broker.max_queued",
         "Mensajes de QoS 1 y 2 que pueden esperar a un cliente. Por defecto: 100000",
     ),
-    ("broker.json", JSON_ES),
     (
         "broker passwd",
         "Añadir un usuario a un fichero de contraseñas, cambiarle la contraseña o quitarlo",
