@@ -4,8 +4,10 @@
 //! the `Link` of the connection it is for. One thread owns it.
 
 mod keeping;
+mod monitors;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,9 +21,10 @@ use rumqttc::mqttbytes::v4::{
 use crate::budget::Budget;
 use crate::frame::FrameError;
 use crate::link::Link;
+use crate::monitor::MONITOR_TOPIC;
 use crate::session::Session;
 use crate::store::{Change, Store};
-use crate::tap::{self, CloseReason, Direction, TapPacket, Taps};
+use crate::tap::{self, CloseReason, Direction, Tap, TapPacket, Taps};
 use crate::topic;
 use crate::{BrokerConfig, Limits};
 use keeping::Keeping;
@@ -38,6 +41,9 @@ const MAX_ABSENT: usize = 1000;
 
 struct Connection {
     link: Rc<Link>,
+    peer: SocketAddr,
+    /// It gets all that happens, see `monitor`.
+    monitor: bool,
     client_id: Arc<str>,
     /// None until CONNECT was accepted.
     joined: Option<Joined>,
@@ -84,6 +90,8 @@ pub(crate) struct Hub {
     /// Whether the user names of clients were checked.
     checks_users: bool,
     keeping: Keeping,
+    /// What happens, while there are monitors.
+    monitor_tap: Option<Tap>,
     connections_so_far: u64,
     departures_so_far: u64,
 }
@@ -97,6 +105,7 @@ impl Hub {
     ) -> Self {
         let mut hub = Self {
             keeping: Keeping::default(),
+            monitor_tap: None,
             taps,
             connections: BTreeMap::new(),
             clients: HashMap::new(),
@@ -116,7 +125,7 @@ impl Hub {
     }
 
     /// Notes a new connection and returns its number.
-    pub(crate) fn opened(&mut self, link: Rc<Link>, peer: std::net::SocketAddr) -> u64 {
+    pub(crate) fn opened(&mut self, link: Rc<Link>, peer: SocketAddr) -> u64 {
         let unconnected = self
             .connections
             .values()
@@ -137,6 +146,8 @@ impl Hub {
             id,
             Connection {
                 link,
+                peer,
+                monitor: false,
                 client_id,
                 joined: None,
             },
@@ -639,8 +650,16 @@ impl Hub {
     ) -> Result<(), CloseReason> {
         let mut codes = Vec::with_capacity(subscribe.filters.len());
         let mut granted = Vec::new();
+        let mut monitor = false;
         for filter in subscribe.filters {
-            if topic::is_valid_filter(&filter.path) {
+            if filter.path == MONITOR_TOPIC {
+                let may = self.may_monitor(id);
+                monitor |= may;
+                codes.push(match may {
+                    true => SubscribeReasonCode::Success(QoS::AtMostOnce),
+                    false => SubscribeReasonCode::Failure,
+                });
+            } else if topic::is_valid_filter(&filter.path) {
                 codes.push(SubscribeReasonCode::Success(filter.qos));
                 self.session(client_id)
                     .subscribe(filter.path.clone(), filter.qos);
@@ -655,6 +674,9 @@ impl Hub {
             }
         }
         self.send(id, Packet::SubAck(SubAck::new(subscribe.pkid, codes)));
+        if monitor {
+            self.begin_to_monitor(id);
+        }
         // Retained messages follow each SUBSCRIBE, also one that repeats a filter (3.8.4).
         for filter in granted {
             let matching = self

@@ -3,7 +3,7 @@
 //! One thread serves all connections. `server` accepts them, `opening` finds out what a client speaks (MQTT as it is, in
 //! TLS, in a WebSocket), `frame` cuts bytes into packets (decoded by `rumqttc`), `admission` decides who comes in (by
 //! `users` and `password`), `hub` what becomes of packets, `session` what each client is owed, `store` what of that
-//! outlives the broker, `link` what waits to be written, and `tap` tells observers. Dropping the `Broker` ends the thread, every connection and the listeners.
+//! outlives the broker, `link` what waits to be written, `tap` tells observers of this process and `monitor` those of others. Dropping the `Broker` ends the thread, every connection and the listeners.
 //!
 //! # Why it is not rumqttd
 //!
@@ -31,6 +31,7 @@ mod connection;
 mod frame;
 mod hub;
 mod link;
+mod monitor;
 mod opening;
 mod pace;
 mod password;
@@ -57,6 +58,7 @@ use tokio::sync::oneshot;
 
 use store::Store;
 
+pub use monitor::{BrokerState, ClientState, MONITOR_TOPIC, MonitorMessage, RetainedMessage};
 pub use password::StoredPassword;
 pub use store::StoreError;
 pub use tap::{CloseReason, Direction, Tap, TapEvent, TapOptions, TapPacket, TapWill, describe};

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::admission::Admission;
 use crate::connection;
 use crate::hub::Hub;
+use crate::monitor::SEND_EVERY;
 use crate::store::{Change, Store, StoreError};
 use crate::tap::Taps;
 use crate::{BrokerConfig, Identity, Limits};
@@ -74,11 +75,12 @@ pub(crate) fn run(
             () = accept(listener, None, &service) => {}
             () = secure => {}
             () = sync(&service) => {}
+            () = serve_monitors(&service) => {}
             () = failed.notified() => {}
             _ = stop => {}
         }
         let mut hub = service.hub.borrow_mut();
-        if let Some(file) = hub.to_sync() {
+        if let Some(file) = hub.take_unsynced() {
             // The system writes it anyway, if not at once.
             let _ = file.sync_data();
         }
@@ -86,11 +88,18 @@ pub(crate) fn run(
     })
 }
 
+async fn serve_monitors(service: &Service) {
+    loop {
+        tokio::time::sleep(SEND_EVERY).await;
+        service.hub.borrow_mut().serve_monitors();
+    }
+}
+
 /// Forces what was written to the disk, now and then.
 async fn sync(service: &Service) {
     loop {
         tokio::time::sleep(SYNC_EVERY).await;
-        let file = service.hub.borrow_mut().to_sync();
+        let file = service.hub.borrow_mut().take_unsynced();
         if let Some(file) = file {
             // The broker's thread goes on meanwhile. What fails here fails again when the next record is written.
             let _ = tokio::task::spawn_blocking(move || file.sync_data()).await;

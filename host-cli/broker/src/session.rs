@@ -68,6 +68,19 @@ impl Session {
         self.subscriptions.remove(filter);
     }
 
+    /// Topic filters and the QoS of each.
+    pub(crate) fn subscriptions(&self) -> Vec<(String, u8)> {
+        let subscriptions = self.subscriptions.iter();
+        subscriptions
+            .map(|(filter, qos)| (filter.clone(), *qos as u8))
+            .collect()
+    }
+
+    /// Messages that are not sent yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The QoS with which this client wants `topic`, the highest of all matching filters, so that a
     /// message goes out once however many filters match it (3.3.5); `None` when none does.
     pub(crate) fn wants(&self, topic: &str) -> Option<QoS> {

@@ -270,7 +270,7 @@ impl Store {
     }
 
     /// The file to force to the disk, where something new is in it.
-    pub(crate) fn to_sync(&mut self) -> Option<File> {
+    pub(crate) fn take_unsynced(&mut self) -> Option<File> {
         if !std::mem::take(&mut self.dirty) {
             return None;
         }

@@ -2,12 +2,11 @@
 
 mod common;
 
-use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use broker::{Broker, BrokerConfig, BrokerError, CloseReason, Direction, TapOptions, TapPacket};
-use common::{RawClient, connect_packet, publish_packet, start};
+use common::{RawClient, publish_packet, start};
 
 fn listen(address: &str) -> Result<Broker, BrokerError> {
     let listen: SocketAddr = address.parse().expect("an address");

@@ -10,7 +10,7 @@ use board_link::Lang;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::board_options::{DeployOptions, ExecOptions, FsOptions, ReplOptions, ResetOptions};
-use crate::mqtt_options::{BrokerOptions, PubOptions, SubOptions};
+use crate::mqtt_options::{BrokerOptions, MonitorOptions, PubOptions, SubOptions};
 use crate::usage::{self, Answer};
 
 /// MQTT lessons on MicroPython boards, real or simulated
@@ -86,6 +86,8 @@ pub enum Command {
     Reset(ResetOptions),
     /// Run the MQTT broker alone and show every packet
     Broker(BrokerOptions),
+    /// Show a broker's clients, subscriptions, topics and packets live
+    Monitor(MonitorOptions),
     /// Publish messages, with the options of mosquitto_pub
     Pub(PubOptions),
     /// Print messages, with the options of mosquitto_sub

@@ -20,6 +20,7 @@
 //! | `fit` | whether a board can load a .mpy file |
 //! | `lan` | how boards of the local network find the embedded broker |
 //! | `mqtt_client`, `tls_client` | how a broker is reached, and whom TLS trusts |
+//! | `monitor/` | what a monitor knows of a broker, and how that looks on a terminal |
 //! | `message_format` | how `sub -F` writes a message |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
@@ -47,6 +48,7 @@ mod lines;
 mod loan;
 mod message_format;
 mod module;
+mod monitor;
 mod mqtt_client;
 mod mqtt_options;
 mod observer;
@@ -121,6 +123,7 @@ fn run(command: cli::Command, lang: Lang) -> Result<&'static str, Failure> {
         cli::Command::Exec(options) => commands::exec::run(&options, lang),
         cli::Command::Repl(options) => commands::repl::run(&options, lang),
         cli::Command::Reset(options) => commands::reset::run(&options, lang),
+        cli::Command::Monitor(options) => commands::monitor::run(&options, lang),
         cli::Command::Pub(options) => commands::publish::run(&options, lang),
         cli::Command::Sub(options) => commands::subscribe::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),

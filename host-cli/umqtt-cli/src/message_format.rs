@@ -242,7 +242,13 @@ impl Field {
         }
         // Letters, so that columns stand below each other; mosquitto_sub counts bytes.
         let length = String::from_utf8_lossy(&text).chars().count();
-        let missing = self.width.saturating_sub(length);
+        // As there, these have no width.
+        let width = if "qrUjJ".contains(self.letter) {
+            0
+        } else {
+            self.width
+        };
+        let missing = width.saturating_sub(length);
         let fill = if self.zeros && "lmxX".contains(self.letter) {
             b'0'
         } else {
@@ -345,7 +351,7 @@ mod tests {
             ("%%@@\\\\", "%@\\"),
             ("%8t|%-8t|", "  casa/ñ|casa/ñ  |"),
             ("%.3t|%8.2t|", "cas|      ca|"),
-            ("%05l|%-05l|%5q", "00002|2    |    1"),
+            ("%05l|%-05l|%5q", "00002|2    |1"),
             ("%U", "1470818943.786368637"),
             ("@N", "786368637"),
             ("@Y-@s", "2016-1470818943"),

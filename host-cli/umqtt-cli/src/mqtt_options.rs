@@ -1,4 +1,4 @@
-//! Decides what may be written behind `umqtt broker`, `pub` and `sub`. The texts here are the English help;
+//! Decides what may be written behind `umqtt broker`, `monitor`, `pub` and `sub`. The texts here are the English help;
 //! `usage/mqtt.rs` holds the Spanish one.
 
 use std::num::NonZeroU32;
@@ -97,6 +97,16 @@ pub struct PasswdOptions {
     /// Take the password from the command line, where others may see it
     #[arg(short = 'b', long)]
     pub batch: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct MonitorOptions {
+    /// The broker: [mqtt[s]://][user[:password]@]host[:port]. Default: 127.0.0.1:1883
+    pub broker: Option<String>,
+
+    /// The authorities that TLS trusts, in PEM; without, those of this computer
+    #[arg(long, value_name = "FILE")]
+    pub cafile: Option<PathBuf>,
 }
 
 /// How `pub` and `sub` reach a broker, in the letters of Mosquitto's clients.

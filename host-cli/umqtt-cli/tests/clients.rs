@@ -26,16 +26,14 @@ impl Subscriber {
     fn start(home: &Home, broker: &Broker, arguments: &[&str]) -> Self {
         let tap = broker.tap(TapOptions::default());
         let port = broker.addr().port().to_string();
-        let mut child = home
-            .umqtt(["sub", "-h", "127.0.0.1", "-p", &port, "-W", "80"])
-            .args(arguments)
-            .spawn()
-            .expect("umqtt starts");
+        let mut command = home.umqtt(["sub", "-h", "127.0.0.1", "-p", &port, "-W", "80"]);
+        let mut child = command.args(arguments).spawn().expect("umqtt starts");
         let output = BufReader::new(child.stdout.take().expect("its output"));
+        let subscriber = Self { child, output };
         loop {
             let event = tap.next(Duration::from_secs(60)).expect("it subscribes");
             if matches!(event.packet, TapPacket::SubAck { .. }) {
-                return Self { child, output };
+                return subscriber;
             }
         }
     }

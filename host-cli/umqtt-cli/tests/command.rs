@@ -27,6 +27,7 @@ fn help_is_there_in_both_languages() {
         "boards",
         "ports",
         "broker",
+        "monitor",
         "pub",
         "sub",
         "Examples:",
@@ -62,6 +63,7 @@ fn help_is_there_in_both_languages() {
         "boards",
         "ports",
         "broker",
+        "monitor",
         "pub",
         "sub",
     ] {

@@ -138,6 +138,7 @@ fn every_command_says_all_in_one_shape() {
         (&["reset", "--bootloader"], true),
         (&["broker", "--listen", "nowhere"], false),
         (&["broker", "passwd", "users", "a:b"], false),
+        (&["monitor", "ws://h"], false),
         (&["pub", "-t", "t/#", "-m", "x"], false),
         (&["sub", "-t", "a/#/b"], false),
         (&["repl"], true),

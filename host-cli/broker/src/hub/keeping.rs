@@ -86,8 +86,8 @@ impl Hub {
     }
 
     /// The file to force to the disk, where something new is in it.
-    pub(crate) fn to_sync(&mut self) -> Option<std::fs::File> {
-        self.keeping.store.as_mut()?.to_sync()
+    pub(crate) fn take_unsynced(&mut self) -> Option<std::fs::File> {
+        self.keeping.store.as_mut()?.take_unsynced()
     }
 
     /// Writes a log of the state as it is in the place of the long one.

@@ -69,7 +69,8 @@ pub fn run(options: &RunOptions, lang: Lang) -> Result<&'static str, Failure> {
     done
 }
 
-fn choose_broker(text: &str, lang: Lang) -> Result<BrokerChoice, Failure> {
+/// What `--broker` and `monitor` name.
+pub fn choose_broker(text: &str, lang: Lang) -> Result<BrokerChoice, Failure> {
     text.parse().map_err(|error| {
         let why = match error {
             BadBroker::Scheme => lang.pick("only mqtt:// and mqtts:// are known", "solo valen mqtt:// y mqtts://"),

@@ -53,6 +53,27 @@ El fichero vale también para Mosquitto: password_file en mosquitto.conf.",
         ],
     ),
     (
+        "monitor",
+        [
+            "umqtt monitor [BROKER] [OPTIONS]",
+            "umqtt monitor [BROKER] [OPCIONES]",
+        ],
+        [
+            "Examples:
+  umqtt monitor                        umqtt broker on this computer: everything
+  umqtt monitor test.mosquitto.org     another broker: the messages that it hands to an observer
+  umqtt monitor --json > packets.txt   a line for each packet
+
+On a terminal: q ends, p pauses, arrows scroll the topics. ® is a retained message.",
+            "Ejemplos:
+  umqtt monitor                        umqtt broker en este equipo: todo
+  umqtt monitor test.mosquitto.org     otro broker: los mensajes que da a un observador
+  umqtt monitor --json > paquetes.txt  una línea por paquete
+
+En un terminal: q termina, p pausa, las flechas desplazan los temas. ® es un mensaje retenido.",
+        ],
+    ),
+    (
         "pub",
         [
             "umqtt pub [-h HOST] -t TOPIC -m TEXT [OPTIONS]",
@@ -393,5 +414,17 @@ pub const SPANISH: &[(&str, &str)] = &[
     (
         "sub.exit_after_subscribing",
         "Terminar cuando el broker ha confirmado todas las suscripciones",
+    ),
+    (
+        "monitor",
+        "Mostrar en vivo los clientes, suscripciones, temas y paquetes de un broker",
+    ),
+    (
+        "monitor.broker",
+        "El broker: [mqtt[s]://][usuario[:contraseña]@]host[:puerto]. Por defecto: 127.0.0.1:1883",
+    ),
+    (
+        "monitor.cafile",
+        "Las autoridades en las que confía TLS, en PEM; si no, las de este equipo",
     ),
 ];
