@@ -14,6 +14,8 @@ pub enum Status {
     Usage = 2,
     /// There is no board, or it was lost.
     NoBoard = 3,
+    /// The time of `sub -W` was over, as with mosquitto_sub.
+    TimeOver = 27,
 }
 
 /// Why a command did not do what it was asked for.
@@ -75,6 +77,11 @@ impl Failure {
     /// The text without its frame, for `--json`.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
+    }
+
+    /// What to try, for `--json`.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
     }
 
     /// Writes it to standard error.

@@ -12,28 +12,32 @@ pub mod flash;
 pub mod fs;
 pub mod fs_copy;
 pub mod install;
+pub mod monitor;
 pub mod new;
 pub mod package;
+pub mod passwd;
 pub mod ports;
+pub mod publish;
 pub mod repl;
 pub mod reset;
 pub mod run;
+pub mod subscribe;
 
 use board_link::Lang;
 
 use crate::display::{Display, Form, Sender};
 use crate::failure::Failure;
+use crate::lines;
 use crate::stop::Stop;
 
 /// Does `work` while what it says is shown.
 fn shown(
-    json: bool,
     lang: Lang,
     work: impl FnOnce(&Sender, &Stop) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let stop = Stop::on_signals(lang)?;
     let form = Form {
-        json,
+        json: lines::wanted(),
         all_packets: false,
         lang,
     };
