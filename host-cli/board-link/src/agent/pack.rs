@@ -11,6 +11,9 @@ const FARTHEST: usize = 1 << 15;
 /// Room for what a block grows by at worst: its header and the end of a flush.
 const GROWTH: usize = 1024;
 
+/// Less data than this is not worth trying, bytes.
+const SMALLEST: usize = 32;
+
 /// The data that the board's inflating stream has seen.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -51,7 +54,7 @@ impl Stream {
 /// A block of data as the frame that carries it: its kind and payload. `stream` is what the board has seen so far.
 pub(crate) fn pack(stream: &mut Option<Stream>, distance: usize, data: &[u8]) -> (u8, Vec<u8>) {
     // What gets no smaller is not worth the board's time, and does not enter the stream.
-    if distance == 0 || deflated(data).is_none() {
+    if distance == 0 || data.len() < SMALLEST || deflated(data).is_none() {
         return (b'D', data.to_vec());
     }
     let going_on = stream.take_if(|stream| stream.has_room(data.len()));
