@@ -84,6 +84,7 @@ fn main() -> ExitCode {
         cli::Command::Fs(options) => commands::fs::run(&options, lang),
         cli::Command::Exec(options) => commands::exec::run(&options, lang),
         cli::Command::Repl(options) => commands::repl::run(&options, lang),
+        cli::Command::Mount(options) => commands::mount::run(&options, lang),
         cli::Command::Reset(options) => commands::reset::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };

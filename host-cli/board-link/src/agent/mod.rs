@@ -126,7 +126,7 @@ impl Board {
 
     /// What may be sent between two acknowledgements, bytes: raw-paste's window, which is what the
     /// board says of its input buffer.
-    fn unit(&self) -> usize {
+    pub(crate) fn unit(&self) -> usize {
         let window = match (self.raw_paste, self.window) {
             (None, _) => UNIT,
             (_, Some(window)) => window.min(UNIT),

@@ -12,6 +12,7 @@ pub mod flash;
 pub mod fs;
 pub mod fs_copy;
 pub mod install;
+pub mod mount;
 pub mod new;
 pub mod package;
 pub mod ports;
