@@ -5,15 +5,30 @@ use std::cell::OnceCell;
 use std::io::Write;
 use std::time::Duration;
 
-use board_link::{Board, Folder, Lang, LinkError, MOUNT_POINT, MountKey, Timeouts, Transport};
+use board_link::{Board, Folder, Lang, LinkError, MOUNT_POINT, MountKey, Transport};
+use serde_json::json;
 
 use crate::board_options::MountOptions;
 use crate::commands::exec;
 use crate::commands::repl::{Wire, interact};
 use crate::direct::{self, Direct};
 use crate::failure::{Failure, Status};
+use crate::lines;
+use crate::target;
 
 pub fn run(options: &MountOptions, lang: Lang) -> Result<(), Failure> {
+    if options.exec.is_none() {
+        lines::refuse(
+            lang.pick(
+                "umqtt mount without --exec is a conversation, which no JSON can hold",
+                "umqtt mount sin --exec es una conversación, que no cabe en JSON",
+            ),
+            lang.pick(
+                "umqtt mount FOLDER --exec CODE --json runs code and prints its output as JSON",
+                "umqtt mount CARPETA --exec CÓDIGO --json ejecuta código y da su salida en JSON",
+            ),
+        )?;
+    }
     let shared = folder(options).map_err(|error| no_folder(options, &error, lang))?;
     let code = (options.exec.as_deref())
         .map(|code| exec::code(code, lang))
@@ -27,7 +42,13 @@ pub fn run(options: &MountOptions, lang: Lang) -> Result<(), Failure> {
     direct::on_board_over(&options.port, lang, share, |direct| {
         let key: MountKey = key.get().cloned().unwrap_or_default();
         (direct.board.mount(&key)).map_err(|error| refused(&error, lang))?;
-        say(&mounted(options, lang));
+        if lines::wanted() {
+            let read_only = options.read_only;
+            let fields = json!({ "path": MOUNT_POINT, "from": options.folder.display().to_string(), "read_only": read_only });
+            lines::print("mounted", fields, lang)?;
+        } else {
+            say(&mounted(options, lang));
+        }
         let done = match &code {
             Some(code) => exec::show(direct, code, None, lang),
             None => talk(direct, key, options, lang),
@@ -141,7 +162,7 @@ impl Wire for Mounted<'_> {
             // It is gone; mounting again says so.
             Err(_) => transport,
         };
-        *self.board = Board::new(transport, Timeouts::default());
+        *self.board = Board::new(transport, target::timeouts());
     }
 
     fn greeting(&self) -> Vec<u8> {
