@@ -65,8 +65,10 @@ impl Board {
                     .drain(self.timeouts.quiet, self.timeouts.quiet * 8, step)?;
                 self.link.write(b"\r\x01", step)?;
             }
-            let mut soon = Patience::new(slice.min(patience.left()));
-            if let Wait::Found { before, .. } = self.link.wait_for(&[BANNER], &mut soon, step)? {
+            let mut soon = patience.part(slice);
+            let heard = self.link.wait_for(&[BANNER], &mut soon, step)?;
+            patience.return_rest(soon);
+            if let Wait::Found { before, .. } = heard {
                 // At a prompt Ctrl-C is answered by a new prompt; a program that it stops says so.
                 let stopped = before.windows(17).any(|text| text == b"KeyboardInterrupt");
                 self.found_running.get_or_insert(stopped);

@@ -7,7 +7,7 @@ mod common;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::{ChildStdin, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -52,9 +52,16 @@ impl Place {
         std::fs::write(self.shared(name), content).expect("a file");
     }
 
-    fn umqtt(&self, arguments: &[&str]) -> Done {
+    /// An emulated board on a busy computer takes its time.
+    fn command(&self, arguments: &[&str]) -> Command {
         let port = ["--port", &self.port];
-        self.home.run(arguments.iter().copied().chain(port))
+        let mut command = (self.home).umqtt(arguments.iter().copied().chain(port));
+        command.env("UMQTT_PATIENCE", "10");
+        command
+    }
+
+    fn umqtt(&self, arguments: &[&str]) -> Done {
+        finish(self.command(arguments).spawn().expect("umqtt starts"))
     }
 
     fn mount(&self, code: &str) -> Done {
@@ -239,9 +246,7 @@ struct Talk {
 
 impl Talk {
     fn start(place: &Place, arguments: &[&str]) -> Talk {
-        let arguments = arguments.iter().copied().chain(["--port", &place.port]);
-        let mut child = (place.home)
-            .umqtt(arguments)
+        let mut child = (place.command(arguments))
             .stdin(Stdio::piped())
             .spawn()
             .expect("umqtt starts");
