@@ -345,10 +345,12 @@ impl Board {
     pub fn mount(&mut self, key: &MountKey) -> Result<(), LinkError> {
         if self.raw_paste().is_none() {
             // How much the board takes at once is known when code has been sent.
-            self.exec("pass")?.into_stdout()?;
+            self.exec_within("pass", self.timeouts.enter)?
+                .into_stdout()?;
         }
         let Terms { session, unit, .. } = key.renew(self.unit());
-        self.exec(&program::mount(session, unit, MOUNT_POINT))
+        let code = program::mount(session, unit, MOUNT_POINT);
+        self.exec_within(&code, self.timeouts.enter)
             .and_then(Execution::into_stdout)?;
         log::info!("{}: mounted on {MOUNT_POINT}, by {unit}", self.port());
         Ok(())
