@@ -262,11 +262,14 @@ fn a_line_that_breaks_anywhere() {
     });
 }
 
+/// A place in a conversation of so many bytes from the board and to it.
+type Somewhere = fn(usize, usize) -> Break;
+
 /// Nothing says that a line is dead but time, and every stage has its limit.
 #[test]
 fn a_line_that_falls_silent() {
     let micropython = need!("a_line_that_falls_silent", micropython());
-    let cases: [(&[&str], fn(usize, usize) -> Break); 6] = [
+    let cases: [(&[&str], Somewhere); 6] = [
         (&["exec", "print(1)"], |_, _| Break::ToBoard(0)),
         (&["fs", "ls", "/"], |from, _| Break::FromBoard(from / 2)),
         (&["fs", "cp", "local.bin", ":/f.txt"], |_, to| {
