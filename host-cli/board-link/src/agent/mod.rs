@@ -46,6 +46,8 @@ const LARGEST_BLOCK: usize = 8000;
 
 /// Longest reply line; a longer one is no reply. A name of 255 bytes in a long path has 2 KiB.
 const LONGEST_REPLY: usize = 8 * 1024;
+/// Replies that nobody has asked for yet, bytes.
+const MOST_WAITING: usize = 16 * 1024 * 1024;
 /// What a board may print beside replies while one thing is done.
 const MOST_NOISE: usize = 1024 * 1024;
 
@@ -61,6 +63,8 @@ pub(crate) struct Agent {
     /// What is about to be written, which counts as on the way.
     outgoing: Vec<u8>,
     replies: VecDeque<String>,
+    /// Their bytes.
+    waiting: usize,
     /// The beginning of a reply whose end has not come yet.
     line: Option<Vec<u8>>,
     noise: usize,
@@ -72,6 +76,14 @@ pub(crate) struct Agent {
     pub(crate) distance: usize,
     /// What its inflating stream has seen; `None` where the next block has to begin a new one.
     pub(crate) stream: Option<pack::Stream>,
+}
+
+impl Agent {
+    fn next_reply(&mut self) -> Option<String> {
+        let reply = self.replies.pop_front()?;
+        self.waiting -= reply.len();
+        Some(reply)
+    }
 }
 
 impl Board {
@@ -124,6 +136,7 @@ impl Board {
             on_the_way: VecDeque::new(),
             outgoing: Vec::new(),
             replies: VecDeque::new(),
+            waiting: 0,
             line: None,
             noise: 0,
             ended: false,
@@ -149,7 +162,7 @@ impl Board {
 
     /// What may be sent between two acknowledgements, bytes: raw-paste's window, which is what the
     /// board says of its input buffer.
-    fn unit(&self) -> usize {
+    pub(crate) fn unit(&self) -> usize {
         let window = match (self.raw_paste, self.window) {
             (None, _) => UNIT,
             (_, Some(window)) => window.min(UNIT),
@@ -259,14 +272,14 @@ impl Board {
 
     /// The next reply, if it has come already.
     pub(crate) fn reply_at_hand(&mut self) -> Option<String> {
-        self.agent.as_mut()?.replies.pop_front()
+        self.agent.as_mut()?.next_reply()
     }
 
     /// Waits for the next reply.
     pub(crate) fn reply(&mut self) -> Result<String, LinkError> {
         let mut patience = Patience::new(self.timeouts.exec);
         loop {
-            if let Some(reply) = self.running()?.replies.pop_front() {
+            if let Some(reply) = self.running()?.next_reply() {
                 return Ok(reply);
             }
             self.check_ended()?;
@@ -336,9 +349,14 @@ impl Board {
                 (b'\n', line @ Some(_)) => {
                     let text = line.take().unwrap_or_default();
                     let text = String::from_utf8_lossy(&text).trim_end().to_owned();
+                    agent.waiting += text.len();
                     agent.replies.push_back(text);
                     agent.noise = 0;
                     moved = true;
+                    if agent.waiting > MOST_WAITING {
+                        self.link.used(arrived.len());
+                        return Err(self.breach("no more replies", &arrived));
+                    }
                 }
                 (byte, Some(line)) if line.len() < LONGEST_REPLY => line.push(byte),
                 _ => agent.noise += 1,
