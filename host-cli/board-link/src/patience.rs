@@ -34,6 +34,12 @@ impl Patience {
         self.left
     }
 
+    /// Counts what a part of the work has used of its own patience.
+    pub(crate) fn spent(&mut self, time: Duration) {
+        self.left = self.left.saturating_sub(time);
+        self.looked_at = Instant::now();
+    }
+
     /// Counts the time since the last look; true if none is left.
     pub(crate) fn is_over(&mut self) -> bool {
         self.left().is_zero()
@@ -51,6 +57,8 @@ mod tests {
             .checked_sub(Duration::from_secs(60))
             .unwrap_or_else(Instant::now);
         assert!(patience.left() >= Duration::from_millis(4700));
+        patience.spent(Duration::from_secs(4));
+        assert!(patience.left() <= Duration::from_secs(1));
         let mut short = Patience::new(Duration::ZERO);
         assert!(short.is_over());
     }

@@ -65,8 +65,11 @@ impl Board {
                     .drain(self.timeouts.quiet, self.timeouts.quiet * 8, step)?;
                 self.link.write(b"\r\x01", step)?;
             }
-            let mut soon = Patience::new(slice.min(patience.left()));
-            if let Wait::Found { before, .. } = self.link.wait_for(&[BANNER], &mut soon, step)? {
+            let now = slice.min(patience.left());
+            let mut soon = Patience::new(now);
+            let waited = self.link.wait_for(&[BANNER], &mut soon, step)?;
+            patience.spent(now.saturating_sub(soon.left()));
+            if let Wait::Found { before, .. } = waited {
                 // At a prompt Ctrl-C is answered by a new prompt; a program that it stops says so.
                 let stopped = before.windows(17).any(|text| text == b"KeyboardInterrupt");
                 self.found_running.get_or_insert(stopped);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use board_link::{Board, Lang, LinkError, Step, Transport};
+use board_link::{Board, Lang, LinkError, PortInfo, Step, Transport};
 use serde_json::json;
 
 use crate::board_options::DeployOptions;
@@ -75,7 +75,7 @@ impl Work<'_> {
         if self.options.all {
             let ports =
                 board_link::list().map_err(|error| Failure::from_link(&error, self.lang))?;
-            let boards = ports.into_iter().filter(|port| port.usb.is_some());
+            let boards = ports.into_iter().filter(PortInfo::may_be_a_board);
             return Ok(boards.map(|port| Some(port.device)).collect());
         }
         if self.options.port.is_empty() {
