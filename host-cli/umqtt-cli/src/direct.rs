@@ -48,7 +48,7 @@ pub fn on_board<T>(
     let stop = Stop::on_signals(lang)?;
     let (transport, simulated) = open(port, &stop, lang)?;
     let link = |error: LinkError| Failure::from_link(&error, lang);
-    let mut board = Board::connect(transport, target::timeouts()).map_err(link)?;
+    let mut board = target::connect(transport, lang)?;
     board.stop_on(stop.shared());
     let mut direct = Direct {
         board,

@@ -174,3 +174,68 @@ fn a_file_that_changes_is_deployed_and_started_again() {
     let done = home.run(["ports", "--port", device, "--json"]);
     assert_eq!(done.said("port")["state"], "silent", "{done:#?}");
 }
+
+#[test]
+fn a_password_goes_to_the_board_and_nowhere_else() {
+    const PASSWORD: &str = "clave-muy-secreta-0123456789";
+    let micropython = need!(
+        "a_password_goes_to_the_board_and_nowhere_else",
+        micropython()
+    );
+    let home = Home::new();
+    let boards = boards(&home, 1, &micropython);
+    let device = &boards[0].1;
+    home.script(
+        "main.py",
+        "from settings import WIFI_PASSWORD\nprint(len(WIFI_PASSWORD))\n",
+    );
+    let settings = format!("wifi_ssid = 'Aula'\nwifi_password = '{PASSWORD}'\n");
+    home.script("wifi.toml", settings);
+    let deploy = |extra: &[&str]| {
+        let arguments = [
+            "deploy",
+            "main.py",
+            "--settings",
+            "wifi.toml",
+            "--port",
+            device,
+        ];
+        home.run(arguments.iter().chain(extra))
+    };
+    for extra in [
+        ["--dry-run", "-vv", "--trace", "plan.txt"].as_slice(),
+        &["--json", "-vv", "--trace", "first.txt"],
+        &["-vv", "--trace", "again.txt"],
+    ] {
+        let done = deploy(extra);
+        done.expect_status(0);
+        let trace = home.path().join(extra[extra.len() - 1]);
+        let trace = std::fs::read_to_string(trace).expect("a transcript");
+        assert!(trace.contains("raw REPL"), "{trace}");
+        // What went over the wire in pieces is looked at as a whole.
+        let wire: String = (trace.lines())
+            .filter_map(|line| Some(line.split_once(&format!("> {device} "))?.1))
+            .collect();
+        for part in PASSWORD.as_bytes().windows(6) {
+            let part = str::from_utf8(part).expect("letters");
+            for text in [&done.stdout, &done.stderr, &wire, &trace] {
+                assert!(!text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+    let there = std::fs::read_to_string(home.path().join("flash0/settings.py")).expect("settings");
+    assert!(there.contains(PASSWORD));
+    // Of the wrong type it is refused, unseen, before a board is touched.
+    home.script(
+        "wifi.toml",
+        "wifi_ssid = 'Aula'\nwifi_password = 123456789\n",
+    );
+    for (lang, words) in [("en", "must be a text"), ("es", "debe ser un texto")] {
+        let done = deploy(&["--lang", lang, "--json"]);
+        done.expect_status(1);
+        assert!(done.stderr.contains(words), "{done:#?}");
+        for text in [&done.stdout, &done.stderr] {
+            assert!(!text.contains("123456789"), "{text}");
+        }
+    }
+}

@@ -88,9 +88,9 @@ fn lines_of_this_session_and_of_earlier_ones_come_back() {
         terminal.type_in(UP);
     }
     enter(&mut terminal, "", "");
-    terminal.type_in(UP);
-    terminal.type_in(UP);
-    terminal.type_in(UP);
+    for _ in 0..4 {
+        terminal.type_in(UP);
+    }
     enter(&mut terminal, "", "42");
     leave(terminal);
 }

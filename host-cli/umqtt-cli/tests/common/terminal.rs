@@ -155,6 +155,14 @@ impl Terminal {
     }
 }
 
+impl Drop for Terminal {
+    /// A test that fails leaves no conversation behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// All of a terminal's settings that programs change.
 pub fn comparable(settings: &Termios) -> String {
     format!(
