@@ -18,6 +18,7 @@ mod mpremote;
 pub mod mpy_ld;
 pub mod native;
 pub mod natmod;
+pub mod paho;
 mod peer;
 mod printed;
 mod program;
