@@ -104,7 +104,7 @@ fn bash_completes_the_boards_files() {
         "bind 'set enable-bracketed-paste off'; source <('{program}' completions bash); echo do''ne\r"
     );
     terminal.type_in(setup.as_bytes());
-    terminal.next("\r\ndone\r\n$ ");
+    terminal.next("done\r\n$ ");
     for (typed, wanted) in [
         ("umqtt fs cat :/ma", "umqtt fs cat :/main.py "),
         ("umqtt fs cat mu", "umqtt fs cat mundo.py "),
