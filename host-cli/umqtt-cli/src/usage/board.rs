@@ -208,7 +208,7 @@ pub const SPANISH: &[(&str, &str)] = &[
     ("json", JSON_ES),
     (
         "trace",
-        "Escribir en FICHERO todo lo que pasa por el cable, contraseñas incluidas",
+        "Escribir en FICHERO todo lo que pasa por el cable, salvo los ajustes de deploy; incluye las contraseñas que lleve el programa",
     ),
     (
         "verbose",
