@@ -96,6 +96,8 @@ pub struct PortInfo {
     pub device: String,
     /// What USB says about it; `None` for built-in and Bluetooth ports.
     pub usb: Option<UsbInfo>,
+    /// The user says in `UMQTT_PORTS` that a board is there.
+    pub named: bool,
 }
 
 /// A USB device's own words about itself.
@@ -125,6 +127,14 @@ impl UsbInfo {
             (0x0d28, 0x0204) => "DAPLink",
             _ => return None,
         })
+    }
+}
+
+impl PortInfo {
+    /// Whether a board may be there: a computer's built-in ports have none, only USB says that something is attached,
+    /// or the user in `UMQTT_PORTS`.
+    pub fn may_be_a_board(&self) -> bool {
+        self.usb.is_some() || self.named
     }
 }
 
@@ -175,10 +185,28 @@ pub fn list() -> Result<Vec<PortInfo>, LinkError> {
                 }),
                 _ => None,
             },
+            named: false,
         })
         .collect();
     ports.sort_by_key(|port| natural(&port.device));
+    for name in named(&std::env::var(NAMED).unwrap_or_default()) {
+        match ports.iter_mut().find(|port| port.device == name) {
+            Some(port) => port.named = true,
+            None => ports.push(PortInfo {
+                device: name.to_owned(),
+                usb: None,
+                named: true,
+            }),
+        }
+    }
     Ok(ports)
+}
+
+/// Boards that no USB tells of: those behind an address, on a computer's built-in port, on a pseudo-terminal.
+const NAMED: &str = "UMQTT_PORTS";
+
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace()
 }
 
 /// Sorts COM10 behind COM9.
@@ -209,15 +237,13 @@ pub fn resolve(spec: &PortSpec) -> Result<PortSpec, LinkError> {
 }
 
 fn choose(spec: &PortSpec, ports: Vec<PortInfo>) -> Result<PortSpec, LinkError> {
-    // A computer's built-in ports have no board on them; only USB says that something is there.
-    let mut boards: Vec<PortInfo> = ports
-        .into_iter()
-        .filter(|port| port.usb.is_some())
+    let boards: Vec<PortInfo> = (ports.into_iter())
+        .filter(PortInfo::may_be_a_board)
         .collect();
     let PortSpec::Id(wanted) = spec else {
-        return match boards.len() {
-            0 => Ok(PortSpec::Sim),
-            1 => Ok(PortSpec::Device(boards.remove(0).device)),
+        return match boards.as_slice() {
+            [] => Ok(PortSpec::Sim),
+            [port] => port.device.parse(),
             _ => Err(LinkError::SeveralBoards { ports: boards }),
         };
     };
@@ -343,6 +369,7 @@ mod tests {
                 product: None,
                 serial: Some(serial.to_owned()),
             }),
+            named: false,
         }
     }
 
@@ -351,6 +378,7 @@ mod tests {
         let built_in = PortInfo {
             device: "/dev/ttyS0".into(),
             usb: None,
+            named: false,
         };
         let (a, b) = (usb("/dev/ttyUSB0", "0001"), usb("/dev/ttyUSB1", "ab02"));
         let auto = PortSpec::Auto;
@@ -372,6 +400,15 @@ mod tests {
         assert_eq!(
             choose(&PortSpec::Id("AB02".into()), vec![a.clone(), b]).unwrap(),
             PortSpec::Device("/dev/ttyUSB1".into())
+        );
+        let remote = PortInfo {
+            device: "socket://10.0.0.2:4000".into(),
+            usb: None,
+            named: true,
+        };
+        assert_eq!(
+            choose(&auto, vec![remote]).unwrap().to_string(),
+            "socket://10.0.0.2:4000"
         );
         let missing = choose(&PortSpec::Id("x".into()), vec![a]).unwrap_err();
         assert!(missing.to_string().contains("0001"), "{missing}");

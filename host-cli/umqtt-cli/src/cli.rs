@@ -37,7 +37,7 @@ struct Cli {
     #[arg(long, global = true)]
     json: bool,
 
-    /// Write all that goes over the wire to FILE, passwords included
+    /// Write all that goes over the wire to FILE, but for the settings of deploy; a script's own passwords included
     #[arg(long, global = true, value_name = "FILE")]
     trace: Option<PathBuf>,
 

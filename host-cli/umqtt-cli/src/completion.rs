@@ -78,7 +78,7 @@ fn starting(current: &OsStr, candidates: Vec<CompletionCandidate>) -> Vec<Comple
 
 fn ports() -> Vec<CompletionCandidate> {
     let listed = board_link::list().unwrap_or_default();
-    let ports = listed.into_iter().filter(|port| port.usb.is_some());
+    let ports = (listed.into_iter()).filter(board_link::PortInfo::may_be_a_board);
     ports
         .map(|port| {
             let help = port.usb.as_ref().and_then(|usb| usb.product.clone());
@@ -100,15 +100,15 @@ fn archs() -> Vec<CompletionCandidate> {
     names.map(CompletionCandidate::new).collect()
 }
 
-/// Files on the board; for `fs cp`, whose other paths are this computer's, they have a colon in front.
+/// Files on the board; for `fs cp`, whose other paths are this computer's, only where there is a colon in front.
 fn on_board(current: &OsStr) -> Vec<CompletionCandidate> {
     let arguments: Vec<String> = std::env::args().collect();
     let copies = arguments.iter().any(|argument| argument == "cp");
     let text = current.to_string_lossy();
-    match (copies, text.strip_prefix(':')) {
-        (true, None) => PathCompleter::any().complete(current),
-        (true, Some(path)) => named(&arguments, path, ":"),
-        (false, _) => named(&arguments, &text, ""),
+    match text.strip_prefix(':') {
+        Some(path) => named(&arguments, path, ":"),
+        None if copies => PathCompleter::any().complete(current),
+        None => named(&arguments, &text, ""),
     }
 }
 

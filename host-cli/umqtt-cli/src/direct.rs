@@ -58,7 +58,7 @@ pub fn on_board_over<T>(
     let stop = Stop::on_signals(lang)?;
     let (transport, simulated) = open(port, &stop, lang)?;
     let link = |error: LinkError| Failure::from_link(&error, lang);
-    let mut board = Board::connect(over(transport), target::timeouts()).map_err(link)?;
+    let mut board = target::connect(over(transport), lang)?;
     board.stop_on(stop.shared());
     let mut direct = Direct {
         board,

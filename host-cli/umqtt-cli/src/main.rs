@@ -26,6 +26,7 @@
 //! | `display/` | how events become lines, columns or JSON |
 //! | `lines` | what all that `--json` prints has in common |
 //! | `failure` | what an error says, and the exit status that goes with it |
+//! | `repl/` | which lines `umqtt repl` keeps, and what stands at the cursor |
 //! | `progress` | how long work shows that it moves |
 //! | `trace` | the log of `-v` and the transcript of `--trace` |
 //! | `table` | how rows of words become a table |
@@ -54,6 +55,7 @@ mod mqtt_options;
 mod observer;
 mod package;
 mod progress;
+mod repl;
 mod script;
 mod settings;
 #[cfg_attr(not(unix), path = "simulated_unsupported.rs")]

@@ -12,6 +12,8 @@ use crate::display::Sender;
 use crate::failure::{Failure, Status};
 use crate::fit::{self, Aspect, File, Finding, Verdict};
 use crate::package::{self, Package};
+use crate::progress::Progress;
+use crate::trace;
 
 /// The native module per architecture.
 macro_rules! prebuilt {
@@ -47,6 +49,8 @@ const UPIP_PATH: &str = "/upip.py";
 pub struct Item {
     pub path: String,
     pub content: Cow<'static, [u8]>,
+    /// It holds passwords, which no transcript gets.
+    pub secret: bool,
 }
 
 impl Item {
@@ -54,6 +58,7 @@ impl Item {
         Self {
             path: path.into(),
             content: content.into(),
+            secret: false,
         }
     }
 
@@ -323,14 +328,22 @@ pub fn apply(
     }
     let folders: Vec<&str> = folders.into_iter().collect();
     board.mkdir_all(&folders)?;
-    let files: Vec<NewFile<'_>> = (plan.differing.iter())
-        .map(|(item, replaces)| NewFile {
-            path: &item.path,
-            content: &item.content,
-            replaces: *replaces,
-        })
-        .collect();
-    board.put_all(&files, progress)?;
+    let files = |secret: bool| -> Vec<NewFile<'_>> {
+        (plan.differing.iter())
+            .filter(|(item, _)| item.secret == secret)
+            .map(|(item, replaces)| NewFile {
+                path: &item.path,
+                content: &item.content,
+                replaces: *replaces,
+            })
+            .collect()
+    };
+    board.put_all(&files(false), progress)?;
+    let secret = files(true);
+    if !secret.is_empty() {
+        let _hidden = trace::hide();
+        board.put_all(&secret, progress)?;
+    }
     for hiding in &plan.hiding {
         let aside = format!("{hiding}.old");
         board.mv(hiding, &aside)?;
@@ -352,7 +365,9 @@ pub fn install(
     lang: Lang,
 ) -> Result<Vec<String>, InstallError> {
     let plan = plan(board, info, items, display, lang)?;
-    apply(board, &plan, display, &mut |_| {}, lang)?;
+    let mut bar = Progress::new(plan.bytes(), board.port());
+    apply(board, &plan, display, &mut |now| bar.at(now.taken), lang)?;
+    bar.finish();
     let written = plan.differing.iter().map(|(item, _)| item.path.clone());
     Ok(written.collect())
 }

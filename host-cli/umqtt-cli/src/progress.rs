@@ -1,5 +1,8 @@
 //! Decides how long work shows that it moves: a bar on a terminal's standard error once a second has passed.
 
+use std::io::IsTerminal;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -51,6 +54,51 @@ impl Progress {
     pub fn finish(self) -> Duration {
         self.bar.finish_and_clear();
         self.started.elapsed()
+    }
+}
+
+/// Work of which nobody can tell how much is left; shown like a bar.
+pub struct Waiting {
+    /// Closing it ends the thread.
+    end: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Waiting {
+    /// `label` says for what.
+    pub fn new(label: impl Into<String>) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self {
+                end: None,
+                thread: None,
+            };
+        }
+        let label = label.into();
+        let (end, ended) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            if ended.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            let bar = ProgressBar::new_spinner().with_message(label);
+            bar.enable_steady_tick(Duration::from_millis(120));
+            // Nothing is ever sent; this waits for the end.
+            let _ = ended.recv();
+            bar.finish_and_clear();
+        });
+        Self {
+            end: Some(end),
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has been printed by itself.
+            let _ = thread.join();
+        }
     }
 }
 

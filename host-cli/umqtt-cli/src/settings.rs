@@ -70,9 +70,10 @@ pub fn read(path: &Path, lang: Lang) -> Result<Item, Failure> {
         let password = ask(lang)?;
         table.insert(PASSWORD.to_owned(), Value::String(password));
     }
-    python(&table, lang)
-        .map_err(refuse)
-        .map(|text| Item::new(ON_BOARD, text.into_bytes()))
+    python(&table, lang).map_err(refuse).map(|text| Item {
+        secret: true,
+        ..Item::new(ON_BOARD, text.into_bytes())
+    })
 }
 
 /// The repository that a file lies in.

@@ -4,6 +4,7 @@ use board_link::{Board, Lang, PortSpec, Timeouts, Transport};
 
 use crate::display::Sender;
 use crate::failure::Failure;
+use crate::progress::Waiting;
 use crate::simulated::Simulated;
 use crate::stop::Stop;
 use crate::trace;
@@ -60,6 +61,10 @@ pub fn timeouts() -> Timeouts {
 
 /// Reaches the raw REPL of a board, whatever it was doing.
 pub fn connect(transport: Box<dyn Transport>, lang: Lang) -> Result<Board, Failure> {
+    let _waiting = Waiting::new(match lang {
+        Lang::En => format!("waiting for the board on {}", transport.describe()),
+        Lang::Es => format!("se espera a la placa en {}", transport.describe()),
+    });
     Board::connect(transport, timeouts()).map_err(|error| Failure::from_link(&error, lang))
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
@@ -17,6 +18,24 @@ struct Transcript {
 }
 
 static TRANSCRIPT: OnceLock<Transcript> = OnceLock::new();
+
+/// How many boards are being told something that nobody else should read.
+static HIDDEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Until this is dropped, the transcript has lengths in the place of bytes.
+pub struct Hidden(());
+
+/// What follows holds passwords.
+pub fn hide() -> Hidden {
+    HIDDEN.fetch_add(1, Ordering::SeqCst);
+    Hidden(())
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        HIDDEN.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// Opens the transcript before anything is said to a board.
 pub fn start_transcript(path: &Path, lang: Lang) -> Result<(), Failure> {
@@ -53,7 +72,14 @@ pub fn watched(transport: Box<dyn Transport>) -> Box<dyn Transport> {
             Way::ToBoard => '>',
             Way::FromBoard => '<',
         };
-        let line = format!("{seconds:9.4} {arrow} {port} {}\n", bytes.escape_ascii());
+        let line = if HIDDEN.load(Ordering::SeqCst) > 0 {
+            format!(
+                "{seconds:9.4} {arrow} {port} ({} bytes, not shown: settings)\n",
+                bytes.len()
+            )
+        } else {
+            format!("{seconds:9.4} {arrow} {port} {}\n", bytes.escape_ascii())
+        };
         // A full disk must not end the work that is watched.
         if let Ok(mut file) = transcript.file.lock() {
             let _ = file.write_all(line.as_bytes());

@@ -1,11 +1,15 @@
 //! Completions as a shell gets them: the script for each shell, and a real bash that asks for the words.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 
 mod common;
 
 use std::process::Command;
 
-use common::Home;
+use board_sim::{SimBoard, SimConfig};
+use common::terminal::Terminal;
+use common::{Home, micropython};
+use testkit::need;
+use testkit::qemu::installed;
 
 #[test]
 fn every_shell_has_its_script() {
@@ -32,11 +36,12 @@ fn offered(words: &[&str]) -> Vec<String> {
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let script = format!(
         "source <('{program}' completions bash)\n\
-         COMP_WORDS=({}); COMP_CWORD={}; COMP_TYPE=9; COMP_LINE='x'\n\
-         _clap_complete_umqtt umqtt '{}' ''\n\
+         COMP_WORDS=({}); COMP_CWORD={}; COMP_TYPE=9; COMP_LINE='{}'\n\
+         _umqtt_complete umqtt '{}' ''\n\
          printf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
         quoted.join(" "),
         words.len() - 1,
+        words.join(" "),
         words[words.len() - 1],
     );
     let run = Command::new("bash")
@@ -72,4 +77,79 @@ fn bash_offers_commands_boards_and_ports() {
         ["xtensawin"]
     );
     assert!(offered(&["umqtt", "package", "--bo"]).contains(&"--board".to_owned()));
+}
+
+/// A board with files, whose names have what shells take apart.
+fn board(home: &Home, micropython: board_sim::MicroPython) -> SimBoard {
+    std::fs::create_dir(home.flash().join("datos")).expect("a folder");
+    for name in ["main.py", "mundo.py", "datos/uno.csv", "datos/una=cosa.txt"] {
+        std::fs::write(home.flash().join(name), "").expect("a file");
+    }
+    SimBoard::start(SimConfig::new(home.flash(), micropython)).expect("a board")
+}
+
+/// What a person types and what a real bash makes of it at the Tab.
+#[test]
+fn bash_completes_the_boards_files() {
+    let micropython = need!("bash_completes_the_boards_files", micropython());
+    let home = Home::new();
+    let board = board(&home, micropython);
+    let program = env!("CARGO_BIN_EXE_umqtt");
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["--norc", "--noprofile", "-i"])
+        .current_dir(home.path())
+        .env("PS1", "$ ")
+        .env("UMQTT_PORTS", board.device());
+    let mut terminal = Terminal::of(bash, 200);
+    terminal.next("$ ");
+    let setup = format!(
+        "bind 'set enable-bracketed-paste off'; source <('{program}' completions bash); echo do''ne\r"
+    );
+    terminal.type_in(setup.as_bytes());
+    terminal.next("done\r\n$ ");
+    for (typed, wanted) in [
+        ("umqtt fs cat :/ma", "umqtt fs cat :/main.py "),
+        ("umqtt fs cat mu", "umqtt fs cat mundo.py "),
+        ("umqtt fs ls /da", "umqtt fs ls /datos/"),
+        ("umqtt fs cp :datos/una", "umqtt fs cp :datos/una=cosa.txt "),
+        ("umqtt fs mv :/datos/uno", "umqtt fs mv :/datos/uno.csv "),
+        ("umqtt doct", "umqtt doctor "),
+    ] {
+        terminal.type_in(typed.as_bytes());
+        terminal.type_in(b"\t");
+        terminal.next(wanted);
+        terminal.type_in(b"\x15");
+        terminal.type_in(b"echo do''ne\r");
+        terminal.next("done\r\n$ ");
+    }
+}
+
+#[test]
+fn fish_completes_the_boards_files() {
+    const NAME: &str = "fish_completes_the_boards_files";
+    need!(NAME, installed("fish"));
+    let micropython = need!(NAME, micropython());
+    let home = Home::new();
+    let board = board(&home, micropython);
+    let program = env!("CARGO_BIN_EXE_umqtt");
+    let offered = |line: &str| {
+        let script = format!("'{program}' completions fish | source; complete -C '{line}'");
+        let run = Command::new("fish")
+            .args(["--no-config", "-c", &script])
+            .env("HOME", home.path())
+            .env("UMQTT_PORTS", board.device())
+            .output()
+            .expect("fish starts");
+        let text = String::from_utf8_lossy(&run.stdout).into_owned();
+        let words = text.lines().filter_map(|line| line.split('\t').next());
+        let mut words: Vec<String> = words.map(str::to_owned).collect();
+        words.sort();
+        words
+    };
+    assert_eq!(offered("umqtt fs cat :/m"), [":/main.py", ":/mundo.py"]);
+    assert_eq!(
+        offered("umqtt fs cp :datos/u"),
+        [":datos/una=cosa.txt", ":datos/uno.csv"]
+    );
+    assert_eq!(offered("umqtt doct"), ["doctor"]);
 }

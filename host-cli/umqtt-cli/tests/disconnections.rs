@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use board_link::PortSpec;
 use board_sim::{MicroPython, SimBoard, SimConfig};
-use common::{Done, Home, micropython};
+use common::{Done, Home, finish, micropython, repository};
 use testkit::{Break, How, Proxy, need};
 
 /// All time-outs of one command together, on a busy machine.
@@ -58,6 +58,8 @@ const COMMANDS: &[Command] = &[
     again(&["fs", "tree"]),
     again(&["fs", "df"]),
     again(&["fs", "sha256", "/f.txt", "/d/a.py"]),
+    again(&["fs", "edit", "/d/a.py"]),
+    again(&["check", "module.mpy"]),
     again(&["deploy", "lesson.py"]),
     again(&["install"]),
     again(&["reset"]),
@@ -111,6 +113,8 @@ impl World {
         let old: Vec<u8> = (0..=255).cycle().take(1500).collect();
         let new: Vec<u8> = (0..=255).rev().cycle().take(6000).collect();
         let (here, flash) = (self.home.path(), self.home.flash());
+        let module = repository().join("native-module/prebuilt/x64/umqtt/simple.mpy");
+        std::fs::copy(module, here.join("module.mpy")).expect("a module");
         for (path, content) in [
             (flash.join("f.txt"), &old[..]),
             (flash.join("d/a.py"), b"A = 1\n"),
@@ -130,7 +134,11 @@ impl World {
 
     fn run(&self, arguments: &[&str]) -> Done {
         let port = self.proxy.port();
-        let done = (self.home).run(arguments.iter().copied().chain(["--port", &port]));
+        let arguments = arguments.iter().copied();
+        let mut command = self.home.umqtt(arguments.clone().chain(["--port", &port]));
+        command.env("VISUAL", "").env("EDITOR", "sed -i s/1/2/");
+        let done = finish(command.spawn().expect("umqtt starts"));
+        let arguments: Vec<&str> = arguments.collect();
         assert!(done.elapsed < LIMIT, "{arguments:?}: {done:#?}");
         done
     }

@@ -196,7 +196,8 @@ fn a_network_that_the_board_does_not_see_is_found() {
     let home = Home::new();
     let (_board, device) = board(&home, micropython);
     let arguments = ["--port", &device, "--wifi", "Aula"];
-    expect_problem(&home, &arguments, "wifi", ["2.4 GHz", "2,4 GHz"]);
+    let again = "umqtt doctor --wifi \"Aula\"";
+    expect_problem(&home, &arguments, "wifi", [again, again]);
     // A fake nmcli in the place of this computer's own view of the air.
     let folder = home.path().join("bin");
     fs::create_dir(&folder).expect("a folder");
@@ -320,6 +321,60 @@ fn a_port_without_permission_is_found() {
         );
     }
     drop(home);
+}
+
+/// A folder in the place of Linux's root, with one USB device that no driver has made a port of.
+fn root_with(home: &Home, device: Option<(&str, &str)>) -> std::path::PathBuf {
+    let root = home.path().join("root");
+    let devices = root.join("sys/bus/usb/devices");
+    fs::create_dir_all(&devices).expect("a folder");
+    if let Some((vendor, product)) = device {
+        let device = devices.join("1-2");
+        fs::create_dir_all(&device).expect("a folder");
+        fs::write(device.join("idVendor"), vendor).expect("a file");
+        fs::write(device.join("idProduct"), product).expect("a file");
+        fs::create_dir_all(devices.join("1-2:1.0/power")).expect("a folder");
+    }
+    root
+}
+
+#[test]
+fn a_cable_that_only_charges_and_a_driver_that_is_missing_are_found() {
+    const NAME: &str = "a_cable_that_only_charges_and_a_driver_that_is_missing_are_found";
+    let ports = board_link::list().expect("the ports");
+    if ports.iter().any(|port| port.usb.is_some()) {
+        return testkit::skip(NAME, "a board is attached, whose cable and driver are well");
+    }
+    let cases = [
+        (None, "cable", ["only charges", "solo carga"], "umqtt ports"),
+        (
+            Some(("10c4", "ea60")),
+            "driver",
+            ["has no serial port", "no tiene puerto serie"],
+            "sudo modprobe cp210x",
+        ),
+    ];
+    for (device, name, messages, command) in cases {
+        let home = Home::new();
+        let root = root_with(&home, device);
+        for (lang, message) in ["en", "es"].into_iter().zip(messages) {
+            let run = |extra: &[&str]| {
+                let mut doctor = home.umqtt(["doctor", "--lang", lang].iter().chain(extra));
+                doctor.env("UMQTT_TEST_ROOT", &root);
+                let done = finish(doctor.spawn().expect("umqtt starts"));
+                done.expect_status(1);
+                done
+            };
+            let done = run(&["--json"]);
+            let found = check(&done, name);
+            assert_eq!(found["verdict"], "problem", "{done:#?}");
+            let said = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+            assert!(said("message").contains(message), "{found}");
+            assert!(said("help").contains(command), "{found}");
+            let text = run(&[]).stdout;
+            assert!(text.contains(message) && text.contains(command), "{text}");
+        }
+    }
 }
 
 #[test]

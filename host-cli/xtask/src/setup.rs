@@ -12,7 +12,7 @@ use testkit::{Version, paho};
 use crate::fuzz;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 24] = [
+const PACKAGES: [(&str, &str); 25] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -22,6 +22,7 @@ const PACKAGES: [(&str, &str); 24] = [
     ("libnewlib-arm-none-eabi", "building MicroPython for QEMU"),
     ("qemu-system-arm", "a board without a board"),
     ("ser2net", "a serial port over the network"),
+    ("fish", "completions in a shell"),
     ("gcc-multilib", "modules written in C for x86"),
     ("gcc-riscv64-unknown-elf", "modules written in C for RISC-V"),
     ("gcc-xtensa-lx106", "modules written in C for ESP8266"),

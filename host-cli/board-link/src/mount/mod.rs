@@ -67,6 +67,8 @@ struct Terms {
     unit: usize,
     /// When the board last asked for something.
     asked: Option<Instant>,
+    /// The board did not take an answer, and its program was stopped.
+    stalled: bool,
 }
 
 /// Names a shared folder to [`Board::mount`].
@@ -86,6 +88,7 @@ impl MountKey {
             session: [a, b, c],
             unit,
             asked: None,
+            stalled: false,
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = terms;
         terms
@@ -94,6 +97,18 @@ impl MountKey {
     /// How long the board has asked for nothing; `None` if it never did.
     pub fn idle(&self) -> Option<Duration> {
         self.terms().asked.map(|at| at.elapsed())
+    }
+
+    /// Whether the board's program was stopped because the line lost a part of an answer.
+    pub fn stalled(&self) -> bool {
+        self.terms().stalled
+    }
+
+    fn stall(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stalled = true;
     }
 
     fn asked(&self) -> Terms {
@@ -265,6 +280,9 @@ impl Serving {
                 "{}: the board does not take an answer about its mounted folder: its program is stopped",
                 self.inner.describe()
             );
+            if let Some((_, key)) = &self.shared {
+                key.stall();
+            }
             self.sending = None;
             self.say(CTRL_C)?;
         }

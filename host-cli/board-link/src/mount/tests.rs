@@ -53,6 +53,7 @@ impl Transport for Line {
 
 struct Stage {
     line: Line,
+    key: MountKey,
     serving: Box<dyn Transport>,
     session: [u8; 3],
     folder: tempfile::TempDir,
@@ -67,6 +68,7 @@ fn stage() -> Stage {
     let session = key.renew(128).session;
     Stage {
         line,
+        key,
         serving,
         session,
         folder,
@@ -158,6 +160,21 @@ fn control_c_goes_through_and_an_abort_ends_the_answer() {
     // What would be an acknowledgement is now the program's own.
     assert_eq!(stage.read(), b"\x06\x06");
     assert_eq!(stage.line.heard(), [AGAIN]);
+}
+
+#[test]
+fn a_board_that_takes_nothing_is_stopped() {
+    let mut stage = stage();
+    stage.read_file(1);
+    let started = Instant::now();
+    let mut heard = Vec::new();
+    while !heard.contains(&CTRL_C) && started.elapsed() < Duration::from_secs(120) {
+        assert!(!stage.key.stalled());
+        stage.read();
+        heard.extend(stage.line.heard());
+    }
+    assert_eq!(heard.len(), 257, "two units and Ctrl-C");
+    assert!(stage.key.stalled() && started.elapsed() >= STALLED);
 }
 
 #[test]

@@ -3,12 +3,61 @@
 use std::io::Write;
 
 use board_link::Lang;
-use clap_complete::env::{Bash, EnvCompleter, Fish, Powershell, Zsh};
+use clap_complete::env::{EnvCompleter, Fish, Powershell, Zsh};
 
 use crate::cli::{CompletionsOptions, Shell};
 use crate::completion::VARIABLE;
+use crate::direct;
 use crate::failure::{Failure, Status};
 use crate::lines;
+
+/// What bash reads. clap_complete's own script hands on the words as bash has cut them, at every colon and equals sign,
+/// of which ports and the board's paths are full; this one puts them together again, and gives bash back only what is
+/// behind its last cut.
+const BASH: &str = r#"_umqtt_complete() {
+    local IFS=$'\013' rest="$COMP_LINE" words=() word last=-1 i
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word="${COMP_WORDS[i]}"
+        if ((i > 0)) && [[ -n "$word" && "$rest" != [[:space:]]* ]]; then
+            words[last]+="$word"
+        else
+            last=$((last + 1))
+            words[last]="$word"
+        fi
+        rest="${rest#*"$word"}"
+    done
+    local current="${words[last]}"
+    local before="${current%"$2"}"
+    local space=true
+    compopt +o nospace 2> /dev/null && space=false
+    COMPREPLY=( $( \
+        _CLAP_IFS="$IFS" \
+        _CLAP_COMPLETE_INDEX="$last" \
+        _CLAP_COMPLETE_COMP_TYPE="$COMP_TYPE" \
+        _CLAP_COMPLETE_SPACE="$space" \
+        COMPLETE="bash" \
+        PROGRAM -- "${words[@]}" \
+    ) )
+    if [[ $? != 0 ]]; then
+        unset COMPREPLY
+        return
+    fi
+    for ((i = 0; i < ${#COMPREPLY[@]}; i++)); do
+        COMPREPLY[i]="${COMPREPLY[i]#"$before"}"
+    done
+    if [[ $space == false && "${COMPREPLY-}" =~ [=/:]$ ]]; then
+        compopt -o nospace
+    fi
+}
+complete -o nospace -o bashdefault -F _umqtt_complete umqtt
+"#;
+
+/// By its full path, since it need not be on PATH.
+fn program() -> String {
+    let program = std::env::current_exe().ok();
+    let program = program.as_ref().and_then(|path| path.to_str());
+    program.unwrap_or("umqtt").to_owned()
+}
 
 pub fn run(options: &CompletionsOptions, lang: Lang) -> Result<(), Failure> {
     lines::refuse(
@@ -19,20 +68,19 @@ pub fn run(options: &CompletionsOptions, lang: Lang) -> Result<(), Failure> {
         lang.pick("leave --json out", "quita --json"),
     )?;
     let shell: &dyn EnvCompleter = match options.shell {
-        Shell::Bash => &Bash,
+        Shell::Bash => {
+            let program = program();
+            let quoted = format!("'{}'", program.replace('\'', r"'\''"));
+            return direct::print(BASH.replace("PROGRAM", &quoted).as_bytes(), lang);
+        }
         Shell::Zsh => &Zsh,
         Shell::Fish => &Fish,
         Shell::Powershell => &Powershell,
     };
-    // By its full path, since it need not be on PATH.
-    let program = std::env::current_exe().ok();
-    let program = program
-        .as_ref()
-        .and_then(|path| path.to_str())
-        .unwrap_or("umqtt");
+    let program = program();
     let mut text = Vec::new();
     shell
-        .write_registration(VARIABLE, "umqtt", "umqtt", program, &mut text)
+        .write_registration(VARIABLE, "umqtt", "umqtt", &program, &mut text)
         .map_err(|error| {
             let message = lang.pick(
                 "the completions cannot be written",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use board_link::{Board, Lang, LinkError, Step, Transport};
+use board_link::{Board, Lang, LinkError, PortInfo, Step, Transport};
 use serde_json::json;
 
 use crate::board_options::DeployOptions;
@@ -11,7 +11,7 @@ use crate::display::{Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::module::{self, InstallError, Item};
 use crate::package::Package;
-use crate::progress::{Progress, speed};
+use crate::progress::{Progress, Waiting, speed};
 use crate::settings;
 use crate::simulated::Simulated;
 use crate::source;
@@ -75,7 +75,7 @@ impl Work<'_> {
         if self.options.all {
             let ports =
                 board_link::list().map_err(|error| Failure::from_link(&error, self.lang))?;
-            let boards = ports.into_iter().filter(|port| port.usb.is_some());
+            let boards = ports.into_iter().filter(PortInfo::may_be_a_board);
             return Ok(boards.map(|port| Some(port.device)).collect());
         }
         if self.options.port.is_empty() {
@@ -102,7 +102,11 @@ impl Work<'_> {
                 (simulated.open(self.lang)?, Some(simulated))
             }
         };
-        let mut board = Board::connect(transport, target::timeouts()).map_err(self.link())?;
+        let mut board = if self.options.all || self.options.port.len() > 1 {
+            Board::connect(transport, target::timeouts()).map_err(self.link())?
+        } else {
+            target::connect(transport, self.lang)?
+        };
         board.stop_on(stop.shared());
         Ok((board, simulated))
     }
@@ -122,6 +126,10 @@ impl Work<'_> {
     /// Each board has a thread of its own: nearly all of the time goes by on the wires.
     fn many(&self, ports: &[Option<String>], display: &Sender, stop: &Stop) -> Result<(), Failure> {
         let started = Instant::now();
+        let waiting = Waiting::new(match self.lang {
+            Lang::En => format!("{} boards", ports.len()),
+            Lang::Es => format!("{} placas", ports.len()),
+        });
         let outcomes: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
             let threads: Vec<_> = ports
                 .iter()
@@ -150,6 +158,7 @@ impl Work<'_> {
             };
             threads.into_iter().map(join).collect()
         });
+        drop(waiting);
         let failed = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
         let worst = failed.clone().map(Failure::kind).max();
         let (all, failed) = (outcomes.len(), failed.count());

@@ -12,6 +12,7 @@ use crate::commands::fs_copy;
 use crate::direct::{self, Direct, on_board};
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::progress::Waiting;
 
 pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
     let link = |error: LinkError| Failure::from_link(&error, lang);
@@ -19,7 +20,7 @@ pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
         FsCommand::Ls(options) => list(options, lang, false),
         FsCommand::Tree(options) => list(options, lang, true),
         FsCommand::Cat(options) => each(options, lang, |direct, path| {
-            let content = direct.board.get(path).map_err(link)?;
+            let content = fs_copy::get(&mut direct.board, path, lang)?;
             if lines::wanted() {
                 return lines::print("content", of_content(path, &content), lang);
             }
@@ -38,7 +39,9 @@ pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
         }),
         FsCommand::Rm(options) => on_board(&options.port, lang, |direct| {
             for path in options.paths.iter().map(|path| on_it(path)) {
+                let waiting = Waiting::new(printable(path));
                 direct.board.rm(path, options.recursive).map_err(link)?;
+                drop(waiting);
                 report("removed", json!({ "path": path }), lang)?;
             }
             Ok(())
@@ -128,11 +131,13 @@ fn list(options: &FsPaths, lang: Lang, deep: bool) -> Result<(), Failure> {
     on_board(&options.port, lang, |direct| {
         let folders = folders(options);
         for folder in &folders {
+            let waiting = Waiting::new(printable(folder));
             let entries = if deep {
                 direct.board.ls_all(folder)
             } else {
                 direct.board.ls(folder)
             };
+            drop(waiting);
             let mut text = String::new();
             if lines::wanted() {
                 for entry in entries.map_err(link)? {
@@ -229,7 +234,9 @@ fn checksums(options: &FsPaths, lang: Lang) -> Result<(), Failure> {
     let link = |error: LinkError| Failure::from_link(&error, lang);
     on_board(&options.port, lang, |direct| {
         let paths = folders(options);
+        let waiting = Waiting::new(lang.pick("the board computes", "la placa calcula"));
         let states = direct.board.states(&paths).map_err(link)?;
+        drop(waiting);
         for (path, state) in paths.iter().zip(states) {
             let path = (*path).to_owned();
             let (size, digest) = match state {

@@ -179,7 +179,8 @@ impl Source {
     }
 }
 
-fn get(board: &mut Board, path: &str, lang: Lang) -> Result<Vec<u8>, Failure> {
+/// A file's content, with a bar where it takes its time.
+pub fn get(board: &mut Board, path: &str, lang: Lang) -> Result<Vec<u8>, Failure> {
     let mut progress = Progress::new(0, printable(path));
     let content = board.get_with(path, &mut |done| progress.at(done));
     content.map_err(|error| Failure::from_link(&error, lang))

@@ -51,7 +51,11 @@ pub fn run(options: &MountOptions, lang: Lang) -> Result<(), Failure> {
         }
         let done = match &code {
             Some(code) => exec::show(direct, code, None, lang),
-            None => talk(direct, key, options, lang),
+            None => talk(direct, key.clone(), options, lang),
+        };
+        let done = match done {
+            Err(_) if key.stalled() => Err(stalled(lang)),
+            done => done,
         };
         // The work's own failure is told first. Whatever still runs is stopped: its folder goes.
         let unmounted = direct.board.unmount();
@@ -89,6 +93,18 @@ fn refused(error: &LinkError, lang: Lang) -> Failure {
     let help = lang.pick(
         "umqtt deploy puts files on the board instead; umqtt flash brings a newer MicroPython",
         "umqtt deploy pone los ficheros en la placa; umqtt flash trae un MicroPython más nuevo",
+    );
+    Failure::new(Status::Failed, message, help)
+}
+
+fn stalled(lang: Lang) -> Failure {
+    let message = lang.pick(
+        "the line lost a part of what the board wanted from the folder; its program was stopped",
+        "la línea perdió una parte de lo que la placa quería de la carpeta; se paró su programa",
+    );
+    let help = lang.pick(
+        "run it again; if it happens again, try another cable or USB port",
+        "ejecútalo otra vez; si se repite, prueba otro cable u otro puerto USB",
     );
     Failure::new(Status::Failed, message, help)
 }

@@ -30,20 +30,24 @@ pub fn run(options: &PortsOptions, lang: Lang) -> Result<(), Failure> {
     let mut ports: Vec<(PortSpec, PortInfo)> = match &options.port {
         None => listed
             .into_iter()
-            .map(|port| (PortSpec::Device(port.device.clone()), port))
-            .collect(),
+            .map(|port| Ok((port.device.parse().map_err(link)?, port)))
+            .collect::<Result<_, Failure>>()?,
         Some(text) => {
             let spec = board_link::resolve(&text.parse().map_err(link)?).map_err(link)?;
             let device = spec.to_string();
             let known = listed.into_iter().find(|port| port.device == device);
-            let info = known.unwrap_or(PortInfo { device, usb: None });
+            let info = known.unwrap_or(PortInfo {
+                device,
+                usb: None,
+                named: false,
+            });
             vec![(spec, info)]
         }
     };
     ports.retain(|(spec, _)| *spec != PortSpec::Sim);
     // A computer's built-in ports have no board; only one that was asked for is opened.
     let wanted =
-        |port: &PortInfo| !options.no_open && (port.usb.is_some() || options.port.is_some());
+        |port: &PortInfo| !options.no_open && (port.may_be_a_board() || options.port.is_some());
     let looking: Vec<_> = ports
         .into_iter()
         .map(|(spec, port)| {

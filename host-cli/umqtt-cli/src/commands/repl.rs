@@ -13,6 +13,8 @@ use crate::board_options::ReplOptions;
 use crate::direct;
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::repl::history::History;
+use crate::repl::screen::Screen;
 use crate::stop::Stop;
 use crate::trace;
 
@@ -112,6 +114,7 @@ pub fn interact(wire: &mut dyn Wire, stop: Stop, lang: Lang) -> Result<(), Failu
         identity,
         typed: typed_input(),
         keys: Keys::new(terminal.is_some()),
+        recall: terminal.is_some().then(Recall::new),
         stop,
         lang,
     };
@@ -183,6 +186,8 @@ struct Session<'a> {
     identity: PortSpec,
     typed: Receiver<Vec<u8>>,
     keys: Keys,
+    /// For a person at a terminal.
+    recall: Option<Recall>,
     stop: Stop,
     lang: Lang,
 }
@@ -231,6 +236,9 @@ impl Session<'_> {
                 Ok(0) => {}
                 Ok(count) => {
                     out.echoed(&buffer[..count]);
+                    if let Some(recall) = &mut self.recall {
+                        recall.heard(&buffer[..count]);
+                    }
                     let mut screen = std::io::stdout().lock();
                     if (screen
                         .write_all(&buffer[..count])
@@ -252,7 +260,8 @@ impl Session<'_> {
             }
             match self.typed.try_recv() {
                 Ok(bytes) => {
-                    if self.keys.take(&bytes, out.at_prompt(), &mut out.queue) {
+                    let (at_prompt, recall) = (out.at_prompt(), self.recall.as_mut());
+                    if (self.keys).take(&bytes, at_prompt, &mut out.queue, recall) {
                         return Pause::Left;
                     }
                 }
@@ -307,6 +316,76 @@ impl Session<'_> {
             format!("\r\numqtt: {text}\r\n")
         };
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+}
+
+/// A key as far as the history is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Up,
+    Down,
+    Enter,
+    Stop,
+    Other,
+}
+
+/// Brings lines back that were entered before, in this session or an earlier one. The board's own history ends with
+/// every reset.
+struct Recall {
+    screen: Screen,
+    history: History,
+    /// How often Enter was pressed without a line's end from the board so far.
+    entered: usize,
+}
+
+impl Recall {
+    fn new() -> Self {
+        Self {
+            screen: Screen::default(),
+            history: History::load(),
+            entered: 0,
+        }
+    }
+
+    fn heard(&mut self, bytes: &[u8]) {
+        for line in self.screen.follow(bytes) {
+            // An empty one may be the board's own, when it says its banner again.
+            if self.entered > 0 && !line.is_empty() {
+                self.entered -= 1;
+                self.history.add(&line);
+            }
+        }
+    }
+
+    /// What goes to the board in the key's place; `None` for the key itself.
+    fn pressed(&mut self, key: Key, all_sent: bool) -> Option<Vec<u8>> {
+        if !matches!(key, Key::Up | Key::Down) {
+            match key {
+                Key::Enter => self.entered += 1,
+                // What waits to be sent is thrown away, and so is the line.
+                Key::Stop => self.entered = 0,
+                _ => {}
+            }
+            self.history.key();
+            return None;
+        }
+        // What an arrow key brought stands there soon, with the cursor at its end.
+        let (text, behind) = match self.history.shown() {
+            Some(shown) => (shown.to_owned(), 0),
+            None if all_sent => {
+                let edited = self.screen.edited()?;
+                (edited.text, edited.behind)
+            }
+            None => return None,
+        };
+        let line = self.history.step(key == Key::Up, &text);
+        let Some(line) = line else {
+            return Some(Vec::new());
+        };
+        let mut bytes = b"\x1b[C".repeat(behind);
+        bytes.extend(vec![0x7f; text.chars().count()]);
+        bytes.extend(line.bytes());
+        Some(bytes)
     }
 }
 
@@ -425,8 +504,14 @@ impl Keys {
         }
     }
 
-    /// True if the user leaves.
-    fn take(&mut self, bytes: &[u8], at_prompt: bool, out: &mut VecDeque<u8>) -> bool {
+    /// True if the user leaves. `recall` hears of every key, and may give other bytes for it.
+    fn take(
+        &mut self,
+        bytes: &[u8],
+        at_prompt: bool,
+        out: &mut VecDeque<u8>,
+        mut recall: Option<&mut Recall>,
+    ) -> bool {
         if !self.terminal {
             // A pipe has lines, and a carriage return enters one.
             let returns = bytes
@@ -454,13 +539,25 @@ impl Keys {
             {
                 self.pending = rest.to_vec();
                 break;
-            } else {
-                match &mut self.pasted {
-                    Some(pasted) => pasted.push(all[at]),
-                    None if all[at] == LEAVE => return true,
-                    None => out.push_back(all[at]),
-                }
+            } else if let Some(pasted) = &mut self.pasted {
+                pasted.push(all[at]);
                 at += 1;
+            } else if all[at] == LEAVE {
+                return true;
+            } else {
+                let (pressed, length) = match rest {
+                    [0x1b, b'[' | b'O', b'A', ..] => (Key::Up, 3),
+                    [0x1b, b'[' | b'O', b'B', ..] => (Key::Down, 3),
+                    [b'\r', ..] => (Key::Enter, 1),
+                    [CTRL_C, ..] => (Key::Stop, 1),
+                    _ => (Key::Other, 1),
+                };
+                let recall = recall.as_mut();
+                match recall.and_then(|recall| recall.pressed(pressed, out.is_empty())) {
+                    Some(bytes) => out.extend(bytes),
+                    None => out.extend(&rest[..length]),
+                }
+                at += length;
             }
         }
         false
@@ -491,7 +588,9 @@ mod tests {
 
     fn keys(pieces: &[&[u8]]) -> (Vec<u8>, bool) {
         let (mut keys, mut out) = (Keys::new(true), VecDeque::new());
-        let left = pieces.iter().any(|piece| keys.take(piece, true, &mut out));
+        let left = pieces
+            .iter()
+            .any(|piece| keys.take(piece, true, &mut out, None));
         (out.into(), left)
     }
 

@@ -203,8 +203,8 @@ pub fn modules(facts: &Facts, info: &BoardInfo, lang: Lang) -> Finding {
         Check::Modules,
         if names.is_empty() {
             lang.pick(
-                "there are none yet; umqtt run and umqtt install put umqtt there",
-                "aún no hay; umqtt run y umqtt install ponen umqtt",
+                "there are none yet; umqtt install puts umqtt there",
+                "aún no hay; umqtt install pone umqtt",
             )
             .to_owned()
         } else {
@@ -337,10 +337,16 @@ pub fn wifi(wanted: &str, facts: &Facts, bands: Option<&[u32]>, lang: Lang) -> F
         (false, Lang::En) => format!("the board does not see {wanted}; it sees: {seen}"),
         (false, Lang::Es) => format!("la placa no ve {wanted}; ve: {seen}"),
     };
-    let help = lang.pick(
-        "switch the router's (or phone's) 2.4 GHz band on, or use another network; letters count, capital or small",
-        "activa la banda de 2,4 GHz del router (o del móvil), o usa otra red; cuentan mayúsculas y minúsculas",
-    );
+    let help = match lang {
+        Lang::En => format!(
+            "switch the router's (or phone's) 2.4 GHz band on, or use another network; letters count, capital or small. \
+             Then: umqtt doctor --wifi \"{wanted}\""
+        ),
+        Lang::Es => format!(
+            "activa la banda de 2,4 GHz del router (o del móvil), o usa otra red; cuentan mayúsculas y minúsculas. \
+             Después: umqtt doctor --wifi \"{wanted}\""
+        ),
+    };
     Finding::problem(Check::Wifi, message, help)
 }
 

@@ -159,13 +159,15 @@ pub const FRAMES: &[Frame] = &[
   umqtt mount . --exec \"import main\"
   umqtt mount lesson --read-only --port /dev/ttyUSB0
 
-/remote is the board's current folder meanwhile. Ctrl-] ends it: what runs is stopped, the folder unmounted.",
+/remote is the board's current folder meanwhile. A restart of Python takes it away; it is mounted again when the prompt
+comes. Ctrl-] ends it: what runs is stopped, the folder unmounted.",
             "Ejemplos:
   umqtt mount .                            import encuentra los módulos de la carpeta, open sus ficheros
   umqtt mount . --exec \"import main\"
   umqtt mount leccion --read-only --port /dev/ttyUSB0
 
-Mientras tanto /remote es la carpeta actual de la placa. Ctrl-] termina: para lo que se ejecute y la desmonta.",
+Mientras tanto /remote es la carpeta actual de la placa. Si Python se reinicia la pierde, y se monta otra vez cuando
+sale el prompt. Ctrl-] termina: para lo que se ejecute y la desmonta.",
         ],
     ),
     (
@@ -206,7 +208,7 @@ pub const SPANISH: &[(&str, &str)] = &[
     ("json", JSON_ES),
     (
         "trace",
-        "Escribir en FICHERO todo lo que pasa por el cable, contraseñas incluidas",
+        "Escribir en FICHERO todo lo que pasa por el cable, salvo los ajustes de deploy; incluye las contraseñas que lleve el programa",
     ),
     (
         "verbose",

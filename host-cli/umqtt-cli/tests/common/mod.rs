@@ -5,6 +5,9 @@
     reason = "each test program uses its own part of these helpers"
 )]
 
+#[cfg(target_os = "linux")]
+pub mod terminal;
+
 use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
