@@ -60,10 +60,14 @@ pub struct Board {
     pub(crate) asked_twice: bool,
     /// Raw-paste's window, bytes: half of what the board can take without reading it.
     pub(crate) window: Option<usize>,
+    /// Code was taken so fast that no slow line can be in between.
+    pub(crate) fast: bool,
     /// The program that moves files, if it is what the board runs now.
     pub(crate) agent: Option<Agent>,
     /// The board computes SHA-256; true until it says that it does not.
     pub(crate) sha: bool,
+    /// The board can unpack the program that moves files; true until that fails.
+    pub(crate) packed: bool,
     /// Ends file work when it is set.
     pub(crate) stop: Option<Arc<AtomicBool>>,
     /// A program was running when the raw REPL was first entered.
@@ -80,8 +84,10 @@ impl Board {
             raw_paste: None,
             asked_twice: false,
             window: None,
+            fast: false,
             agent: None,
             sha: true,
+            packed: true,
             stop: None,
             found_running: None,
         }

@@ -16,6 +16,8 @@ use crate::error::{Fault, LinkError, Step};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Digest {
     Sha256([u8; 32]),
+    /// The first eight bytes of a SHA-256: enough to tell whether a file has changed.
+    Brief([u8; 8]),
     /// CRC-32 (as in zip), from boards without `hashlib`.
     Crc32(u32),
 }
@@ -25,6 +27,7 @@ impl Digest {
     pub fn matches(&self, data: &[u8]) -> bool {
         match self {
             Digest::Sha256(hash) => Sha256::digest(data).as_slice() == hash,
+            Digest::Brief(start) => Sha256::digest(data).starts_with(start),
             Digest::Crc32(crc) => crc32fast::hash(data) == *crc,
         }
     }
@@ -32,7 +35,11 @@ impl Digest {
     /// The board's notation: `s` or `c`, then hexadecimal digits.
     fn parse(text: &str) -> Option<Digest> {
         if let Some(digits) = text.strip_prefix('s') {
-            return Some(Digest::Sha256(unhex(digits)?.try_into().ok()?));
+            let bytes = unhex(digits)?;
+            return match <[u8; 8]>::try_from(bytes.as_slice()) {
+                Ok(start) => Some(Digest::Brief(start)),
+                Err(_) => Some(Digest::Sha256(bytes.try_into().ok()?)),
+            };
         }
         let digits = text.strip_prefix('c')?;
         Some(Digest::Crc32(u32::from_str_radix(digits, 16).ok()?))
@@ -55,6 +62,7 @@ impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Digest::Sha256(hash) => hash.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Digest::Brief(start) => start.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
             Digest::Crc32(crc) => write!(f, "{crc:08x}"),
         }
     }
@@ -73,6 +81,15 @@ pub enum FileState {
 }
 
 impl FileState {
+    /// What a file written there replaces, as [`crate::NewFile`] wants it.
+    pub fn replaced(&self) -> Option<u64> {
+        match self {
+            FileState::Missing => Some(0),
+            FileState::File { size, .. } => Some(*size),
+            FileState::Folder => None,
+        }
+    }
+
     /// Whether it is a file with this content.
     pub fn is(&self, content: &[u8]) -> bool {
         matches!(self, FileState::File { size, digest }
@@ -110,13 +127,25 @@ impl Board {
     /// [`LinkError::BadName`], filesystem errors other than a missing file, those of
     /// [`Board::exec`].
     pub fn states(&mut self, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
+        self.states_by(b'N', paths)
+    }
+
+    /// As [`Board::states`], with [`Digest::Brief`] where the board computes SHA-256: a third of the bytes.
+    ///
+    /// # Errors
+    /// As [`Board::states`].
+    pub fn states_briefly(&mut self, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
+        self.states_by(b'B', paths)
+    }
+
+    fn states_by(&mut self, order: u8, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
         for path in paths {
             check_characters(path)?;
         }
-        self.with_agent(Parts::LOOK, |board| board.states_once(paths))
+        self.with_agent(Parts::LOOK, |board| board.states_once(order, paths))
     }
 
-    fn states_once(&mut self, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
+    fn states_once(&mut self, order: u8, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
         let mut found = Found {
             paths,
             states: Vec::with_capacity(paths.len()),
@@ -127,7 +156,7 @@ impl Board {
         let mut rest = paths;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(some_names(rest));
-            self.order(b'N', now)?;
+            self.order(order, now)?;
             orders += 1;
             rest = later;
             while let Some(reply) = self.reply_at_hand() {

@@ -5,9 +5,7 @@
 //! smaller and the board can inflate them. Littlefs renames in one step; FAT first removes the old
 //! file, and a board that loses its power between the two has the new one under its temporary name.
 
-use flate2::{Compress, Compression, FlushCompress, Status};
-
-use crate::agent::Parts;
+use crate::agent::{Parts, pack};
 use crate::board::Board;
 use crate::error::{Fault, LinkError};
 use crate::files::{Digest, Space, check_name, refused};
@@ -24,8 +22,8 @@ const SMALL_BLOCK: usize = 512;
 pub struct NewFile<'a> {
     pub path: &'a str,
     pub content: &'a [u8],
-    /// Bytes of the file that it replaces; 0 if there is none.
-    pub replaces: u64,
+    /// Bytes of the file that it replaces, 0 if there is none; `None` if nobody has looked.
+    pub replaces: Option<u64>,
 }
 
 /// What [`Board::put_all`] tells while it works.
@@ -67,7 +65,7 @@ impl Board {
         let file = NewFile {
             path,
             content: data,
-            replaces: 0,
+            replaces: None,
         };
         self.put_all(&[file], &mut |now| progress(now.taken))
     }
@@ -143,7 +141,7 @@ impl Board {
                     free: Some(space.free),
                 });
             }
-            space.free = space.free - needed + blocks(file.replaces);
+            space.free = space.free - needed + blocks(file.replaces.unwrap_or(0));
         }
         Ok(())
     }
@@ -156,36 +154,49 @@ impl Board {
     ) -> Result<(), LinkError> {
         self.check_stop()?;
         log::info!("writing {}, {} bytes", file.path, file.content.len());
-        let agent = self.agent(Parts::WRITE)?;
-        let (block, deflate) = (agent.block, agent.deflate);
+        let block = self.agent(Parts::WRITE)?.block;
+        self.widen()?;
         let before = now.taken;
-        match self.put_blocks(file, block, deflate, now, progress) {
-            Err(LinkError::FileFailed { errno: ENOMEM, .. }) if block > SMALL_BLOCK => {
+        let mut outcome = self.put_blocks(file, block, now, progress);
+        if let Some(agent) = &mut self.agent
+            && outcome.is_err()
+        {
+            // The board may not have seen all that the stream has.
+            agent.stream = None;
+            if block > SMALL_BLOCK
+                && matches!(outcome, Err(LinkError::FileFailed { errno: ENOMEM, .. }))
+            {
+                agent.block = SMALL_BLOCK;
+                agent.distance = 0;
                 now.taken = before;
-                self.put_blocks(file, SMALL_BLOCK, false, now, progress)
+                outcome = self.put_blocks(file, SMALL_BLOCK, now, progress);
             }
-            outcome => outcome,
         }
+        outcome
     }
 
     fn put_blocks(
         &mut self,
         file: &NewFile<'_>,
         block: usize,
-        deflate: bool,
         now: &mut PutProgress,
         progress: &mut dyn FnMut(PutProgress),
     ) -> Result<(), LinkError> {
         let (path, needed) = (file.path, file.content.len() as u64);
         let prefix = path.rfind('/').map_or("", |at| &path[..=at]);
-        self.order(b'O', &[path, &format!("{prefix}{TEMPORARY}")])?;
-        for data in file.content.chunks(block) {
-            let smaller = if deflate { deflated(data) } else { None };
-            let (kind, payload) = match &smaller {
-                Some(smaller) => (b'Z', smaller.as_slice()),
-                None => (b'D', data),
-            };
-            self.send_frame(kind, payload)?;
+        let unknown = if file.replaces.is_none() { "1" } else { "" };
+        self.queue_order(b'O', &[path, &format!("{prefix}{TEMPORARY}"), unknown])?;
+        let mut rest = file.content;
+        while !rest.is_empty() {
+            let (data, later) = rest.split_at(block.min(rest.len()));
+            rest = later;
+            let agent = self.agent(Parts::WRITE)?;
+            let (kind, payload) = pack::pack(&mut agent.stream, agent.distance, data);
+            if rest.is_empty() {
+                self.queue_frame(kind, &payload)?;
+            } else {
+                self.send_frame(kind, &payload)?;
+            }
             if let Some(reply) = self.reply_at_hand() {
                 return Err(self.abandon(path, needed, &reply));
             }
@@ -241,35 +252,9 @@ fn mount(path: &str) -> &str {
     }
 }
 
-/// `data` as raw deflate, if that is smaller.
-fn deflated(data: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(data.len());
-    let mut compress = Compress::new(Compression::best(), false);
-    // What does not fit into as much as the data takes is of no use.
-    match compress.compress_vec(data, &mut out, FlushCompress::Finish) {
-        Ok(Status::StreamEnd) if out.len() < data.len() => Some(out),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_gets_smaller_is_deflated() {
-        let text = b"print('hola')\n".repeat(100);
-        let small = deflated(&text).expect("text gets smaller");
-        assert!(small.len() < text.len() / 10);
-        let mut inflate = flate2::Decompress::new(false);
-        let mut back = Vec::with_capacity(text.len() + 1);
-        inflate
-            .decompress_vec(&small, &mut back, flate2::FlushDecompress::Finish)
-            .expect("it is raw deflate");
-        assert_eq!(back, text);
-        assert_eq!(deflated(&[7]), None);
-        assert_eq!(deflated(b""), None);
-    }
 
     #[test]
     fn where_filesystems_may_begin() {

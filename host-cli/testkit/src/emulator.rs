@@ -16,6 +16,9 @@ use crate::qemu::{QemuModel, firmware, installed};
 pub enum Line {
     /// A pseudo-terminal.
     Pty,
+    /// A pseudo-terminal that leads to a virtio console instead of a UART (`rv32imc`): packets with flow control, as
+    /// fast as they are taken, as on boards with native USB. Each byte through an emulated UART costs QEMU microseconds.
+    Packets,
     /// A TCP port of this computer.
     Socket,
 }
@@ -63,8 +66,22 @@ impl Emulator {
             wait_until_listening(number)?;
             return Ok(emulator);
         }
+        let pty: &[&str] = if line == Line::Packets {
+            &[
+                "-serial",
+                "none",
+                "-device",
+                "virtio-serial-device,max_ports=1",
+                "-chardev",
+                "pty,id=line",
+                "-device",
+                "virtconsole,chardev=line",
+            ]
+        } else {
+            &["-serial", "pty"]
+        };
         let mut child = command
-            .args(["-serial", "pty"])
+            .args(pty)
             .stdout(Stdio::piped())
             .spawn()
             .map_err(failed)?;
@@ -136,8 +153,14 @@ pub(crate) mod additions {
 
     const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/firmware");
 
-    /// A module in C, how it is built, what the linker leaves out.
-    const NAMES: [&str; 3] = ["board.c", "micropython.mk", "discard.ld"];
+    /// A module in C, how it is built; what the linker leaves out.
+    const NAMES: [&str; 5] = [
+        "board.c",
+        "line.c",
+        "line.h",
+        "micropython.mk",
+        "discard.ld",
+    ];
 
     pub(crate) const FLAGS: &str = "CFLAGS_EXTRA=-DMICROPY_FATFS_ENABLE_LFN=1 -DMICROPY_FATFS_LFN_CODE_PAGE=437 \
          -DMICROPY_FATFS_RPATH=2 -DMICROPY_VM_HOOK_LOOP='void umqtt_test_poll_uart(void); umqtt_test_poll_uart();' \
@@ -153,15 +176,15 @@ pub(crate) mod additions {
         let modules = build.join("modules/board");
         std::fs::create_dir_all(&modules)
             .and_then(|()| {
-                for name in &NAMES[..2] {
+                for name in &NAMES[..4] {
                     std::fs::copy(Path::new(FOLDER).join(name), modules.join(name))?;
                 }
                 Ok(())
             })
             .map_err(|error| format!("{}: {error}", modules.display()))?;
-        let mut linker = "-Wl,--wrap=uart_rx_chr".to_owned();
+        let mut linker = "-Wl,--wrap=uart_rx_chr,--wrap=uart_tx_strn".to_owned();
         if arm {
-            linker += &format!(" -Wl,-T,{FOLDER}/{}", NAMES[2]);
+            linker += &format!(" -Wl,-T,{FOLDER}/{}", NAMES[4]);
         }
         command
             .arg(format!(

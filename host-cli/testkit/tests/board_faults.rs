@@ -62,12 +62,12 @@ fn work(board: &mut Board, old: &[u8], new: &[u8]) -> Result<(), LinkError> {
         NewFile {
             path: "/f",
             content: new,
-            replaces: old.len() as u64,
+            replaces: Some(old.len() as u64),
         },
         NewFile {
             path: "/folder/g",
             content: old,
-            replaces: 0,
+            replaces: None,
         },
     ];
     board.put_all(&files, &mut |_| {})?;
@@ -225,7 +225,7 @@ fn ten_thousand_names() {
         .map(|(path, content)| NewFile {
             path,
             content,
-            replaces: 0,
+            replaces: None,
         })
         .collect();
     let mut link =

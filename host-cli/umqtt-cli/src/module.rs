@@ -246,8 +246,8 @@ impl InstallError {
 /// What has to be done so that a board has its files.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    /// Those that differ from what is there, and the bytes that each replaces.
-    pub differing: Vec<(&'a Item, u64)>,
+    /// Those that differ from what is there, and what each replaces.
+    pub differing: Vec<(&'a Item, Option<u64>)>,
     /// Python files that would hide a module.
     hiding: Vec<String>,
 }
@@ -290,16 +290,13 @@ pub fn plan<'a>(
     let paths = items.iter().map(|item| item.path.as_str());
     let paths: Vec<&str> = paths.chain(hiding.iter().map(String::as_str)).collect();
     board.expect_files()?;
-    let states = board.states(&paths)?;
+    let states = board.states_briefly(&paths)?;
     let (ours, others) = states.split_at(items.len());
-    let differing: Vec<(&Item, u64)> = items
+    let differing: Vec<(&Item, Option<u64>)> = items
         .iter()
         .zip(ours)
         .filter(|(item, state)| !state.is(&item.content))
-        .map(|(item, state)| match state {
-            FileState::File { size, .. } => (item, *size),
-            _ => (item, 0),
-        })
+        .map(|(item, state)| (item, state.replaced()))
         .collect();
     for (item, _) in &differing {
         look_at(board, info, item, display, lang)?;

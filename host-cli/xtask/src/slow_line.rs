@@ -13,7 +13,7 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::OptionalActions;
 
 /// Ten bits carry a byte: start, eight, stop.
-const BYTES_PER_SECOND: f64 = 115_200.0 / 10.0;
+pub const BYTES_PER_SECOND: f64 = 115_200.0 / 10.0;
 /// Bytes that pass at a time: a millisecond and a half.
 const PIECE: usize = 16;
 
@@ -24,24 +24,29 @@ pub struct SlowLine {
     _end: File,
 }
 
-/// Lays a line in front of `device`.
-pub fn before(device: &Path) -> Result<SlowLine> {
+/// Lays a line in front of `device`; its other end is called `name`.
+pub fn before(device: &Path, name: &Path) -> Result<SlowLine> {
     let board = open(device)?;
     let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
         .context("no pseudo-terminal")?;
     rustix::pty::grantpt(&ours).context("grantpt")?;
     rustix::pty::unlockpt(&ours).context("unlockpt")?;
-    let name = rustix::pty::ptsname(&ours, Vec::new()).context("ptsname")?;
-    let device = PathBuf::from(name.to_string_lossy().into_owned());
-    let end = open(&device)?;
+    let terminal = rustix::pty::ptsname(&ours, Vec::new()).context("ptsname")?;
+    std::os::unix::fs::symlink(PathBuf::from(terminal.to_string_lossy().into_owned()), name)
+        .with_context(|| format!("cannot make {}", name.display()))?;
+    let end = open(name)?;
     let ours = File::from(ours);
     carry(board.try_clone()?, ours.try_clone()?);
     carry(ours, board);
-    Ok(SlowLine { device, _end: end })
+    Ok(SlowLine {
+        device: name.to_owned(),
+        _end: end,
+    })
 }
 
-/// Opens a terminal that changes no byte.
-fn open(device: &Path) -> Result<File> {
+/// Opens a terminal that changes no byte. QEMU looks only once a second whether somebody has opened its
+/// pseudo-terminal, so whoever measures keeps it open.
+pub fn open(device: &Path) -> Result<File> {
     let fd: OwnedFd = rustix::fs::open(
         device,
         OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
@@ -59,10 +64,17 @@ fn carry(mut from: File, mut to: File) {
     std::thread::spawn(move || {
         let mut buffer = [0; PIECE];
         let mut free_at = Instant::now();
-        while let Ok(count @ 1..) = from.read(&mut buffer) {
+        loop {
+            // Bytes that waited follow those before them without a gap, also where this program got its turn late.
+            let waited = rustix::io::ioctl_fionread(&from).is_ok_and(|count| count > 0);
+            let Ok(count @ 1..) = from.read(&mut buffer) else {
+                return;
+            };
+            if !waited {
+                free_at = free_at.max(Instant::now());
+            }
             // The last bit arrives when all have gone over the line, one after the other.
-            free_at = free_at.max(Instant::now())
-                + Duration::from_secs_f64(count as f64 / BYTES_PER_SECOND);
+            free_at += Duration::from_secs_f64(count as f64 / BYTES_PER_SECOND);
             std::thread::sleep(free_at.saturating_duration_since(Instant::now()));
             if to.write_all(&buffer[..count]).is_err() {
                 return;

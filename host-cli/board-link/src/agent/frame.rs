@@ -6,8 +6,10 @@
 //! ```
 //! `check` is the exclusive or of the six bytes before it, with its top bit set. Where `p` is not
 //! 0, the pair `p q` in the payload stands for 0x03 and `p r` for 0x0d; else it has neither. The
-//! payload of every kind but data (`D`, `Z`) is text, separated by 0x00, and ends with six
-//! hexadecimal digits of [`check_sum`].
+//! payload of every kind but data (`D`, `Z`, `z`) is text, separated by 0x00, and ends with six
+//! hexadecimal digits: the first of its SHA-256 or, for boards without, the last of its CRC-32.
+
+use sha2::{Digest as _, Sha256};
 
 const CTRL_C: u8 = 0x03;
 const RETURN: u8 = 0x0d;
@@ -62,19 +64,17 @@ fn substitute(payload: &[u8]) -> ([u8; 3], Vec<u8>) {
     ([p, q, r], body)
 }
 
-/// The payload of a frame that is not data: texts and their check sum.
-pub(super) fn texts(texts: &[&str]) -> Vec<u8> {
+/// The payload of a frame that is not data: texts and their checksum. `sha`: the board has SHA-256.
+pub(super) fn texts(texts: &[&str], sha: bool) -> Vec<u8> {
     let mut payload = texts.join("\0").into_bytes();
-    let sum = format!("{:06x}", check_sum(&payload));
-    payload.extend(sum.bytes());
+    let sum = if sha {
+        let hash = Sha256::digest(&payload);
+        u32::from_be_bytes([0, hash[0], hash[1], hash[2]])
+    } else {
+        crc32fast::hash(&payload) & 0xff_ffff
+    };
+    payload.extend(format!("{sum:06x}").bytes());
     payload
-}
-
-/// Small enough for MicroPython's small integers: `c = (c * 31 + x) & 0xffffff`, from 7 on.
-fn check_sum(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .fold(7, |sum, byte| (sum * 31 + u32::from(*byte)) & 0xff_ffff)
 }
 
 #[cfg(test)]
@@ -134,7 +134,10 @@ mod tests {
             frame(b'D', b"ab"),
             [b'D', 0x80, 0x82, 0, 0, 0, b'D' ^ 0x02 | 0x80, b'a', b'b']
         );
-        assert_eq!(texts(&["a", "b"]).len(), 3 + 6);
+        // Vectors: FIPS 180-2 and the check value of CRC-32.
+        assert_eq!(texts(&["abc"], true), b"abcba7816");
+        assert_eq!(texts(&["123456789"], false), b"123456789f43926");
+        assert_eq!(texts(&["a", "b"], true).len(), 3 + 6);
         for byte in frame(b'N', &[3; 200]) {
             assert!(byte != 3 && byte != 13);
         }

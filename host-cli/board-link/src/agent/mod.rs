@@ -5,13 +5,14 @@
 //! most two units ahead as raw-paste does, so that nothing overruns a board's input buffer:
 //!
 //! ```text
-//! ->  a frame in units of 128 bytes      <-  06 for each
+//! ->  a frame in units of 128 bytes      <-  06 for each (256, one ahead, on a fast line)
 //!                                        <-  1f kind … 0a      replies, in order
 //! ```
 //! Ctrl-C, which no frame contains, ends it at any moment; it then removes its unfinished file.
 //! So a board that was left in the middle of anything answers to the next one who connects.
 
 mod frame;
+pub(crate) mod pack;
 mod program;
 
 use std::collections::VecDeque;
@@ -28,12 +29,17 @@ pub(crate) use program::Parts;
 const ACKNOWLEDGED: u8 = 0x06;
 const REPLY: u8 = 0x1f;
 const END: u8 = 0x04;
+/// The order that makes its unit larger.
+const WIDEN: u8 = b'W';
 /// The order that ends it.
 const QUIT: u8 = b'Q';
 
 /// Largest unit; that of boards which say nothing about their input buffer.
 const UNIT: usize = 128;
 const SMALL_UNIT: usize = 32;
+
+/// What an ImportError of a board without SHA-256 names.
+const LACKS_SHA: [&str; 2] = ["hashlib", "sha256"];
 
 /// Largest block of data: a frame holds it even if every byte has to be substituted.
 const LARGEST_BLOCK: usize = 8000;
@@ -49,9 +55,13 @@ const MOST_NOISE: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Agent {
     parts: Parts,
+    /// Bytes between two acknowledgements, and how many may be on the way.
     unit: usize,
+    ahead: usize,
     /// Sizes of the units that are not acknowledged yet.
     on_the_way: VecDeque<usize>,
+    /// What is about to be written, which counts as on the way.
+    outgoing: Vec<u8>,
     replies: VecDeque<String>,
     /// Their bytes.
     waiting: usize,
@@ -62,8 +72,10 @@ pub(crate) struct Agent {
     ended: bool,
     /// Largest block of data that the board has memory for, bytes.
     pub(crate) block: usize,
-    /// Blocks may be deflated.
-    pub(crate) deflate: bool,
+    /// How far back deflated data may refer, bytes; 0 if the board cannot inflate.
+    pub(crate) distance: usize,
+    /// What its inflating stream has seen; `None` where the next block has to begin a new one.
+    pub(crate) stream: Option<pack::Stream>,
 }
 
 impl Agent {
@@ -85,50 +97,61 @@ impl Board {
             self.end_agent()?;
         }
         if self.agent.is_none() {
-            match self.start_agent(wanted) {
-                // A board without hashlib computes CRCs.
-                Err(LinkError::Raised { traceback })
-                    if self.sha && traceback.contains("ImportError") =>
-                {
-                    self.sha = false;
-                    self.start_agent(wanted)?;
-                }
-                other => other?,
-            }
+            self.start_some_agent(wanted)?;
         }
         Ok(self.agent.as_mut().expect("it was started"))
     }
 
+    /// Tries without what the board turns out to lack.
+    fn start_some_agent(&mut self, parts: Parts) -> Result<(), LinkError> {
+        loop {
+            match self.start_agent(parts) {
+                // Then it computes CRCs.
+                Err(LinkError::Raised { traceback })
+                    if self.sha && LACKS_SHA.iter().any(|name| traceback.contains(name)) =>
+                {
+                    self.sha = false;
+                }
+                Err(LinkError::Raised { .. }) if self.packed => self.packed = false,
+                outcome => return outcome,
+            }
+        }
+    }
+
     fn start_agent(&mut self, parts: Parts) -> Result<(), LinkError> {
         let mut unit = self.unit();
-        self.hand_over(program::program(parts, self.sha, unit).as_bytes(), None)?;
+        let code = |board: &Board, unit| program::program(parts, board.sha, unit, board.packed);
+        self.hand_over(code(self, unit).as_bytes(), None)?;
         // What the board can take is known for sure only now that code was sent.
         if self.unit() != unit {
             unit = self.unit();
             self.enter_raw()?;
-            self.hand_over(program::program(parts, self.sha, unit).as_bytes(), None)?;
+            self.hand_over(code(self, unit).as_bytes(), None)?;
         }
         self.link.forget_recent();
         self.agent = Some(Agent {
             parts,
             unit,
+            ahead: 2 * unit,
             on_the_way: VecDeque::new(),
+            outgoing: Vec::new(),
             replies: VecDeque::new(),
             waiting: 0,
             line: None,
             noise: 0,
             ended: false,
             block: 0,
-            deflate: false,
+            distance: 0,
+            stream: None,
         });
         let facts = self.reply()?;
         let parsed = (facts.strip_prefix('I'))
             .and_then(|facts| facts.split_once(' '))
             .and_then(|(bits, deflate)| Some((bits.parse::<u32>().ok()?, deflate == "1")));
         match (parsed, &mut self.agent) {
-            (Some((bits @ 9..=13, deflate)), Some(agent)) => {
+            (Some((bits @ 9..=15, deflate)), Some(agent)) => {
                 agent.block = (1 << bits).min(LARGEST_BLOCK);
-                agent.deflate = deflate;
+                agent.distance = if deflate { 1 << bits } else { 0 };
                 let (block, deflate) = (agent.block, if deflate { "deflated" } else { "plain" });
                 log::info!("the agent takes blocks of {block} bytes, {deflate}, by {unit}");
                 Ok(())
@@ -148,12 +171,31 @@ impl Board {
         window.max(frame::HEADER + 1)
     }
 
+    /// Where turns cost more than bytes, as on a pseudo-terminal or native USB, each acknowledgement is for all that may
+    /// be on the way; on a slow line the half of it keeps the line busy while the other is acknowledged.
+    pub(crate) fn widen(&mut self) -> Result<(), LinkError> {
+        let fast = self.fast;
+        let agent = self.running()?;
+        if !fast || agent.unit == agent.ahead {
+            return Ok(());
+        }
+        let unit = agent.ahead;
+        self.order(WIDEN, &[&unit.to_string()])?;
+        match self.reply()?.as_str() {
+            "K" => {
+                self.running()?.unit = unit;
+                Ok(())
+            }
+            reply => Err(self.no_reply(reply)),
+        }
+    }
+
     /// Ends the agent, if one runs; the raw REPL's prompt is there again.
     pub(crate) fn end_agent(&mut self) -> Result<(), LinkError> {
         if self.agent.is_none() {
             return Ok(());
         }
-        self.send_frame(QUIT, &frame::texts(&[]))?;
+        self.order(QUIT, &[])?;
         let ended = self.await_end();
         self.agent = None;
         match ended? {
@@ -170,15 +212,27 @@ impl Board {
         }
     }
 
+    /// Sends a command that has no reply of its own, with the frame that follows.
+    pub(crate) fn queue_order(&mut self, kind: u8, texts: &[&str]) -> Result<(), LinkError> {
+        self.queue_frame(kind, &frame::texts(texts, self.sha))
+    }
+
     /// Sends a command.
     pub(crate) fn order(&mut self, kind: u8, texts: &[&str]) -> Result<(), LinkError> {
-        self.send_frame(kind, &frame::texts(texts))
+        self.send_frame(kind, &frame::texts(texts, self.sha))
     }
 
     /// Sends one frame, as fast as the board takes it.
     pub(crate) fn send_frame(&mut self, kind: u8, payload: &[u8]) -> Result<(), LinkError> {
+        self.queue_frame(kind, payload)?;
+        self.flush()
+    }
+
+    /// As [`Board::send_frame`], but its end goes with the frame that follows.
+    pub(crate) fn queue_frame(&mut self, kind: u8, payload: &[u8]) -> Result<(), LinkError> {
         let bytes = frame::frame(kind, payload);
-        let unit = self.running()?.unit;
+        let agent = self.running()?;
+        let (unit, ahead) = (agent.unit, agent.ahead);
         for part in bytes.chunks(unit) {
             // The last order ends it; otherwise something made it end.
             if kind != QUIT {
@@ -189,23 +243,31 @@ impl Board {
             loop {
                 let agent = self.running()?;
                 let waiting: usize = agent.on_the_way.iter().sum();
-                if waiting + part.len() <= 2 * unit {
+                if waiting + part.len() <= ahead {
                     agent.on_the_way.push_back(part.len());
+                    agent.outgoing.extend(part);
                     break;
                 }
                 self.check_ended()?;
-                if self.listen(Some(&mut patience))? {
+                self.flush()?;
+                if self.listen(&mut patience)? {
                     patience = Patience::new(limit);
                 } else if patience.is_over() {
                     return Err(self.no_answer(Step::Write, limit));
                 }
                 self.check_stop()?;
             }
-            self.link.write(part, Step::Write)?;
-            // What has come meanwhile makes room, and must not pile up.
-            self.listen(None)?;
         }
         Ok(())
+    }
+
+    /// Writes what there is room for on the way, at once: each write costs a turn of every program and chip in between.
+    fn flush(&mut self) -> Result<(), LinkError> {
+        let outgoing = std::mem::take(&mut self.running()?.outgoing);
+        if outgoing.is_empty() {
+            return Ok(());
+        }
+        self.link.write(&outgoing, Step::Write)
     }
 
     /// The next reply, if it has come already.
@@ -221,7 +283,7 @@ impl Board {
                 return Ok(reply);
             }
             self.check_ended()?;
-            if self.listen(Some(&mut patience))? {
+            if self.listen(&mut patience)? {
                 patience = Patience::new(self.timeouts.exec);
             } else if patience.is_over() {
                 return Err(self.no_answer(Step::Read, self.timeouts.exec));
@@ -258,11 +320,11 @@ impl Board {
         })
     }
 
-    /// Takes what has come, waiting a moment for it if `patience` is given. True if it brought
-    /// something on: an acknowledgement or a reply. Noise alone does not, so that a board that
-    /// prints without end is given up as a silent one is.
-    fn listen(&mut self, patience: Option<&mut Patience>) -> Result<bool, LinkError> {
-        let wait = patience.map_or(Duration::ZERO, |patience| SLICE.min(patience.left()));
+    /// Takes what has come, waiting a moment for it. True if it brought something on: an
+    /// acknowledgement or a reply. Noise alone does not, so that a board that prints without end
+    /// is given up as a silent one is.
+    fn listen(&mut self, patience: &mut Patience) -> Result<bool, LinkError> {
+        let wait = SLICE.min(patience.left());
         if self.running()?.ended {
             return Ok(false);
         }

@@ -3,14 +3,19 @@
 //! It is put together from the parts that a task needs, so that a slow line carries no more. Names
 //! are short for the same reason. The frames that it reads are drawn in `agent`.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::pack::deflated;
+
 /// What an agent can do; a set of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parts(u8);
 
 impl Parts {
-    /// Saying what paths are: `N`.
+    /// Saying what paths are: `N`, briefly `B`.
     pub(crate) const LOOK: Parts = Parts(1);
-    /// Writing files, making folders, free space: `O`, `D`, `Z`, `C`, `X`, `M`, `S`.
+    /// Writing files, making folders, free space: `O`, `D`, `Z`, `z`, `C`, `X`, `M`, `S`, `W`.
     pub(crate) const WRITE: Parts = Parts(2);
     /// Listing, removing, renaming: `L`, `R`, `V`.
     pub(crate) const MANAGE: Parts = Parts(4);
@@ -27,8 +32,8 @@ impl Parts {
 }
 
 /// `U` throws an unfinished file away, `X` fills a buffer from the line, a frame in units of `W` bytes is acknowledged with 0x06 each.
-/// A reply is a line that starts with 0x1f. The first one is `I`: how many bits the size of a block
-/// may have, by the free memory, and whether blocks may be deflated.
+/// A reply is a line that starts with 0x1f. The first one is `I`: how many bits the distance back in
+/// deflated data may have, by the free memory, and whether blocks may be deflated.
 const HEAD: &str = "
 def _ua(W):
  import sys,os,gc
@@ -37,7 +42,7 @@ def _ua(W):
  B=memoryview(bytearray(1024))
  H=memoryview(bytearray(7))
  f=P=None
- Z=V=0
+ Z=V=d=E=h=0
  def X(m):
   n=len(m)
   while n:n-=R(m[-n:])
@@ -49,9 +54,11 @@ def _ua(W):
 ";
 
 const READ_FRAMES: &str = "
- gc.collect()
  i=gc.mem_free()
- L=13 if i>80000 else 12 if i>40000 else 10
+ if i<200000:
+  gc.collect()
+  i=gc.mem_free()
+ L=15 if i>160000 else 14 if i>110000 else 13 if i>80000 else 12 if i>40000 else 10
  w('\\x1fI%d %d\\n'%(L,1 if Z else 0))
  try:
   while 1:
@@ -61,31 +68,42 @@ const READ_FRAMES: &str = "
    n=(c&127)<<7|n&127
    b=bytearray(n)
    m=memoryview(b)
-   i=-7
-   while i<n:
-    j=min(n,i+W)
-    X(m[max(i,0):j])
+   i=0
+   j=W-7
+   while 1:
+    x=m[i:j]
+    i=R(x)
+    if i<len(x):X(x[i:])
     w('\\x06')
     i=j
-   m=0
+    j+=W
+    if i>=n:break
+   m=x=0
    if p:b=bytes(b).replace(bytes((p,q)),b'\\3').replace(bytes((p,r)),b'\\r')
+   n=len(b)
    try:
-    if k==68 or k==90:
+    if k in(68,90,122):
      if f:
       if k==68:
-       if f.write(b)!=len(b):raise OSError(28)
+       if f.write(b)!=n:raise OSError(28)
       else:
-       d=Z(V(b),1,L)
-       while 1:
-        i=d.readinto(B)
-        if not i:break
+       if k==90:
+        d=h=0
+        E=V()
+        d=Z(E,1,L)
+       j=E.read(h-E.tell())
+       E.seek(0)
+       h=E.write(j)+E.write(memoryview(b)[2:])
+       E.seek(0)
+       n=b[0]<<8|b[1]
+       while n:
+        i=d.readinto(B[:min(n,1024)])
+        if not i:raise OSError(5)
         if f.write(B[:i])!=i:raise OSError(28)
-       d=0
+        n-=i
      continue
-    c=7
-    for x in b[:-6]:c=(c*31+x)&0xffffff
     a=bytes(b).decode()
-    if '%06x'%c!=a[-6:]:raise ValueError
+    if K(b[:-6])!=a[-6:]:raise ValueError
     a=a[:-6].split('\\0')
     if k==81:return
 ";
@@ -98,20 +116,23 @@ const TAIL: &str = "
  finally:U(f,P)
 ";
 
-/// `Y(file)`: size and SHA-256 of what is left in a file.
+/// `K(bytes)`: what an order ends with. `Y(file, l)`: size of what is left in a file, and the first `l` bytes of its
+/// SHA-256.
 const SHA: &str = "
  from hashlib import sha256
- def Y(f):
+ D=lambda b:''.join('%02x'%x for x in b)
+ def K(b):return D(sha256(b).digest()[:3])
+ def Y(f,l=32):
   h=sha256()
   n=0
   while 1:
    i=f.readinto(B)
-   if not i:return '%d s%s'%(n,''.join('%02x'%x for x in h.digest()))
+   if not i:return '%d s%s'%(n,D(h.digest()[:l]))
    n+=i
    h.update(B[:i])
 ";
 
-/// `Y(file)` for boards without `hashlib`: size and CRC-32, where need be by half bytes.
+/// The same for boards without `hashlib`: size and CRC-32, where need be by half bytes.
 const CRC: &str = "
  try:from binascii import crc32 as u
  except ImportError:
@@ -127,7 +148,8 @@ const CRC: &str = "
     c=c>>4^T[c&15]
     c=c>>4^T[c&15]
    return c^0xffffffff
- def Y(f):
+ def K(b):return '%06x'%(u(b,0)&0xffffff)
+ def Y(f,l=0):
   n=h=0
   while 1:
    i=f.readinto(B)
@@ -144,22 +166,26 @@ const INFLATE: &str = "
  except ImportError:0
 ";
 
+/// A folder looks missing to FAT where it is opened as a file; looking up a name twice takes longer than its checksum.
 const LOOK: &str = "
-    if k==78:
+    if k in(78,66):
      for x in a:
       try:
-       if os.stat(x)[0]&16384:w('\\x1fD\\n')
-       else:
-        with open(x,'rb') as g:w('\\x1fF%s\\n'%Y(g))
-      except OSError as e:w('\\x1fE%s\\n'%e.args[0])
+       try:
+        with open(x,'rb') as g:o='F'+Y(g,8 if k==66 else 32)
+       except OSError as e:
+        o='D'
+        if not os.stat(x)[0]&16384:raise e
+      except OSError as e:o='E%s'%e.args[0]
+      w('\\x1f%s\\n'%o)
 ";
 
-/// `O` target, temporary name; `C` target, size and checksum of what must have arrived.
+/// `O` target, temporary name, whether the target may be a folder (which FAT would replace); `C` target, size and checksum of what must have arrived.
 const WRITE: &str = "
     if k==79:
      P=a[1]
      try:
-      if os.stat(a[0])[0]&16384:raise OSError(21)
+      if a[2]and os.stat(a[0])[0]&16384:raise OSError(21)
      except OSError as e:
       if e.args[0]!=2:raise
      f=open(P,'wb')
@@ -175,6 +201,7 @@ const WRITE: &str = "
       os.remove(P)
       w('\\x1fH\\n')
      f=0
+    if k==87:W=int(a[0])
     if k==88:f=U(f,P)
     if k==77:
      for x in a:
@@ -239,13 +266,11 @@ const READ: &str = "
 ";
 
 /// Code that starts an agent with these abilities, which acknowledges every `unit` bytes. `sha`:
-/// the board has `hashlib`.
-pub(crate) fn program(parts: Parts, sha: bool, unit: usize) -> String {
+/// the board has `hashlib`. `packed`: it has `deflate` and `binascii`, so that less goes over the line.
+pub(crate) fn program(parts: Parts, sha: bool, unit: usize, packed: bool) -> String {
     let mut code = String::from(HEAD.trim_start());
     let mut add = |part: &str| code.push_str(part.trim_start_matches('\n'));
-    if parts.has(Parts::LOOK) || parts.has(Parts::WRITE) || parts.has(Parts::READ) {
-        add(if sha { SHA } else { CRC });
-    }
+    add(if sha { SHA } else { CRC });
     if parts.has(Parts::WRITE) {
         add(INFLATE);
     }
@@ -261,9 +286,23 @@ pub(crate) fn program(parts: Parts, sha: bool, unit: usize) -> String {
         }
     }
     add(TAIL);
+    if packed
+        && code.len() <= 1 << PACKED_BITS
+        && let Some(deflated) = deflated(code.as_bytes())
+    {
+        let text = BASE64.encode(deflated);
+        // No name stays, and the text is free again before the agent runs.
+        code = format!(
+            "exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(\
+             __import__('binascii').a2b_base64('{text}')),1,{PACKED_BITS}).read())\n"
+        );
+    }
     code.push_str(&format!("try:_ua({unit})\nfinally:del _ua\n"));
     code
 }
+
+/// How far back the packed program refers, in bits: boards with little memory have room for so much.
+const PACKED_BITS: u32 = 12;
 
 #[cfg(test)]
 mod tests {
@@ -271,19 +310,36 @@ mod tests {
 
     #[test]
     fn a_task_carries_only_its_parts() {
-        let look = program(Parts::LOOK, true, 128);
-        let write = program(Parts::LOOK.and(Parts::WRITE), true, 128);
-        assert!(look.contains("k==78") && !look.contains("k==67"));
-        assert!(write.contains("k==78") && write.contains("k==67"));
+        let plain = |parts, sha| program(parts, sha, 128, false);
+        let look = plain(Parts::LOOK, true);
+        let write = plain(Parts::LOOK.and(Parts::WRITE), true);
+        assert!(look.contains("k in(78,66)") && !look.contains("k==67"));
+        assert!(write.contains("k in(78,66)") && write.contains("k==67"));
         assert!(!write.contains("k==76") && !write.contains("crc32"));
-        assert!(program(Parts::LOOK, false, 32).contains("crc32"));
+        assert!(plain(Parts::LOOK, false).contains("crc32"));
         assert!(look.ends_with("try:_ua(128)\nfinally:del _ua\n"));
+    }
+
+    #[test]
+    fn it_is_packed_where_the_board_can_unpack_it() {
+        let parts = Parts::LOOK.and(Parts::WRITE);
+        let packed = program(parts, true, 128, true);
         // What comes in front of every transfer on a slow line.
-        assert!(
-            look.len() < 1750 && write.len() < 2700,
-            "{} {}",
-            look.len(),
-            write.len()
-        );
+        assert!(packed.len() < 1900, "{}", packed.len());
+        let text = packed
+            .split('\'')
+            .max_by_key(|part| part.len())
+            .expect("it has quotes");
+        let mut back = Vec::with_capacity(1 << PACKED_BITS);
+        flate2::Decompress::new(false)
+            .decompress_vec(
+                &BASE64.decode(text).expect("base64"),
+                &mut back,
+                flate2::FlushDecompress::Finish,
+            )
+            .expect("raw deflate");
+        let plain = program(parts, true, 128, false);
+        assert!(plain.starts_with(std::str::from_utf8(&back).expect("text")));
+        assert!(plain.len() - back.len() < 40);
     }
 }

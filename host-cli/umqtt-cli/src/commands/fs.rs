@@ -245,7 +245,7 @@ fn checksums(options: &FsPaths, lang: Lang) -> Result<(), Failure> {
                 FileState::Missing => return Err(link(LinkError::FileMissing { path })),
             };
             let kind = match digest {
-                Digest::Sha256(_) => "sha256",
+                Digest::Sha256(_) | Digest::Brief(_) => "sha256",
                 // A board without hashlib.
                 Digest::Crc32(_) => "crc32",
             };

@@ -279,7 +279,7 @@ pub fn send(
     let link = |error: LinkError| Failure::from_link(&error, lang);
     board.expect_files().map_err(link)?;
     let paths: Vec<&str> = uploads.iter().map(|upload| upload.path.as_str()).collect();
-    let states = board.states(&paths).map_err(link)?;
+    let states = board.states_briefly(&paths).map_err(link)?;
     let differing: Vec<NewFile<'_>> = uploads
         .iter()
         .zip(&states)
@@ -287,10 +287,7 @@ pub fn send(
         .map(|(upload, state)| NewFile {
             path: &upload.path,
             content: &upload.content,
-            replaces: match state {
-                FileState::File { size, .. } => *size,
-                _ => 0,
-            },
+            replaces: state.replaced(),
         })
         .collect();
     // The folders of files that are there are there as well.
@@ -302,6 +299,12 @@ pub fn send(
         missing.extend(folder_and_above(
             file.path.rsplit_once('/').map_or("", |(folder, _)| folder),
         ));
+    }
+    for (path, _) in (paths.iter().zip(&states)).filter(|(_, state)| **state != FileState::Missing)
+    {
+        for folder in folder_and_above(path.rsplit_once('/').map_or("", |(folder, _)| folder)) {
+            missing.remove(&folder);
+        }
     }
     let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
     board.mkdir_all(&missing).map_err(link)?;
