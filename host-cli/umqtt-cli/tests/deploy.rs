@@ -173,6 +173,10 @@ fn a_file_that_changes_is_deployed_and_started_again() {
     assert!(main.contains("back again"), "{main}");
     let done = home.run(["ports", "--port", device, "--json"]);
     assert_eq!(done.said("port")["state"], "silent", "{done:#?}");
+    // A simulated board that ends with the command is not said to run.
+    let done = home.run(["deploy", "main.py", "--port", "sim"]);
+    done.expect_status(0);
+    assert!(done.stdout.contains("not started"), "{done:#?}");
 }
 
 #[test]

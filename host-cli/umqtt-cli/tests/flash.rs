@@ -205,7 +205,7 @@ fn an_esp8266_gets_the_exact_command() {
     );
     done.expect_status(1);
     let command = format!(
-        "esptool --chip esp8266 --port /dev/ttyUSB0 write_flash --erase-all 0x0 {}",
+        "esptool --chip esp8266 --port /dev/ttyUSB0 write_flash -fs detect --erase-all 0x0 {}",
         file.display()
     );
     assert!(done.stderr.contains(&command), "{done:#?}");

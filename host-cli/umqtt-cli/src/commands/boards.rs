@@ -171,7 +171,7 @@ fn how(board: &Board, lang: Lang) -> Option<String> {
         Method::None => return None,
         Method::Espressif => format!("umqtt flash --board {} ({offset:#x})", board.name),
         Method::Esptool => format!(
-            "esptool --chip {} write_flash {offset:#x} FIRMWARE.bin",
+            "esptool --chip {} write_flash -fs detect {offset:#x} FIRMWARE.bin",
             board.chip
         ),
         Method::Uf2 => {

@@ -248,10 +248,10 @@ impl Work<'_> {
             (_, 0, Lang::En) => format!("{port}: nothing changed ({same} files); {started}"),
             (_, 0, Lang::Es) => format!("{port}: nada cambió ({same} ficheros); {started}"),
             (_, _, Lang::En) => format!(
-                "{port}: {files} files, {bytes} bytes in {seconds:.1} s ({rate}): {names}; unchanged: {same}; started"
+                "{port}: {files} files, {bytes} bytes in {seconds:.1} s ({rate}): {names}; unchanged: {same}; {started}"
             ),
             (_, _, Lang::Es) => format!(
-                "{port}: {files} ficheros, {bytes} bytes en {seconds:.1} s ({rate}): {names}; sin cambios: {same}; en marcha"
+                "{port}: {files} ficheros, {bytes} bytes en {seconds:.1} s ({rate}): {names}; sin cambios: {same}; {started}"
             ),
         };
         display.show(Message::Result {

@@ -265,7 +265,7 @@ impl Work<'_> {
             ""
         };
         let help = format!(
-            "pip install esptool\nesptool --chip {} --port {port} write_flash{erase} {:#x} {}",
+            "pip install esptool\nesptool --chip {} --port {port} write_flash -fs detect{erase} {:#x} {}",
             board.chip,
             board.flash.offset,
             self.image.path.display()
