@@ -9,7 +9,9 @@ use std::time::Duration;
 use board_link::Lang;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::board_options::{DeployOptions, ExecOptions, FsOptions, ReplOptions, ResetOptions};
+use crate::board_options::{
+    DeployOptions, ExecOptions, FsOptions, MountOptions, ReplOptions, ResetOptions,
+};
 use crate::mqtt_options::{BrokerOptions, MonitorOptions, PubOptions, SubOptions};
 use crate::usage::{self, Answer};
 
@@ -82,6 +84,8 @@ pub enum Command {
     Exec(ExecOptions),
     /// Talk to the board's interpreter
     Repl(ReplOptions),
+    /// Make a folder of this computer the board's for as long as the command runs, and talk to its interpreter
+    Mount(MountOptions),
     /// Start the board anew
     Reset(ResetOptions),
     /// Run the MQTT broker alone and show every packet

@@ -122,6 +122,7 @@ fn run(command: cli::Command, lang: Lang) -> Result<&'static str, Failure> {
         cli::Command::Fs(options) => commands::fs::run(&options, lang),
         cli::Command::Exec(options) => commands::exec::run(&options, lang),
         cli::Command::Repl(options) => commands::repl::run(&options, lang),
+        cli::Command::Mount(options) => commands::mount::run(&options, lang),
         cli::Command::Reset(options) => commands::reset::run(&options, lang),
         cli::Command::Monitor(options) => commands::monitor::run(&options, lang),
         cli::Command::Pub(options) => commands::publish::run(&options, lang),

@@ -13,6 +13,7 @@ pub mod fs;
 pub mod fs_copy;
 pub mod install;
 pub mod monitor;
+pub mod mount;
 pub mod new;
 pub mod package;
 pub mod passwd;

@@ -182,13 +182,14 @@ impl Session<'_> {
             ),
         };
         if answers && let Err(error) = self.leave(&mut board, &mut loan, simulated) {
-            // The script's own end is what counts.
             let label = self.lang.pick(
                 "the board is not as it was before",
                 "la placa no queda como estaba",
             );
             self.display
                 .note(format!("{label}: {}", error.message(self.lang)));
+            // The script's own failure comes first.
+            return done.and_then(|_| Err(Failure::from_link(&error, self.lang)));
         }
         done
     }
