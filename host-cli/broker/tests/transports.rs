@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use broker::{Broker, Identity, Trust};
+use broker::{Broker, Identity, TapOptions, TapPacket, Trust};
 use common::{connect_packet, publish_packet, start, start_with};
 use rumqttc::{
     Client, Connection, Event, LastWill, MqttOptions, Packet, Publish, QoS, TlsConfiguration,
@@ -228,6 +228,88 @@ fn mosquitto_clients_trust_the_certificate_and_no_other() {
         .expect("mosquitto_pub runs");
     assert!(!done.status.success());
     assert!(publish("localhost", &trust).status.success());
+}
+
+#[test]
+fn mosquitto_clients_do_all_of_it_over_tcp_and_tls() {
+    let name = "mosquitto_clients_do_all_of_it_over_tcp_and_tls";
+    if Command::new("mosquitto_sub")
+        .arg("--help")
+        .output()
+        .is_err()
+    {
+        let why =
+            "Mosquitto's clients are not installed; on Debian: apt-get install mosquitto-clients";
+        return testkit::skip(name, why);
+    }
+    let (broker, trust, _folder) = secure();
+    let port = broker.addr().port().to_string();
+    let tls_port = broker.tls_addr().expect("TLS").port().to_string();
+    let authority = trust.pem.display().to_string();
+    for (way, reach) in [
+        ("TCP", vec!["-h", "localhost", "-p", &port]),
+        (
+            "TLS",
+            vec!["-h", "localhost", "-p", &tls_port, "--cafile", &authority],
+        ),
+    ] {
+        let command = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            command.args(&reach).args(arguments);
+            command
+        };
+        let publish = |arguments: &[&str]| {
+            let done = command("mosquitto_pub", arguments).output();
+            let done = done.expect("mosquitto_pub runs");
+            assert!(done.status.success(), "{way}: {done:?}");
+        };
+        let read = |arguments: &[&str]| {
+            let done = command("mosquitto_sub", &[arguments, &["-W", "60"]].concat()).output();
+            let done = done.expect("mosquitto_sub runs");
+            String::from_utf8_lossy(&done.stdout).into_owned()
+        };
+        // A session for each QoS, which waits while its client is away.
+        for qos in ["0", "1", "2"] {
+            let topic = format!("{way}/later/{qos}");
+            let id = format!("lasting {way} {qos}");
+            let session = ["-t", &topic, "-q", "2", "-c", "-i", &id];
+            read(&[&session[..], &["-E"]].concat());
+            for message in ["uno", "dos"] {
+                publish(&["-t", &topic, "-m", message, "-q", qos]);
+            }
+            if qos != "0" {
+                let got = read(&[&session[..], &["-C", "2", "-F", "%q %p"]].concat());
+                assert_eq!(got, format!("{qos} uno\n{qos} dos\n"), "{way}");
+            }
+            // Retained, with its flag.
+            let topic = format!("{way}/kept/{qos}");
+            publish(&["-t", &topic, "-m", "21 °C", "-q", qos, "-r"]);
+            let got = read(&["-t", &topic, "-q", qos, "-C", "1", "-F", "%q %r %p"]);
+            assert_eq!(got, format!("{qos} 1 21 °C\n"), "{way}");
+        }
+        // A will, of a client that is killed.
+        let tap = broker.tap(TapOptions::default());
+        let topic = format!("{way}/will");
+        let will = [
+            "-t",
+            "x",
+            "--will-topic",
+            &topic,
+            "--will-payload",
+            "adiós",
+            "--will-qos",
+            "2",
+            "--will-retain",
+        ];
+        let mut leaving = command("mosquitto_sub", &will);
+        let mut leaving = leaving.spawn().expect("mosquitto_sub starts");
+        let subscribed = std::iter::from_fn(|| tap.next(Duration::from_secs(60)))
+            .any(|event| matches!(event.packet, TapPacket::SubAck { .. }));
+        leaving.kill().expect("it is ended");
+        leaving.wait().expect("its end");
+        assert!(subscribed, "{way}");
+        assert_eq!(read(&["-t", &topic, "-C", "1"]), "adiós\n", "{way}");
+    }
 }
 
 #[test]

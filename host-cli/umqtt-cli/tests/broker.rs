@@ -147,6 +147,87 @@ fn passwords_are_set_changed_and_removed() {
     }
 }
 
+/// At a terminal the password is asked for twice and not shown.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_person_is_asked_twice_and_nothing_is_shown() {
+    let home = Home::new();
+    for (answers, status, there) in [
+        (["una clave", "una clave"], 0, true),
+        (["otra", "distinta"], 1, false),
+    ] {
+        let _ = fs::remove_file(home.path().join("users"));
+        let (status_there, shown) = typed(&home, &answers);
+        assert_eq!(status_there, Some(status), "{shown}");
+        assert!(
+            !shown.contains("clave") && !shown.contains("otra"),
+            "{shown}"
+        );
+        assert_eq!(home.path().join("users").exists(), there, "{shown}");
+    }
+}
+
+/// Runs `umqtt broker passwd users ana` on a terminal of its own and types each answer when it is asked for, as a person
+/// does: when the terminal shows no letters any more. How it ended, and what the terminal showed.
+#[cfg(target_os = "linux")]
+fn typed(home: &Home, answers: &[&str]) -> (Option<i32>, String) {
+    use std::os::unix::process::CommandExt;
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{LocalModes, tcgetattr};
+
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pty");
+    grantpt(&master).expect("the pty's permission");
+    unlockpt(&master).expect("the pty unlocked");
+    let name = ptsname(&master, Vec::new()).expect("its name");
+    let slave = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().expect("a path"))
+        .expect("its other end");
+    let stdio = || Stdio::from(slave.try_clone().expect("another descriptor"));
+    let mut command = home.umqtt(["broker", "passwd", "users", "ana"]);
+    command.stdin(stdio()).stdout(stdio()).stderr(stdio());
+    // SAFETY: these are plain system calls, allowed between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+            Ok(())
+        });
+    }
+    let child = command.spawn().expect("umqtt starts");
+    drop(command);
+    let mut master = fs::File::from(master);
+    let mut shown = String::new();
+    let mut read = |terminal: &mut fs::File| {
+        let mut bytes = [0; 256];
+        let count = terminal.read(&mut bytes).unwrap_or(0);
+        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        (
+            count,
+            shown.matches("): ").count() + shown.matches("more: ").count(),
+        )
+    };
+    for (index, answer) in answers.iter().enumerate() {
+        while read(&mut master).1 <= index {}
+        let hidden = |terminal: &fs::File| {
+            let settings = tcgetattr(terminal).expect("its settings");
+            !settings.local_modes.contains(LocalModes::ECHO)
+        };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !hidden(&master) {
+            assert!(Instant::now() < deadline, "the terminal shows letters");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        writeln!(master, "{answer}").expect("the terminal takes it");
+    }
+    drop(slave);
+    // Its end is an error on a terminal.
+    while read(&mut master).0 > 0 {}
+    (finish(child).status, shown)
+}
+
 #[test]
 fn mosquitto_and_the_broker_read_each_others_password_files() {
     let name = "mosquitto_and_the_broker_read_each_others_password_files";

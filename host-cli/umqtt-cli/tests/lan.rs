@@ -40,21 +40,22 @@ fn the_script_and_the_network_are_told_where_the_broker_is() {
         "8",
         "--json",
     ];
-    let run = home.umqtt(arguments).spawn().expect("umqtt starts");
+    let mut run = home.umqtt(arguments).spawn().expect("umqtt starts");
 
     let daemon = ServiceDaemon::new().expect("mDNS");
     daemon
         .enable_interface(IfKind::LoopbackV4)
         .expect("the loopback");
     let found = daemon.browse("_mqtt._tcp.local.").expect("a search");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let mut announced = None;
-    while announced.is_none() && Instant::now() < deadline {
+    // Other tests announce brokers of their own at this moment, so all that is announced during the run counts.
+    let deadline = Instant::now() + Duration::from_secs(80);
+    let mut announced = Vec::new();
+    while run.try_wait().expect("its status").is_none() && Instant::now() < deadline {
         if let Ok(ServiceEvent::ServiceResolved(service)) =
             found.recv_timeout(Duration::from_millis(200))
             && service.get_fullname().starts_with("umqtt")
         {
-            announced = Some(service.get_port());
+            announced.push(service.get_port());
         }
     }
     let done = finish(run);
@@ -65,7 +66,7 @@ fn the_script_and_the_network_are_told_where_the_broker_is() {
         .strip_prefix("told 127.0.0.1 ")
         .and_then(|port| port.parse::<u16>().ok());
     assert!(
-        port.is_some() && port == announced,
+        port.is_some_and(|port| announced.contains(&port)),
         "{announced:?}: {done:#?}"
     );
     assert_eq!(
