@@ -17,6 +17,8 @@ pub struct Faults {
     pub delays: usize,
     /// One read in so many brings printable noise first; 0: none.
     pub noise: usize,
+    /// Printable noise stands before one byte from the board in so many, however they are read; 0: none.
+    pub noise_by_bytes: usize,
     /// One byte from the board in so many is lost; 0: none.
     pub losses: usize,
     /// One byte to the board in so many is lost; 0: none.
@@ -38,22 +40,41 @@ pub struct Faulty {
     random: Random,
     read: usize,
     written: usize,
+    /// Bytes that come before the next noise by bytes.
+    until_noise: usize,
 }
+
+const NOISE: &[u8] = b"I (31) wifi: \xc3\xb1\r\n";
 
 impl Faulty {
     pub fn new(inner: Box<dyn Transport>, faults: Faults, seed: u64) -> Box<Faulty> {
-        Box::new(Faulty {
+        let mut faulty = Box::new(Faulty {
             inner,
             faults,
             random: Random(seed),
             read: 0,
             written: 0,
-        })
+            until_noise: usize::MAX,
+        });
+        faulty.plan_noise();
+        faulty
+    }
+
+    fn plan_noise(&mut self) {
+        if self.faults.noise_by_bytes > 0 {
+            self.until_noise = 1 + self.random.below(2 * self.faults.noise_by_bytes);
+        }
     }
 
     fn happens(&mut self, one_in: usize) -> bool {
         one_in > 0 && self.random.one_in(one_in)
     }
+}
+
+fn noise(buffer: &mut [u8]) -> usize {
+    let count = NOISE.len().min(buffer.len());
+    buffer[..count].copy_from_slice(&NOISE[..count]);
+    count
 }
 
 fn broken() -> io::Error {
@@ -71,17 +92,19 @@ impl Transport for Faulty {
             return Ok(0);
         }
         if self.happens(self.faults.noise) {
-            let noise = b"I (31) wifi: \xc3\xb1\r\n";
-            let count = noise.len().min(buffer.len());
-            buffer[..count].copy_from_slice(&noise[..count]);
-            return Ok(count);
+            return Ok(noise(buffer));
         }
-        let mut most = buffer.len().min(left);
+        if self.until_noise == 0 {
+            self.plan_noise();
+            return Ok(noise(buffer));
+        }
+        let mut most = buffer.len().min(left).min(self.until_noise);
         if self.faults.crumbs > 0 {
             most = most.min(1 + self.random.below(self.faults.crumbs));
         }
         let count = self.inner.read(&mut buffer[..most], timeout)?;
         self.read += count;
+        self.until_noise = self.until_noise.saturating_sub(count);
         let mut kept = 0;
         for index in 0..count {
             if !self.happens(self.faults.losses) {

@@ -335,7 +335,7 @@ fn noise_in_a_transfer() {
     let mut right = 0;
     for seed in 0..20 {
         let faults = Faults {
-            noise: 40,
+            noise_by_bytes: 16_000,
             ..Faults::default()
         };
         let transport = Faulty::new(open(&qemu.spec).unwrap(), faults, seed);
@@ -352,7 +352,6 @@ fn noise_in_a_transfer() {
             right += 1;
         }
     }
-    println!("{right} of 20 transfers survived noise in every fortieth read");
-    // How many depends on how often the board is looked at, and so on what else the computer does.
-    assert!(right > 0, "no transfer survived");
+    println!("{right} of 20 transfers survived noise in every 16,000th byte");
+    assert!(right > 10, "{right} transfers survived");
 }
