@@ -184,7 +184,11 @@ impl Board {
         while output.ends < 2 {
             if let Some(stopping) = &mut stopping {
                 if stopping.give_up.is_over() {
-                    return Err(self.not_stopped());
+                    // Code of ours is not deaf to Ctrl-C: the line or the board is silent.
+                    return Err(match over_limit {
+                        true => self.over_limit(limit),
+                        false => self.not_stopped(),
+                    });
                 }
                 if stopping.next.is_over() {
                     stopping.next = Patience::new(CTRL_C_AGAIN);
@@ -218,11 +222,7 @@ impl Board {
         }
         if over_limit {
             self.after_the_end()?;
-            return Err(LinkError::TimedOut {
-                port: self.port(),
-                step: Step::Run,
-                after: limit.length().unwrap_or_default(),
-            });
+            return Err(self.over_limit(limit));
         }
         let exited = self.after_the_end()?;
         let ending = if exited {
@@ -264,6 +264,14 @@ impl Board {
                 expected: "the prompt >",
                 heard: excerpt(&heard),
             }),
+        }
+    }
+
+    fn over_limit(&self, limit: Limit) -> LinkError {
+        LinkError::TimedOut {
+            port: self.port(),
+            step: Step::Run,
+            after: limit.length().unwrap_or_default(),
         }
     }
 
