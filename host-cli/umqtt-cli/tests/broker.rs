@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Home, finish, free_port};
+use common::{Home, feed, finish, free_port};
 use mdns_sd::{IfKind, ServiceDaemon, ServiceEvent};
 use serde_json::Value;
 
@@ -83,16 +83,8 @@ fn has_mosquitto(test: &str) -> bool {
 
 fn passwd(home: &Home, arguments: &[&str], input: &str) -> common::Done {
     let mut command = home.umqtt(["broker", "passwd"]);
-    let mut child = command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("umqtt starts");
-    let mut stdin = child.stdin.take().expect("its input");
-    // With -b it reads nothing and may be gone.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    finish(child)
+    command.args(arguments);
+    feed(&mut command, input)
 }
 
 /// How mosquitto_pub ends, with this user and password.
@@ -170,62 +162,22 @@ fn a_person_is_asked_twice_and_nothing_is_shown() {
 /// Runs `umqtt broker passwd users ana` on a terminal of its own and types each answer when it is asked for, as a person
 /// does: when the terminal shows no letters any more. How it ended, and what the terminal showed.
 #[cfg(target_os = "linux")]
-fn typed(home: &Home, answers: &[&str]) -> (Option<i32>, String) {
-    use std::os::unix::process::CommandExt;
+fn typed(home: &Home, answers: &[&str; 2]) -> (Option<i32>, String) {
+    use rustix::termios::LocalModes;
 
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use rustix::termios::{LocalModes, tcgetattr};
-
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pty");
-    grantpt(&master).expect("the pty's permission");
-    unlockpt(&master).expect("the pty unlocked");
-    let name = ptsname(&master, Vec::new()).expect("its name");
-    let slave = fs::File::options()
-        .read(true)
-        .write(true)
-        .open(name.to_str().expect("a path"))
-        .expect("its other end");
-    let stdio = || Stdio::from(slave.try_clone().expect("another descriptor"));
-    let mut command = home.umqtt(["broker", "passwd", "users", "ana"]);
-    command.stdin(stdio()).stdout(stdio()).stderr(stdio());
-    // SAFETY: these are plain system calls, allowed between fork and exec.
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::setsid()?;
-            rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
-            Ok(())
-        });
-    }
-    let child = command.spawn().expect("umqtt starts");
-    drop(command);
-    let mut master = fs::File::from(master);
-    let mut shown = String::new();
-    let mut read = |terminal: &mut fs::File| {
-        let mut bytes = [0; 256];
-        let count = terminal.read(&mut bytes).unwrap_or(0);
-        shown.push_str(&String::from_utf8_lossy(&bytes[..count]));
-        (
-            count,
-            shown.matches("): ").count() + shown.matches("more: ").count(),
-        )
-    };
-    for (index, answer) in answers.iter().enumerate() {
-        while read(&mut master).1 <= index {}
-        let hidden = |terminal: &fs::File| {
-            let settings = tcgetattr(terminal).expect("its settings");
-            !settings.local_modes.contains(LocalModes::ECHO)
-        };
+    let command = home.umqtt(["broker", "passwd", "users", "ana"]);
+    let mut terminal = common::terminal::Terminal::of(command, 80);
+    for (question, answer) in ["): ", "more: "].iter().zip(answers) {
+        terminal.wait_for(question);
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !hidden(&master) {
+        while terminal.settings().local_modes.contains(LocalModes::ECHO) {
             assert!(Instant::now() < deadline, "the terminal shows letters");
             std::thread::sleep(Duration::from_millis(5));
         }
-        writeln!(master, "{answer}").expect("the terminal takes it");
+        terminal.type_in(format!("{answer}\n").as_bytes());
     }
-    drop(slave);
-    // Its end is an error on a terminal.
-    while read(&mut master).0 > 0 {}
-    (finish(child).status, shown)
+    let status = terminal.end_within(Duration::from_secs(60));
+    (status, std::mem::take(&mut terminal.heard))
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command};
 use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, TapOptions, TapPacket};
-use common::{Home, finish, free_port};
+use common::{Home, feed, finish, free_port};
 use testkit::{Access, Certificates, Mosquitto, need};
 
 fn embedded() -> Broker {
@@ -51,17 +51,9 @@ impl Subscriber {
 
 fn publish(home: &Home, port: u16, arguments: &[&str], input: &str) -> common::Done {
     let port = port.to_string();
-    let mut child = home
-        .umqtt(["pub", "-h", "127.0.0.1", "-p", &port])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("umqtt starts");
-    let mut stdin = child.stdin.take().expect("its input");
-    // Most forms read none of it and may be gone.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    finish(child)
+    let mut command = home.umqtt(["pub", "-h", "127.0.0.1", "-p", &port]);
+    command.args(arguments);
+    feed(&mut command, input)
 }
 
 #[test]

@@ -44,7 +44,6 @@ fn ctrl_c_at_twenty_moments() {
 
     for moment in 0..20_u32 {
         let mut terminal = Terminal::run(&home, 100, &["run", "main.py", "--port", "sim"]);
-        let before = comparable(&terminal.settings());
         // From the first millisecond to well into the script.
         std::thread::sleep(start * moment / 14);
         terminal.press_ctrl_c();
@@ -61,7 +60,11 @@ fn ctrl_c_at_twenty_moments() {
             Some(1) => terminal.expect_heard("interrupted"),
             Some(status) => panic!("moment {moment}: status {status}: {}", terminal.heard),
         }
-        assert_eq!(comparable(&terminal.settings()), before, "moment {moment}");
+        assert_eq!(
+            comparable(&terminal.settings()),
+            terminal.before,
+            "moment {moment}"
+        );
         expect_no_process();
     }
 }

@@ -4,14 +4,12 @@
 
 mod common;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdout, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout};
+use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, TapOptions, TapPacket};
-use common::{Home, finish};
-use rustix::termios::Winsize;
+use common::Home;
 use serde_json::Value;
 use testkit::{Access, Mosquitto, need};
 
@@ -180,8 +178,11 @@ fn what_is_no_broker_is_said() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn on_a_terminal_it_draws_heeds_keys_and_leaves_all_as_it_was() {
+    use common::terminal::{Terminal, comparable};
+
     let home = Home::new();
     let broker = embedded();
     let port = broker.addr().port();
@@ -190,77 +191,21 @@ fn on_a_terminal_it_draws_heeds_keys_and_leaves_all_as_it_was() {
         port,
         &["-t", "casa/salón/luz", "-m", "ON", "-r", "-q", "1"],
     );
-    let master =
-        rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY)
-            .expect("a pty");
-    rustix::pty::grantpt(&master).expect("the pty's permission");
-    rustix::pty::unlockpt(&master).expect("the pty unlocked");
-    let name = rustix::pty::ptsname(&master, Vec::new()).expect("its name");
-    let slave = rustix::fs::open(
-        name,
-        rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY,
-        rustix::fs::Mode::empty(),
-    )
-    .expect("its other end");
-    let size = Winsize {
-        ws_row: 30,
-        ws_col: 120,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    rustix::termios::tcsetwinsize(&master, size).expect("a size");
-    let before = rustix::termios::tcgetattr(&slave).expect("its settings");
-    let stdio = || Stdio::from(slave.try_clone().expect("another descriptor"));
-    let child = home
-        .umqtt(["monitor", &format!("127.0.0.1:{port}"), "--lang", "es"])
-        .stdin(stdio())
-        .stdout(stdio())
-        .env("TERM", "xterm")
-        .spawn()
-        .expect("umqtt starts");
-    let mut master = File::from(master);
-    let mut reader = master.try_clone().expect("another descriptor");
-    let (sender, output) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        while let Ok(count @ 1..) = reader.read(&mut bytes) {
-            if sender.send(bytes[..count].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    let mut heard = Vec::new();
-    let mut wait_for = |words: &str| {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !String::from_utf8_lossy(&heard).contains(words) {
-            assert!(
-                Instant::now() < deadline,
-                "no {words}: {}",
-                String::from_utf8_lossy(&heard)
-            );
-            if let Ok(bytes) = output.recv_timeout(Duration::from_millis(100)) {
-                heard.extend(bytes);
-            }
-        }
-    };
-    wait_for("\u{1b}[?1049h");
-    wait_for("luz: ON (×0 ®)");
-    wait_for("Intercambios");
+    let command = home.umqtt(["monitor", &format!("127.0.0.1:{port}"), "--lang", "es"]);
+    let mut terminal = Terminal::of(command, 120);
+    terminal.wait_for("\u{1b}[?1049h");
+    terminal.wait_for("luz: ON (×0 ®)");
+    terminal.wait_for("Intercambios");
     publish(
         &home,
         port,
         &["-i", "autora", "-t", "casa/luz", "-m", "1", "-q", "2"],
     );
-    wait_for("autora casa/luz QoS 2: →PUBLISH ←PUBREC →PUBREL ←PUBCOMP ✓");
-    master.write_all(b"p").expect("a key");
-    wait_for("en pausa");
-    master.write_all(b"q").expect("a key");
-    wait_for("\u{1b}[?1049l");
-    let done = finish(child);
-    done.expect_status(0);
-    let after = rustix::termios::tcgetattr(&slave).expect("its settings");
-    assert_eq!(
-        (before.local_modes, before.input_modes, before.output_modes),
-        (after.local_modes, after.input_modes, after.output_modes)
-    );
+    terminal.wait_for("autora casa/luz QoS 2: →PUBLISH ←PUBREC →PUBREL ←PUBCOMP ✓");
+    terminal.type_in(b"p");
+    terminal.wait_for("en pausa");
+    terminal.type_in(b"q");
+    assert_eq!(terminal.end_within(Duration::from_secs(60)), Some(0));
+    terminal.expect_heard("\u{1b}[?1049l");
+    assert_eq!(comparable(&terminal.settings()), terminal.before);
 }

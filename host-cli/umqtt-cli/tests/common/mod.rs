@@ -9,7 +9,7 @@
 pub mod terminal;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -157,6 +157,15 @@ pub fn expect_no_process() {
         }
         assert_eq!(left(), [], "processes left behind");
     }
+}
+
+/// Runs it to its end with this for its input; it may end without having read it.
+pub fn feed(command: &mut Command, input: &str) -> Done {
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("umqtt starts");
+    let mut stdin = child.stdin.take().expect("its input");
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    finish(child)
 }
 
 /// Reads all that a child prints and waits for its end, or kills it and fails.

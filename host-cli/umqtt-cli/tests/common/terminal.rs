@@ -19,6 +19,8 @@ pub struct Terminal {
     output: Receiver<Vec<u8>>,
     pub heard: String,
     pub child: Child,
+    /// Its settings before anything ran on it, as [`comparable`] gives them.
+    pub before: String,
 }
 
 impl Terminal {
@@ -48,6 +50,7 @@ impl Terminal {
             ws_ypixel: 0,
         };
         rustix::termios::tcsetwinsize(&master, size).expect("a size");
+        let before = comparable(&rustix::termios::tcgetattr(&slave).expect("its settings"));
         let stdio = || Stdio::from(slave.try_clone().expect("another descriptor"));
         command
             .stdin(stdio())
@@ -82,6 +85,7 @@ impl Terminal {
             output,
             heard: String::new(),
             child,
+            before,
         }
     }
 
