@@ -4,6 +4,7 @@
 //!
 //! Nothing here is built into the command; only tests and `xtask` depend on it.
 
+pub mod case;
 mod certificates;
 pub mod cross;
 mod implementation;
@@ -15,13 +16,14 @@ mod program;
 pub mod qemu;
 mod ran;
 mod require;
+pub mod scripted;
 
 pub use certificates::Certificates;
 pub use implementation::{Implementation, Module};
 pub use interpreter::{Interpreter, Version};
 pub use mosquitto::{Access, Mosquitto};
 pub use peer::{Peer, Step};
-pub use program::{Finished, Program};
+pub use program::{Finished, Program, Running};
 pub use ran::{RAN, ran};
 pub use require::{REQUIRE_ALL, skip};
 

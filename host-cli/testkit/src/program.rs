@@ -2,7 +2,7 @@
 //! which it is ended and the test fails.
 
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,14 @@ impl<'a> Program<'a> {
     /// # Panics
     /// Where it cannot be started at all.
     pub fn run(&self) -> Finished {
+        self.start().finish(self.limit)
+    }
+
+    /// Starts it and leaves it running.
+    ///
+    /// # Panics
+    /// Where it cannot be started at all.
+    pub fn start(&self) -> Running {
         let tests = crate::repository().join("python/tests");
         let mut child = self
             .interpreter
@@ -87,28 +95,51 @@ impl<'a> Program<'a> {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start MicroPython for {}: {error}", self.name));
-        let begun = Instant::now();
         let stdout = collect(child.stdout.take().expect("a pipe"));
         let stderr = collect(child.stderr.take().expect("a pipe"));
+        Running {
+            child,
+            begun: Instant::now(),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+/// A program that was started. One that is dropped without [`Running::finish`] runs on.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    begun: Instant,
+    stdout: thread::JoinHandle<String>,
+    stderr: thread::JoinHandle<String>,
+}
+
+impl Running {
+    /// Waits for its end, at most so long after its start; then it is ended.
+    ///
+    /// # Panics
+    /// Where the system does not let it be waited for.
+    pub fn finish(mut self, limit: Duration) -> Finished {
         let mut timed_out = false;
         let status = loop {
-            if let Some(status) = child.try_wait().expect("waiting for MicroPython") {
+            if let Some(status) = self.child.try_wait().expect("waiting for MicroPython") {
                 break status.code();
             }
-            if begun.elapsed() > self.limit {
+            if self.begun.elapsed() > limit {
                 timed_out = true;
-                child.kill().expect("ending MicroPython");
-                child.wait().expect("waiting for MicroPython");
+                self.child.kill().expect("ending MicroPython");
+                self.child.wait().expect("waiting for MicroPython");
                 break None;
             }
             thread::sleep(Duration::from_millis(5));
         };
         Finished {
-            stdout: stdout.join().expect("reading stdout"),
-            stderr: stderr.join().expect("reading stderr"),
+            stdout: self.stdout.join().expect("reading stdout"),
+            stderr: self.stderr.join().expect("reading stderr"),
             status,
             timed_out,
-            elapsed: begun.elapsed(),
+            elapsed: self.begun.elapsed(),
         }
     }
 }
