@@ -57,6 +57,8 @@ enum Task {
 enum Bench {
     /// Publishing: QoS 0 against a bare write, QoS 1 against umqtt.simple 1.3.4
     Publish,
+    /// The client against Mosquitto: every QoS, receiving and TLS, beside a bare socket and umqtt.simple 1.3.4
+    Client,
 }
 
 fn main() -> ExitCode {
@@ -75,6 +77,9 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Publish,
         } => bench::publish(),
+        Task::Bench {
+            what: Bench::Client,
+        } => bench::client::run(),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
