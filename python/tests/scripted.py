@@ -39,6 +39,7 @@ class Case:
             "calls": calls,
             "client": self.client,
             "gc": gc,
+            "globals": lambda: self.names,
             "host": host,
             "port": port,
             "ready": self.ready,

@@ -26,6 +26,8 @@ fn cases() -> Vec<Case> {
 fn scripted(test: &str, version: Version, pieces: Pieces) {
     let interpreter = need!(test, Interpreter::find(version));
     let module = need!(test, Implementation::Ours.module());
+    let robust = testkit::repository().join("python/umqtt/robust.py");
+    need!(test, module.add(&robust, "robust.py"));
     let cases = cases();
     // Dealt out like cards, so that those which have to wait are not all in one hand.
     let hands: Vec<Vec<Case>> = (0..PARALLEL)
