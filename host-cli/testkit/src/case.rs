@@ -249,9 +249,11 @@ fn case(
     let mut flat = Vec::new();
     for (number, text) in lines {
         match text.strip_prefix("use ") {
-            Some(prelude) => flat.extend(owned(preludes.get(prelude.trim()).ok_or_else(
-                || format!("{stem}:{number}: there is no prelude {prelude}"),
-            )?)),
+            Some(prelude) => {
+                flat.extend(owned(preludes.get(prelude.trim()).ok_or_else(|| {
+                    format!("{stem}:{number}: there is no prelude {prelude}")
+                })?))
+            }
             None => flat.push((*number, text.clone())),
         }
     }

@@ -299,11 +299,7 @@ impl Broker {
         }
     }
 
-    fn play(
-        &mut self,
-        acts: &[Act],
-        finished: &(Mutex<usize>, Condvar),
-    ) -> Result<(), String> {
+    fn play(&mut self, acts: &[Act], finished: &(Mutex<usize>, Condvar)) -> Result<(), String> {
         for act in acts {
             let done = match act {
                 Act::Accept => {

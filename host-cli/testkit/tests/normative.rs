@@ -90,11 +90,12 @@ fn is_test(folder: &Path, name: &str) -> bool {
 
 #[test]
 fn every_statement_in_the_tables_is_shown_by_something_that_exists() {
-    let cases: BTreeSet<String> = read_folder(&testkit::repository().join("host-cli/testkit/cases"))
-        .unwrap_or_else(|error| panic!("{error}"))
-        .into_iter()
-        .map(|case| case.name)
-        .collect();
+    let cases: BTreeSet<String> =
+        read_folder(&testkit::repository().join("host-cli/testkit/cases"))
+            .unwrap_or_else(|error| panic!("{error}"))
+            .into_iter()
+            .map(|case| case.name)
+            .collect();
     assert!(cases.len() >= 500, "only {} cases", cases.len());
     let tests = testkit::repository().join("host-cli/testkit/tests");
     let mut rows = 0;

@@ -87,7 +87,9 @@ impl Verdict {
         let than_upstream = measured.upstream.map(|[_, theirs, _]| Ratio {
             is: theirs / ours,
             promised: goal.than_upstream,
-            holds: goal.than_upstream.is_none_or(|least| theirs / ours >= least),
+            holds: goal
+                .than_upstream
+                .is_none_or(|least| theirs / ours >= least),
         });
         Verdict {
             floor_than_upstream: measured.upstream.map(|[_, theirs, _]| theirs / floor),
@@ -106,15 +108,18 @@ impl Verdict {
     }
 
     fn print(&self) {
-        let quartiles = |[low, median, high]: Quartiles| {
-            format!("{median:.2} µs ({low:.2} to {high:.2})")
-        };
+        let quartiles =
+            |[low, median, high]: Quartiles| format!("{median:.2} µs ({low:.2} to {high:.2})");
         let measured = &self.measured;
         println!("{}, {} bytes", measured.what, measured.size);
         println!("  ours {}", quartiles(measured.ours));
         let verdict = |ratio: &Ratio, bound: &str| {
             ratio.promised.map_or(String::new(), |promised| {
-                let word = if ratio.holds { "holds" } else { "DOES NOT HOLD" };
+                let word = if ratio.holds {
+                    "holds"
+                } else {
+                    "DOES NOT HOLD"
+                };
                 format!(", {bound} {promised}: {word}")
             })
         };
