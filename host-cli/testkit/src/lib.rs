@@ -13,6 +13,7 @@ mod mosquitto;
 pub mod native;
 mod peer;
 mod program;
+mod proxy;
 pub mod qemu;
 mod ran;
 mod require;
@@ -24,6 +25,7 @@ pub use interpreter::{Interpreter, Version};
 pub use mosquitto::{Access, Mosquitto};
 pub use peer::{Peer, Step};
 pub use program::{Finished, Program, Running};
+pub use proxy::Proxy;
 pub use ran::{RAN, ran};
 pub use require::{REQUIRE_ALL, skip};
 

@@ -46,6 +46,12 @@ enum Task {
     },
     /// Run umqtt's module on every architecture that runs here, and write the READMEs' table
     Table,
+    /// Send a million messages each way at every QoS through a network that loses the connection every few hundred packets
+    Soak {
+        /// Messages each way and for each QoS
+        #[arg(long, default_value_t = 1_000_000)]
+        messages: usize,
+    },
     /// Measure what the project promises
     Bench {
         #[command(subcommand)]
@@ -74,6 +80,7 @@ fn main() -> ExitCode {
         Task::Prebuilt { check: true, .. } => prebuilt::check(),
         Task::Prebuilt { arch, .. } => prebuilt::write(&arch).map(|()| true),
         Task::Table => test::table(),
+        Task::Soak { messages } => test::soak(messages),
         Task::Bench {
             what: Bench::Publish,
         } => bench::publish(),
