@@ -39,8 +39,8 @@ impl Answer {
     }
 }
 
-/// Per subcommand, `""` for the command itself: usage line, examples, in English and Spanish.
-const FRAMES: [(&str, [&str; 2], [&str; 2]); 8] = [
+/// Per subcommand (`run`, `fs ls`), `""` for the command itself: usage line, examples, in English and Spanish.
+const FRAMES: &[(&str, [&str; 2], [&str; 2])] = &[
     (
         "",
         ["umqtt COMMAND [OPTIONS]", "umqtt ORDEN [OPCIONES]"],
@@ -147,8 +147,8 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
     ),
 ];
 
-/// The Spanish help of subcommands (`run`), their arguments (`run.script`) and those that all have (`lang`).
-const SPANISH: [(&str, &str); 32] = [
+/// The Spanish help of subcommands (`run`, `fs ls`), their arguments (`run.script`) and those that all have (`lang`).
+const SPANISH: &[(&str, &str)] = &[
     (
         "",
         "Lecciones de MQTT en placas MicroPython, reales o simuladas",
@@ -252,13 +252,20 @@ fn spanish(key: &str) -> Option<&'static str> {
 
 /// Gives the description of the command line its usage lines and examples, and in Spanish its texts.
 pub fn localize(command: clap::Command, lang: Lang) -> clap::Command {
+    localize_below(command, "", lang)
+}
+
+/// `path` names the command as it is written behind `umqtt`: `""`, `run`, `fs ls`.
+fn localize_below(command: clap::Command, path: &str, lang: Lang) -> clap::Command {
     let names: Vec<String> = command
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
         .collect();
-    let mut command = localize_one(command, "", lang);
+    let mut command = localize_one(command, path, lang);
     for name in names {
-        command = command.mut_subcommand(&name, |subcommand| localize_one(subcommand, &name, lang));
+        let path = format!("{path} {name}").trim_start().to_owned();
+        command =
+            command.mut_subcommand(&name, |subcommand| localize_below(subcommand, &path, lang));
     }
     command
 }
@@ -402,11 +409,14 @@ mod tests {
 
     #[test]
     fn everything_has_a_spanish_text_and_an_example() {
-        let command = cli::description(Lang::En);
-        let subcommands = command
-            .get_subcommands()
-            .map(|subcommand| (subcommand.get_name(), subcommand));
-        for (name, command) in subcommands.chain([("", &command)]) {
+        let description = cli::description(Lang::En);
+        let mut commands = vec![(String::new(), &description)];
+        while let Some((name, command)) = commands.pop() {
+            let name = name.as_str();
+            for below in command.get_subcommands() {
+                let path = format!("{name} {}", below.get_name());
+                commands.push((path.trim_start().to_owned(), below));
+            }
             assert!(
                 spanish(name).is_some(),
                 "no Spanish text for the command {name:?}"

@@ -1,6 +1,6 @@
 //! Opening and closing the connection.
 
-use micropython::{Args, Errno, Error, Obj, Result, import, qstr};
+use micropython::{Errno, Error, Obj, Result, import, qstr};
 use mqtt_core::encode::{Connect, DISCONNECT, Will};
 use mqtt_core::{Packet, PacketType, Receiver};
 
@@ -13,14 +13,8 @@ use crate::{assertion, io, mqtt_exception, no_memory, packet_error};
 /// same numbers on Linux and on lwIP.
 const TCP_NODELAY: (isize, isize) = (6, 1);
 
-/// `connect(clean_session=True, timeout=None)`: returns 1 if the broker kept a session, else 0.
-pub fn connect(args: Args) -> Result<Obj> {
-    let none = Obj::none();
-    let [this, clean_session, timeout] = args.take(
-        1,
-        [none, Obj::from_bool(true), none],
-        &[qstr!("self"), qstr!("clean_session"), qstr!("timeout")],
-    );
+/// `connect`: returns 1 if the broker kept a session, else 0.
+pub fn connect(this: Obj, clean_session: Obj, timeout: Obj) -> Result<isize> {
     let state = State::of(this)?;
     let old = this.get(qstr!("sock"));
     if old.is_true() {
@@ -36,7 +30,7 @@ pub fn connect(args: Args) -> Result<Obj> {
         // SAFETY: the state is the client's own; nothing borrows it.
         unsafe { (*state).session.receiver.reset() };
     }
-    Ok(Obj::from_int(answer?))
+    answer
 }
 
 /// Makes the socket, connects it and wraps it in TLS where the client asks for that.
@@ -187,12 +181,11 @@ fn connack_cut(receiver: &Receiver) -> Error {
     }
 }
 
-/// `disconnect()`: tells the broker and closes the socket; `sock` stays set.
-pub fn disconnect(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
+/// `disconnect`.
+pub fn disconnect(this: Obj) -> Result<()> {
     let stream = io::socket(this)?;
     // SAFETY: the packet is a constant.
     unsafe { io::write_all(this, stream, DISCONNECT.as_ptr(), DISCONNECT.len())? };
     this.get(qstr!("sock")).call_method(qstr!("close"), &[]);
-    Ok(Obj::none())
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use core::ptr::addr_of_mut;
 
-use micropython::{Args, BytesBuilder, Errno, Error, Obj, Result, Stream, qstr};
+use micropython::{BytesBuilder, Errno, Error, Obj, Result, Stream, qstr};
 use mqtt_core::{AckKind, Next, Packet, Part, Place, Receiver, encode};
 
 use crate::io::Block;
@@ -312,17 +312,14 @@ fn cut(receiver: &Receiver) -> Error {
     }
 }
 
-/// `wait_msg()`: waits for a packet. Returns None for a PINGRESP, or if the socket does not block and nothing is
-/// there; else the packet's first byte.
-pub fn wait_msg(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
+/// `wait_msg`.
+pub fn wait_msg(this: Obj) -> Result<Obj> {
     let first_byte = serve(this, State::of(this)?, true)?;
     Ok(returned(first_byte))
 }
 
-/// `check_msg()`: serves a packet if one has arrived, else returns None at once.
-pub fn check_msg(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
+/// `check_msg`.
+pub fn check_msg(this: Obj) -> Result<Obj> {
     let state = State::of(this)?;
     let stream = io::socket(this)?;
     let wait_msg = this.method(qstr!("wait_msg"));
@@ -377,9 +374,8 @@ pub fn serve_virtually(this: Obj, state: *mut State) -> Result<()> {
     Ok(())
 }
 
-/// `_recv_len()`: reads a remaining length from the socket, as umqtt.simple's helper of that name.
-pub fn recv_len(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
+/// `_recv_len`.
+pub fn recv_len(this: Obj) -> Result<usize> {
     let stream = io::socket(this)?;
     let (mut length, mut shift) = (0, 0);
     loop {
@@ -391,7 +387,7 @@ pub fn recv_len(args: Args) -> Result<Obj> {
             Err(errno) => return Err(errno.into()),
         }
         if byte & 0x80 == 0 {
-            return Ok(Obj::from_int(length as isize));
+            return Ok(length);
         }
         shift += 7;
         if shift > 21 {

@@ -2,7 +2,8 @@
 
 use core::mem::MaybeUninit;
 
-use micropython::{Args, Buffer, Error, Obj, Result, Stream, qstr};
+use micropython::Stream;
+use micropython::prelude::*;
 use mqtt_core::encode::{self, PINGREQ, PUBLISH_OVERHEAD, PublishHead};
 use mqtt_core::{AckKind, Answer, encode_remaining_length};
 
@@ -17,20 +18,8 @@ const STACK_PACKET: usize = 256;
 /// The size of a PUBLISH's variable header and payload from which umqtt.simple refuses it, in bytes.
 const TOO_LARGE: usize = 2_097_152;
 
-/// `publish(topic, msg, retain=False, qos=0)`: at QoS 1 returns when the broker has acknowledged the message.
-pub fn publish(args: Args) -> Result<Obj> {
-    let none = Obj::none();
-    let [this, topic, msg, retain, qos] = args.take(
-        3,
-        [none, none, none, Obj::from_bool(false), Obj::from_int(0)],
-        &[
-            qstr!("self"),
-            qstr!("topic"),
-            qstr!("msg"),
-            qstr!("retain"),
-            qstr!("qos"),
-        ],
-    );
+/// `publish`: at QoS 1 returns when the broker has acknowledged the message.
+pub fn publish(this: Obj, topic: Obj, msg: Obj, retain: Obj, qos: Obj) -> Result<()> {
     let qos = match qos.to_int()? {
         0 => 0,
         1 => 1,
@@ -44,8 +33,7 @@ pub fn publish(args: Args) -> Result<Obj> {
         retain,
     };
     if qos == 0 {
-        message.send(this, None, false)?;
-        return Ok(none);
+        return message.send(this, None, false);
     }
     let state = State::of(this)?;
     io::socket(this)?;
@@ -56,7 +44,7 @@ pub fn publish(args: Args) -> Result<Obj> {
         serve_virtually(this, state)?;
         // SAFETY: the state is the client's own.
         match unsafe { (*state).session.acks.take(AckKind::PubAck, packet_id) } {
-            Answer::Came(_) => return Ok(none),
+            Answer::Came(_) => return Ok(()),
             Answer::Pending => {}
             Answer::Forgotten => {
                 // An overridden `wait_msg` has connected anew (umqtt.robust does): send the message again
@@ -180,14 +168,8 @@ fn renewed(state: *mut State, connection: u16, kind: AckKind, packet_id: u16) ->
     Ok(expect(state, kind, packet_id))
 }
 
-/// `subscribe(topic, qos=0)`: returns when the broker has answered.
-pub fn subscribe(args: Args) -> Result<Obj> {
-    let none = Obj::none();
-    let [this, topic, qos] = args.take(
-        2,
-        [none, none, Obj::from_int(0)],
-        &[qstr!("self"), qstr!("topic"), qstr!("qos")],
-    );
+/// `subscribe`: returns when the broker has answered.
+pub fn subscribe(this: Obj, topic: Obj, qos: Obj) -> Result<()> {
     if this.get(qstr!("cb")).is_none() {
         return Err(assertion(c"Subscribe callback is not set"));
     }
@@ -198,27 +180,13 @@ pub fn subscribe(args: Args) -> Result<Obj> {
     request(this, topic, AckKind::SubAck, qos as u8)
 }
 
-/// `unsubscribe(topic)`: returns when the broker has answered.
-pub fn unsubscribe(args: Args) -> Result<Obj> {
-    let [this, topic] = args.take(2, [Obj::none(); 2], &[qstr!("self"), qstr!("topic")]);
+/// `unsubscribe`: returns when the broker has answered.
+pub fn unsubscribe(this: Obj, topic: Obj) -> Result<()> {
     request(this, topic, AckKind::UnsubAck, 0)
 }
 
-/// `_send_subunsub(topic, typ, ack_op, ack_n, qos=0)`, umqtt.simple's helper: `typ` says which request it is.
-pub fn send_subunsub(args: Args) -> Result<Obj> {
-    let none = Obj::none();
-    let [this, topic, typ, _ack_op, _ack_n, qos] = args.take(
-        5,
-        [none, none, none, none, none, Obj::from_int(0)],
-        &[
-            qstr!("self"),
-            qstr!("topic"),
-            qstr!("typ"),
-            qstr!("ack_op"),
-            qstr!("ack_n"),
-            qstr!("qos"),
-        ],
-    );
+/// `_send_subunsub`: `typ` says which request it is.
+pub fn send_subunsub(this: Obj, topic: Obj, typ: Obj, qos: Obj) -> Result<()> {
     match typ.to_int()? {
         0x82 => request(this, topic, AckKind::SubAck, qos.to_int()? as u8),
         0xa2 => request(this, topic, AckKind::UnsubAck, 0),
@@ -230,7 +198,7 @@ pub fn send_subunsub(args: Args) -> Result<Obj> {
 }
 
 /// Sends a SUBSCRIBE or UNSUBSCRIBE and waits for its answer.
-fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8) -> Result<Obj> {
+fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8) -> Result<()> {
     let filter = topic.buffer();
     let state = State::of(this)?;
     io::socket(this)?;
@@ -251,7 +219,7 @@ fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8) -> Result<Obj> {
         };
         match answer {
             Answer::Came(0x80) => return Err(mqtt_exception(0x80)),
-            Answer::Came(_) => return Ok(Obj::none()),
+            Answer::Came(_) => return Ok(()),
             Answer::Pending if stray != 0 => {
                 return Err(assertion(c"the broker's answer has another packet id"));
             }
@@ -288,18 +256,15 @@ fn send_request(
     }
 }
 
-/// `ping()`: asks the broker for a sign of life; its answer is read by a later `wait_msg` or `check_msg`.
-pub fn ping(args: Args) -> Result<Obj> {
-    let [this] = args.take(1, [Obj::none()], &[qstr!("self")]);
+/// `ping`.
+pub fn ping(this: Obj) -> Result<()> {
     let stream = io::socket(this)?;
     // SAFETY: the packet is a constant.
-    unsafe { io::write_all(this, stream, PINGREQ.as_ptr(), PINGREQ.len())? };
-    Ok(Obj::none())
+    unsafe { io::write_all(this, stream, PINGREQ.as_ptr(), PINGREQ.len()) }
 }
 
-/// `_send_str(s)`: writes a length-prefixed field, as umqtt.simple's helper of that name.
-pub fn send_str(args: Args) -> Result<Obj> {
-    let [this, s] = args.take(2, [Obj::none(); 2], &[qstr!("self"), qstr!("s")]);
+/// `_send_str`: writes a length-prefixed field.
+pub fn send_str(this: Obj, s: Obj) -> Result<()> {
     let field = s.buffer();
     let len = u16::try_from(field.len())
         .map_err(|_| packet_error(mqtt_core::Error::StringTooLong))?
@@ -311,15 +276,14 @@ pub fn send_str(args: Args) -> Result<Obj> {
         let block = Block::take(state, 2 + field.len()).ok_or_else(no_memory)?;
         let mut memory = block.memory();
         let n = memory.fill(len.as_ptr(), len.len()) + memory.fill(field.as_ptr(), field.len());
-        block.send(this, state, stream, n)?;
+        block.send(this, state, stream, n)
     }
-    Ok(Obj::none())
 }
 
-/// `_encode_len(pkt, sz)`: writes a remaining length to `pkt[1:]` and returns the index of its last byte, as
-/// umqtt.simple's helper of that name.
-pub fn encode_len(args: Args) -> Result<Obj> {
-    let [pkt, sz] = args.take(2, [Obj::none(); 2], &[qstr!("pkt"), qstr!("sz")]);
+/// Writes a remaining length to `pkt[1:]` and returns the index of its last byte, as umqtt.simple's helper of that name.
+#[function]
+#[signature(pkt: "bytearray", sz: "int", -> "int")]
+pub fn _encode_len(pkt: Obj, sz: Obj) -> Result<usize> {
     let (bytes, n) = encode_remaining_length(sz.to_int()? as u32);
     let packet = pkt.buffer_mut();
     for (i, byte) in bytes.iter().enumerate().take(n) {
@@ -330,5 +294,5 @@ pub fn encode_len(args: Args) -> Result<Obj> {
             ));
         }
     }
-    Ok(Obj::from_int(n as isize))
+    Ok(n)
 }
