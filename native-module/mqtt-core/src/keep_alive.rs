@@ -9,7 +9,8 @@ const PERIOD: u32 = 1 << 30;
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Nothing for so many milliseconds; at least 1.
+    /// Nothing; to be looked at again after so many milliseconds, which are at least 1 and no more than a quarter of the
+    /// keep alive, so that who looks a little late is not too late.
     In(u32),
     /// Nothing, ever: the mechanism is off.
     Never,
@@ -88,7 +89,7 @@ impl KeepAlive {
             (self.interval / 4 * 3, Due::Dead)
         };
         match limit.checked_sub(passed) {
-            Some(left @ 1..) => Due::In(left),
+            Some(left @ 1..) => Due::In(left.min(self.interval / 4)),
             _ => then,
         }
     }
@@ -106,15 +107,16 @@ mod tests {
             let mut keep_alive = KeepAlive::default();
             assert_eq!(keep_alive.due(at(0)), Due::Never);
             keep_alive.start(60, at(0));
-            assert_eq!(keep_alive.due(at(0)), Due::In(30_000));
+            assert_eq!(keep_alive.due(at(0)), Due::In(15_000));
+            assert_eq!(keep_alive.due(at(20_000)), Due::In(10_000));
             assert_eq!(keep_alive.due(at(29_999)), Due::In(1));
             assert_eq!(keep_alive.due(at(30_000)), Due::Ping);
             assert_eq!(keep_alive.due(at(80_000)), Due::Ping);
             keep_alive.asked(at(30_000), true);
-            assert_eq!(keep_alive.due(at(30_000)), Due::In(45_000));
+            assert_eq!(keep_alive.due(at(74_999)), Due::In(1));
             assert_eq!(keep_alive.due(at(75_000)), Due::Dead);
             assert!(keep_alive.answered());
-            assert_eq!(keep_alive.due(at(40_000)), Due::In(20_000));
+            assert_eq!(keep_alive.due(at(50_000)), Due::In(10_000));
         }
     }
 
@@ -122,7 +124,7 @@ mod tests {
     fn the_longest_keep_alive_fits_the_clock() {
         let mut keep_alive = KeepAlive::default();
         keep_alive.start(u16::MAX, PERIOD - 1);
-        assert_eq!(keep_alive.due(0), Due::In(65_535_000 / 2 - 1));
+        assert_eq!(keep_alive.due(0), Due::In(65_535_000 / 4));
     }
 
     #[test]
@@ -144,6 +146,6 @@ mod tests {
         assert_eq!(keep_alive.due(5000), Due::Ping, "not before a PINGREQ");
         keep_alive.asked(5000, true);
         keep_alive.heard(12_000);
-        assert_eq!(keep_alive.due(12_500), Due::In(7_000));
+        assert_eq!(keep_alive.due(12_500), Due::In(2_500));
     }
 }
