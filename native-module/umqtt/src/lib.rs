@@ -138,7 +138,7 @@ fn refuse(client: Obj, state: *mut State, error: mqtt_core::Error) -> Error {
     };
     io::close(client);
     match first_byte >> 4 {
-        2 | 4 | 9 | 13 => assertion(error.words()),
+        2 | 4 | 9 | 13 if error != mqtt_core::Error::UnexpectedPacket => assertion(error.words()),
         _ => packet_error(error),
     }
 }

@@ -10,7 +10,7 @@ use mqtt_core::{Awaits, Delivery, WINDOW};
 
 use crate::again::recover;
 use crate::io::{Block, KEPT_MAX, Memory};
-use crate::serve::serve_virtually;
+use crate::serve::serve_for;
 use crate::state::{Kept, State};
 use crate::wait::Wait;
 use crate::{closed, io, no_memory, packet_error, value_error};
@@ -168,7 +168,7 @@ fn wait_until(this: Obj, state: *mut State, is_so: impl Fn(*mut State) -> bool) 
     let mut wait = Wait::owed(this, state);
     loop {
         let served = match &mut wait {
-            Ok(wait) => serve_virtually(wait),
+            Ok(wait) => serve_for(wait),
             Err(error) => Err(*error),
         };
         if let Err(error) = served {

@@ -8,7 +8,7 @@ use mqtt_core::{AckKind, Answer, Error as CoreError, encode_remaining_length};
 use crate::again::{self, recover};
 use crate::io::Block;
 use crate::outgoing::next_packet_id;
-use crate::serve::serve_virtually;
+use crate::serve::serve_for;
 use crate::state::State;
 use crate::wait::{Wait, ticks};
 use crate::{assertion, bad_qos, io, mqtt_exception, no_memory, packet_error, value_error};
@@ -86,7 +86,7 @@ fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8, waits: bool) -> Result
 fn await_answer(this: Obj, state: *mut State, packet_id: u16, connection: u16) -> Result<()> {
     let mut wait = Wait::owed(this, state)?;
     loop {
-        serve_virtually(&mut wait)?;
+        serve_for(&mut wait)?;
         // SAFETY: the state is the client's own.
         match unsafe { (*state).session.acks.take(packet_id) } {
             Answer::Came(0x80) => return Err(mqtt_exception(0x80, c"subscription refused")),

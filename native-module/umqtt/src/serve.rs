@@ -118,9 +118,14 @@ fn report_dropped(state: *mut State) -> Result<()> {
     }
 }
 
-/// Serves one packet on behalf of a call that waits for the broker: through the client's `wait_msg`, which a subclass
-/// may have overridden.
-pub fn serve_virtually(wait: &mut Wait) -> Result<()> {
+/// Serves one packet on behalf of a call that waits for the broker. Whatever is raised comes back as an error, so that the
+/// call can take back what it has noted.
+pub fn serve_for(wait: &mut Wait) -> Result<()> {
+    catch(|| serve_virtually(wait)).unwrap_or_else(|exception| Err(exception.into()))
+}
+
+/// Serves through the client's `wait_msg`, which a subclass may have overridden.
+fn serve_virtually(wait: &mut Wait) -> Result<()> {
     let (this, state) = (wait.this, wait.state);
     let wait_msg = this.method(qstr!("wait_msg"));
     if wait_msg.is(WAIT_MSG.get()) {
