@@ -280,6 +280,9 @@ class Script:
             options["port"] = r.pick((0, 1883, 8883, 1, 65535))
         if r.chance(30):
             options["user"] = r.pick(("u", b"user", "usuario")) if r.chance(70) else self.text(tags, "user")
+            if r.chance(4):
+                tags.append("empty-user")
+                options["user"] = ""
             if r.chance(90):
                 options["password"] = r.pick(("p", b"secret", "")) if r.chance(70) else self.text(tags, "password")
             else:

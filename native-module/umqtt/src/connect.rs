@@ -205,7 +205,8 @@ fn await_connack(this: Obj, state: *mut State, deadline: &Deadline) -> Result<is
             (*state).armed = deadline.limit;
             (*state).armed_seconds = limit.into();
         }
-        io::restore_blocking(this);
+        // After an error the socket may be closed.
+        let _ = catch(|| io::restore_blocking(this));
     }
     match complete {
         Ok(_) => accept(this, state),

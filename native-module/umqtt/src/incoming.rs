@@ -186,8 +186,11 @@ pub fn serve(wait: &mut Wait, restore: bool) -> Result<Served> {
         io::set_blocking(stream.object(), false);
     }
     let complete = read(stream, wait, at_once);
-    if at_once || restore {
+    if complete.is_ok() && (at_once || restore) {
         io::restore_blocking(this);
+    } else if at_once {
+        // After an error the socket may be closed.
+        let _ = catch(|| io::restore_blocking(this));
     }
     if complete? {
         // SAFETY: the state is the client's own.
