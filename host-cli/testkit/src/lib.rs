@@ -6,9 +6,12 @@
 
 mod certificates;
 pub mod cross;
+#[cfg(unix)]
+mod fake_port;
 mod implementation;
 mod interpreter;
 mod mosquitto;
+mod mpremote;
 pub mod native;
 mod peer;
 mod program;
@@ -17,9 +20,12 @@ mod ran;
 mod require;
 
 pub use certificates::Certificates;
+#[cfg(unix)]
+pub use fake_port::FakePort;
 pub use implementation::{Implementation, Module};
 pub use interpreter::{Interpreter, Version};
 pub use mosquitto::{Access, Mosquitto};
+pub use mpremote::mpremote;
 pub use peer::{Peer, Step};
 pub use program::{Finished, Program};
 pub use ran::{RAN, ran};

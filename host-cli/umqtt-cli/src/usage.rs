@@ -1,5 +1,7 @@
 //! Decides how the command line's help and errors read, in English and Spanish.
 
+mod tools;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -39,8 +41,10 @@ impl Answer {
     }
 }
 
-/// Per subcommand (`run`, `fs ls`), `""` for the command itself: usage line, examples, in English and Spanish.
-const FRAMES: &[(&str, [&str; 2], [&str; 2])] = &[
+/// A subcommand (`run`, `fs ls`), `""` for the command itself: usage line, examples, in English and Spanish.
+type Frame = (&'static str, [&'static str; 2], [&'static str; 2]);
+
+const FRAMES: &[Frame] = &[
     (
         "",
         ["umqtt COMMAND [OPTIONS]", "umqtt ORDEN [OPCIONES]"],
@@ -129,11 +133,6 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
         ],
     ),
     (
-        "ports",
-        ["umqtt ports [OPTIONS]", "umqtt ports [OPCIONES]"],
-        ["Example:\n  umqtt ports --json", "Ejemplo:\n  umqtt ports --json"],
-    ),
-    (
         "broker",
         ["umqtt broker [OPTIONS]", "umqtt broker [OPCIONES]"],
         [
@@ -184,11 +183,11 @@ const SPANISH: &[(&str, &str)] = &[
     ("run.json", JSON_ES),
     (
         "install",
-        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo propio",
+        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo o una lección propios",
     ),
     (
         "install.module",
-        "Un fichero .mpy, o la carpeta que escribió `umqtt build`; sin él, umqtt",
+        "Un fichero .mpy, la carpeta que escribió `umqtt build`, o una lección de `umqtt package`; sin él, umqtt",
     ),
     ("install.port", PORT_ES),
     ("new", "Crear un proyecto para un módulo nativo en Rust"),
@@ -226,8 +225,6 @@ const SPANISH: &[(&str, &str)] = &[
     ("check.file", "El fichero .mpy"),
     ("check.port", PORT_ES),
     ("check.json", JSON_ES),
-    ("ports", "Listar los puertos en los que hay placas"),
-    ("ports.json", JSON_ES),
     (
         "broker",
         "Ejecutar solo el broker MQTT y mostrar cada paquete",
@@ -246,8 +243,16 @@ const JSON_ES: &str = "Imprimir un objeto JSON por línea";
 fn spanish(key: &str) -> Option<&'static str> {
     SPANISH
         .iter()
+        .chain(tools::SPANISH)
         .find(|(known, _)| *known == key)
         .map(|(_, text)| *text)
+}
+
+fn frame(name: &str) -> Option<&'static Frame> {
+    FRAMES
+        .iter()
+        .chain(tools::FRAMES)
+        .find(|(known, ..)| *known == name)
 }
 
 /// Gives the description of the command line its usage lines and examples, and in Spanish its texts.
@@ -271,7 +276,7 @@ fn localize_below(command: clap::Command, path: &str, lang: Lang) -> clap::Comma
 }
 
 fn localize_one(mut command: clap::Command, name: &str, lang: Lang) -> clap::Command {
-    if let Some((_, usage, examples)) = FRAMES.iter().find(|(known, ..)| *known == name) {
+    if let Some((_, usage, examples)) = frame(name) {
         command = command
             .override_usage(lang.pick(usage[0], usage[1]))
             .after_help(lang.pick(examples[0], examples[1]));
@@ -421,10 +426,7 @@ mod tests {
                 spanish(name).is_some(),
                 "no Spanish text for the command {name:?}"
             );
-            assert!(
-                FRAMES.iter().any(|(known, ..)| *known == name),
-                "no examples for {name:?}"
-            );
+            assert!(frame(name).is_some(), "no examples for {name:?}");
             for argument in command.get_arguments() {
                 let id = argument.get_id().as_str();
                 let known = spanish(&format!("{name}.{id}")).or_else(|| spanish(id));
