@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `ports` | which ports are there, and which one does `--port` mean |
 //! | `transport/` | how bytes reach the board: serial device, TCP, RFC 2217 |
+//! | `state` | what is going on behind a port, without disturbing it |
 //! | `link`, `patience` | bytes with deadlines: wait for this, for at most so long |
 //! | `raw_repl` | entering, leaving, soft reset, sending code with flow control |
 //! | `exec` | running code: live output, stopping it, how it ended |
@@ -27,6 +28,7 @@ mod ports;
 mod put;
 mod python;
 mod raw_repl;
+mod state;
 mod texts;
 mod traceback;
 mod transport;
@@ -40,6 +42,7 @@ pub use info::{BoardInfo, MpyVersion};
 pub use lang::Lang;
 pub use ports::{OpenOptions, PortInfo, PortSpec, UsbInfo, list, open, open_with, resolve};
 pub use python::{bytes_literal, str_literal};
+pub use state::{PortState, look};
 pub use traceback::{Frame, Traceback};
 pub use transport::Transport;
 pub use transport::rfc2217::Rfc2217Transport;

@@ -7,9 +7,12 @@
 pub mod case;
 mod certificates;
 pub mod cross;
+#[cfg(unix)]
+mod fake_port;
 mod implementation;
 mod interpreter;
 mod mosquitto;
+mod mpremote;
 pub mod native;
 mod peer;
 mod program;
@@ -20,9 +23,12 @@ mod require;
 pub mod scripted;
 
 pub use certificates::Certificates;
+#[cfg(unix)]
+pub use fake_port::FakePort;
 pub use implementation::{Implementation, Module};
 pub use interpreter::{Interpreter, Version};
 pub use mosquitto::{Access, Mosquitto};
+pub use mpremote::mpremote;
 pub use peer::{Peer, Step};
 pub use program::{Finished, Program, Running};
 pub use proxy::Proxy;

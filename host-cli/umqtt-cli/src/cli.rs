@@ -42,7 +42,7 @@ struct Cli {
 pub enum Command {
     /// Run a script on a board and show what it prints beside what the broker receives
     Run(RunOptions),
-    /// Put umqtt on a board (the native module, umqtt.robust and upip), or a module of your own
+    /// Put umqtt on a board (the native module, umqtt.robust and upip), or a module or lesson of your own
     Install(InstallOptions),
     /// Make a project for a native module in Rust
     New(NewOptions),
@@ -50,7 +50,11 @@ pub enum Command {
     Build(BuildOptions),
     /// Tell whether a .mpy file fits a board: version, architecture, flags, floats, memory
     Check(CheckOptions),
-    /// List the ports that boards are attached to
+    /// Pack a lesson into one file that other computers deploy and mip installs
+    Package(PackageOptions),
+    /// List the boards that are known, or describe one
+    Boards(BoardsOptions),
+    /// List the ports that boards are attached to, and what each board is doing
     Ports(PortsOptions),
     /// Run the MQTT broker alone and show every packet
     Broker(BrokerOptions),
@@ -84,7 +88,7 @@ pub struct RunOptions {
 
 #[derive(Debug, Args)]
 pub struct InstallOptions {
-    /// A .mpy file, or the folder that `umqtt build` wrote; without it, umqtt
+    /// A .mpy file, the folder that `umqtt build` wrote, or a lesson of `umqtt package`; without it, umqtt
     pub module: Option<PathBuf>,
 
     #[command(flatten)]
@@ -139,7 +143,44 @@ pub struct CheckOptions {
 }
 
 #[derive(Debug, Args)]
+pub struct PackageOptions {
+    /// The lesson's folder, with its main.py
+    pub folder: PathBuf,
+
+    /// The file to write. Default: the folder's name and .zip, in this folder
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// A board whose native modules go with it, such as esp32 or pico-w; may be given more than once.
+    /// Default: every known board
+    #[arg(long = "board", value_name = "NAME")]
+    pub boards: Vec<String>,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BoardsOptions {
+    /// A board, such as esp32-c3 or pico-w; without it, all
+    pub name: Option<String>,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct PortsOptions {
+    /// Look at this port only, whatever it is: a device, socket://HOST:PORT, rfc2217://HOST:PORT, id:SERIAL
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+
+    /// Open no port: list only what the system says
+    #[arg(long)]
+    pub no_open: bool,
+
     /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,

@@ -8,10 +8,12 @@
 //! | `target` | which board a command works on, and how it is reached |
 //! | `simulated` | how the simulated board is started, and on which folder |
 //! | `module` | what belongs on a board, and whether it is there |
+//! | `package/` | what a lesson in one file is |
 //! | `fit` | whether a board can load a .mpy file |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
 //! | `failure` | what an error says, and the exit status that goes with it |
+//! | `table` | how rows of words become a table |
 //! | `stop` | Ctrl-C and the end of `--seconds` |
 
 mod broker_choice;
@@ -23,10 +25,12 @@ mod fit;
 mod language;
 mod module;
 mod observer;
+mod package;
 mod script;
 #[cfg_attr(not(unix), path = "simulated_unsupported.rs")]
 mod simulated;
 mod stop;
+mod table;
 mod target;
 mod usage;
 
@@ -45,6 +49,8 @@ fn main() -> ExitCode {
         cli::Command::New(options) => commands::new::run(&options, lang),
         cli::Command::Build(options) => commands::build::run(&options, lang),
         cli::Command::Check(options) => commands::check::run(&options, lang),
+        cli::Command::Package(options) => commands::package::run(&options, lang),
+        cli::Command::Boards(options) => commands::boards::run(&options, lang),
         cli::Command::Ports(options) => commands::ports::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };

@@ -10,6 +10,7 @@ use mpy_link::Arch;
 use crate::display::Sender;
 use crate::failure::{Failure, Status};
 use crate::fit::{self, Aspect, File, Finding, Verdict};
+use crate::package::{self, Package};
 
 /// The native module per architecture.
 macro_rules! prebuilt {
@@ -48,7 +49,7 @@ pub struct Item {
 }
 
 impl Item {
-    fn new(path: impl Into<String>, content: impl Into<Cow<'static, [u8]>>) -> Self {
+    pub fn new(path: impl Into<String>, content: impl Into<Cow<'static, [u8]>>) -> Self {
         Self {
             path: path.into(),
             content: content.into(),
@@ -78,15 +79,18 @@ impl Item {
 pub fn umqtt(info: &BoardInfo, lang: Lang) -> Result<Vec<Item>, Finding> {
     let board = info.mpy.and_then(|mpy| Arch::from_number(mpy.arch));
     let best = board.and_then(|board| fit::best(board, NATIVE.iter().map(|(arch, _)| *arch)));
-    let module = NATIVE.iter().find(|(arch, _)| Some(*arch) == best);
-    let Some((_, simple)) = module else {
+    let Some((Some(simple), python)) = best.map(umqtt_for) else {
         return Err(no_module(info, lang));
     };
-    Ok(vec![
-        Item::new(SIMPLE_PATH, *simple),
-        Item::new(ROBUST_PATH, ROBUST),
-        Item::new(UPIP_PATH, UPIP),
-    ])
+    Ok([simple].into_iter().chain(python).collect())
+}
+
+/// `umqtt` for an architecture: the native module, where there is one, and the Python beside it.
+pub fn umqtt_for(arch: Arch) -> (Option<Item>, [Item; 2]) {
+    let native = NATIVE.iter().find(|(of, _)| *of == arch);
+    let native = native.map(|(_, simple)| Item::new(SIMPLE_PATH, *simple));
+    let python = [Item::new(ROBUST_PATH, ROBUST), Item::new(UPIP_PATH, UPIP)];
+    (native, python)
 }
 
 /// Why no module of ours is for this board: its version of the format, if that is another one, else its architecture.
@@ -120,7 +124,7 @@ fn no_module(info: &BoardInfo, lang: Lang) -> Finding {
     }
 }
 
-/// What `umqtt install PATH` puts on this board: a .mpy file, or what `umqtt build` left in a folder, one subfolder per
+/// What `umqtt install PATH` puts on this board: a .mpy file, a lesson of `umqtt package`, or what `umqtt build` left in a folder, one subfolder per
 /// architecture, of which the one that suits the board best counts.
 ///
 /// # Errors
@@ -132,8 +136,8 @@ pub fn at_path(path: &Path, info: &BoardInfo, lang: Lang) -> Result<Vec<Item>, F
             Lang::Es => format!("no se puede leer {}: {error}", path.display()),
         };
         let help = lang.pick(
-            "name a .mpy file or the folder that `umqtt build` wrote",
-            "indica un fichero .mpy o la carpeta que escribió `umqtt build`",
+            "name a .mpy file, the folder that `umqtt build` wrote, or a lesson of `umqtt package`",
+            "indica un fichero .mpy, la carpeta que escribió `umqtt build`, o una lección de `umqtt package`",
         );
         Failure::new(Status::Failed, message, help)
     };
@@ -143,6 +147,9 @@ pub fn at_path(path: &Path, info: &BoardInfo, lang: Lang) -> Result<Vec<Item>, F
         let parts: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
         Ok(Item::new(format!("/{}", parts.join("/")), content))
     };
+    if package::is_package(path) {
+        return Package::open(path, lang)?.items(info, lang);
+    }
     if !path.is_dir() {
         return Ok(vec![item(path, path.parent().unwrap_or(Path::new("")))?]);
     }

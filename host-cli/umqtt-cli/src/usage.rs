@@ -1,5 +1,7 @@
 //! Decides how the command line's help and errors read, in English and Spanish.
 
+mod tools;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -39,8 +41,10 @@ impl Answer {
     }
 }
 
-/// Per subcommand, `""` for the command itself: usage line, examples, in English and Spanish.
-const FRAMES: [(&str, [&str; 2], [&str; 2]); 8] = [
+/// A subcommand (`run`, `fs ls`), `""` for the command itself: usage line, examples, in English and Spanish.
+type Frame = (&'static str, [&'static str; 2], [&'static str; 2]);
+
+const FRAMES: &[Frame] = &[
     (
         "",
         ["umqtt COMMAND [OPTIONS]", "umqtt ORDEN [OPCIONES]"],
@@ -129,11 +133,6 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
         ],
     ),
     (
-        "ports",
-        ["umqtt ports [OPTIONS]", "umqtt ports [OPCIONES]"],
-        ["Example:\n  umqtt ports --json", "Ejemplo:\n  umqtt ports --json"],
-    ),
-    (
         "broker",
         ["umqtt broker [OPTIONS]", "umqtt broker [OPCIONES]"],
         [
@@ -147,8 +146,8 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
     ),
 ];
 
-/// The Spanish help of subcommands (`run`), their arguments (`run.script`) and those that all have (`lang`).
-const SPANISH: [(&str, &str); 32] = [
+/// The Spanish help of subcommands (`run`, `fs ls`), their arguments (`run.script`) and those that all have (`lang`).
+const SPANISH: &[(&str, &str)] = &[
     (
         "",
         "Lecciones de MQTT en placas MicroPython, reales o simuladas",
@@ -184,11 +183,11 @@ const SPANISH: [(&str, &str); 32] = [
     ("run.json", JSON_ES),
     (
         "install",
-        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo propio",
+        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo o una lección propios",
     ),
     (
         "install.module",
-        "Un fichero .mpy, o la carpeta que escribió `umqtt build`; sin él, umqtt",
+        "Un fichero .mpy, la carpeta que escribió `umqtt build`, o una lección de `umqtt package`; sin él, umqtt",
     ),
     ("install.port", PORT_ES),
     ("new", "Crear un proyecto para un módulo nativo en Rust"),
@@ -226,8 +225,6 @@ const SPANISH: [(&str, &str); 32] = [
     ("check.file", "El fichero .mpy"),
     ("check.port", PORT_ES),
     ("check.json", JSON_ES),
-    ("ports", "Listar los puertos en los que hay placas"),
-    ("ports.json", JSON_ES),
     (
         "broker",
         "Ejecutar solo el broker MQTT y mostrar cada paquete",
@@ -246,25 +243,40 @@ const JSON_ES: &str = "Imprimir un objeto JSON por línea";
 fn spanish(key: &str) -> Option<&'static str> {
     SPANISH
         .iter()
+        .chain(tools::SPANISH)
         .find(|(known, _)| *known == key)
         .map(|(_, text)| *text)
 }
 
+fn frame(name: &str) -> Option<&'static Frame> {
+    FRAMES
+        .iter()
+        .chain(tools::FRAMES)
+        .find(|(known, ..)| *known == name)
+}
+
 /// Gives the description of the command line its usage lines and examples, and in Spanish its texts.
 pub fn localize(command: clap::Command, lang: Lang) -> clap::Command {
+    localize_below(command, "", lang)
+}
+
+/// `path` names the command as it is written behind `umqtt`: `""`, `run`, `fs ls`.
+fn localize_below(command: clap::Command, path: &str, lang: Lang) -> clap::Command {
     let names: Vec<String> = command
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
         .collect();
-    let mut command = localize_one(command, "", lang);
+    let mut command = localize_one(command, path, lang);
     for name in names {
-        command = command.mut_subcommand(&name, |subcommand| localize_one(subcommand, &name, lang));
+        let path = format!("{path} {name}").trim_start().to_owned();
+        command =
+            command.mut_subcommand(&name, |subcommand| localize_below(subcommand, &path, lang));
     }
     command
 }
 
 fn localize_one(mut command: clap::Command, name: &str, lang: Lang) -> clap::Command {
-    if let Some((_, usage, examples)) = FRAMES.iter().find(|(known, ..)| *known == name) {
+    if let Some((_, usage, examples)) = frame(name) {
         command = command
             .override_usage(lang.pick(usage[0], usage[1]))
             .after_help(lang.pick(examples[0], examples[1]));
@@ -402,19 +414,19 @@ mod tests {
 
     #[test]
     fn everything_has_a_spanish_text_and_an_example() {
-        let command = cli::description(Lang::En);
-        let subcommands = command
-            .get_subcommands()
-            .map(|subcommand| (subcommand.get_name(), subcommand));
-        for (name, command) in subcommands.chain([("", &command)]) {
+        let description = cli::description(Lang::En);
+        let mut commands = vec![(String::new(), &description)];
+        while let Some((name, command)) = commands.pop() {
+            let name = name.as_str();
+            for below in command.get_subcommands() {
+                let path = format!("{name} {}", below.get_name());
+                commands.push((path.trim_start().to_owned(), below));
+            }
             assert!(
                 spanish(name).is_some(),
                 "no Spanish text for the command {name:?}"
             );
-            assert!(
-                FRAMES.iter().any(|(known, ..)| *known == name),
-                "no examples for {name:?}"
-            );
+            assert!(frame(name).is_some(), "no examples for {name:?}");
             for argument in command.get_arguments() {
                 let id = argument.get_id().as_str();
                 let known = spanish(&format!("{name}.{id}")).or_else(|| spanish(id));

@@ -1,4 +1,4 @@
-//! What needs no board: the command line, `umqtt ports`, `umqtt broker`.
+//! What needs no board: the command line, `umqtt boards`, `umqtt broker`.
 
 mod common;
 
@@ -21,6 +21,8 @@ fn help_is_there_in_both_languages() {
         "new",
         "build",
         "check",
+        "package",
+        "boards",
         "ports",
         "broker",
         "Examples:",
@@ -43,7 +45,9 @@ fn help_is_there_in_both_languages() {
         by_option.stdout.contains("Órdenes:") && by_option.stdout.contains("Ejemplos:"),
         "{by_option:#?}"
     );
-    for command in ["run", "install", "new", "build", "check", "ports", "broker"] {
+    for command in [
+        "run", "install", "new", "build", "check", "package", "boards", "ports", "broker",
+    ] {
         for lang in ["en", "es"] {
             home.run([command, "--help", "--lang", lang])
                 .expect_status(0);
@@ -76,20 +80,31 @@ fn wrong_usage_is_status_2() {
 }
 
 #[test]
-fn ports_end_with_the_simulated_board() {
+fn boards_are_listed_and_described() {
     let home = Home::new();
-    let done = home.run(["ports"]);
+    let list = home.run(["boards"]);
+    list.expect_status(0);
+    for word in ["esp32-s3", "pico-2-w", "RPI_PICO_W", "xtensawin", "sim"] {
+        assert!(list.stdout.contains(word), "{word} is missing: {list:#?}");
+    }
+    let done = home.run(["boards", "ESP32-C3", "--lang", "es"]);
     done.expect_status(0);
     assert!(
-        done.stdout.ends_with("sim  the simulated board\n"),
+        done.stdout
+            .contains("se graba con: umqtt flash --board esp32-c3")
+            && done.stdout.contains("botón"),
         "{done:#?}"
     );
-    let done = home.run(["ports", "--json"]);
-    done.expect_status(0);
+    let objects = home.run(["boards", "--json"]).json();
+    assert_eq!(objects.len(), 9);
+    let pico = objects.iter().find(|board| board["name"] == "pico-2-w");
     assert_eq!(
-        done.json().last().map(|port| port["port"].clone()),
-        Some("sim".into())
+        pico.map(|board| board["flash"]["family"].clone()),
+        Some(0xe48b_ff59_u32.into())
     );
+    let unknown = home.run(["boards", "esp64"]);
+    unknown.expect_status(2);
+    assert!(unknown.stderr.contains("esp32-c6"), "{unknown:#?}");
 }
 
 /// `umqtt broker --json` on a free port, listening.

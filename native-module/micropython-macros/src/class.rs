@@ -146,7 +146,7 @@ pub fn on_impl(mut item: ItemImpl) -> syn::Result<TokenStream> {
             quote!(class.attribute(::micropython::qstr!(#name), #value);)
         });
         quote! {{
-            fn constants(class: &::micropython::Class) {
+            fn constants(class: &::micropython::table_of::Class) {
                 #(#set)*
             }
             Some(constants)

@@ -99,7 +99,24 @@ pub fn expand(mut item: ItemMod) -> syn::Result<TokenStream> {
     Ok(quote! {
         #item
 
-        ::micropython::module!(#ident::__fill);
+        /// What the loader calls.
+        ///
+        /// # Safety
+        /// Called once, by the loader.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn mpy_init(
+            entry: *const ::micropython::sys::ObjFunBc,
+            _n_pos: usize,
+            _n_kw: usize,
+            _values: *const ::micropython::sys::MpObj,
+        ) -> ::micropython::sys::MpObj {
+            // SAFETY: the loader passes its own function object.
+            let module = unsafe { ::micropython::Module::begin(entry) };
+            ::micropython::table_of::finish(
+                #ident::__fill(&module).map(|()| ::micropython::Obj::none())
+            )
+        }
+
         ::micropython::qstrs![#(#names),*];
 
         // The list of strings above is made from these files.

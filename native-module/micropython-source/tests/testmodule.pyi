@@ -77,6 +77,17 @@ class TaggedDict(OrderedDict):
     def tag(self) -> int: ...
     def items_and_tag(self) -> tuple[Any, int]: ...
 
+class Counter:
+    """A class whose instances have Python attributes only."""
+    UNIT: str
+    def __init__(self, start: Any = 0) -> None: ...
+    def add(self, step: int = 1) -> int: ...
+    def twice(self) -> Any:
+        """Calls `self.add` twice, whichever that is."""
+
+class OwnError(ValueError):
+    """An exception that `fail` raises by its name."""
+
 class Countdown:
     """An iterator."""
     def __init__(self, n: int) -> None: ...
@@ -169,6 +180,48 @@ def nested_catch(f: Any, g: Any) -> tuple[int, bool, bool]:
 
 def caught_within() -> bool:
     """An exception that Rust itself raises inside of `catch`: a name that does not exist."""
+
+def constants() -> tuple[Any, Any, Any]: ...
+
+def is_true(value: Any) -> bool: ...
+
+def int(value: Any) -> int: ...
+
+def truncated(value: Any) -> int: ...
+
+def text(index: int) -> str: ...
+
+def arguments(a: Any, b: Any, c: Any = 30, d: Any = None) -> tuple[Any, Any, Any, Any]: ...
+
+def swap_attribute(obj: Any, new: Any) -> Any:
+    """Sets `obj.value` and returns what it was."""
+
+def call_method(obj: Any, arg: Any) -> Any:
+    """`obj.method(arg)` if there is such a method, else None."""
+
+def call_keywords(obj: Any, keywords: Any) -> Any:
+    """`obj.method(1, **keywords)`."""
+
+def fail(kind: int) -> None:
+    """Raises in each of the ways that there are."""
+
+def panic(n: int) -> int:
+    """Reads element n of an array of three, and panics if there is none."""
+
+def count() -> tuple[int, int]: ...
+
+def kept() -> Any: ...
+
+def copy_stream(source: Any, target: Any) -> int:
+    """Everything, ten bytes at a time; returns how many, or an errno below 0."""
+
+def reversed_bytes(buffer: bytes | bytearray | memoryview | str) -> Any: ...
+
+def join(separator: Any, items: Any) -> Any:
+    """By calling Python: `separator.join(items)`."""
+
+def set_byte(buffer: bytearray | memoryview, index: int, value: int) -> bool:
+    """False if out of range."""
 
 def multiply(a: int, b: int = 2) -> int:
     """A function of the module itself."""

@@ -5,7 +5,7 @@
 
 use crate::define::{FunctionDef, Role};
 use crate::table::table;
-use crate::{Function, Module, Obj, Qstr};
+use crate::{Module, Obj, Qstr};
 use micropython_sys::MpObj;
 
 /// A class in the making.
@@ -27,13 +27,6 @@ impl<'m> Class<'m> {
             bases: Obj::from_items(bases),
             members,
         }
-    }
-
-    /// Adds a method and returns its function object. May raise MemoryError.
-    pub fn method(&self, name: Qstr, function: Function) -> Obj {
-        let function = self.module.function(function);
-        self.attribute(name, function);
-        function
     }
 
     /// Adds a class attribute. May raise MemoryError.

@@ -60,6 +60,18 @@ impl Error {
         Error(NonNull::new(exception.0.0).unwrap_or(NO_MEMORY))
     }
 
+    /// True if it is an instance of the class of this name, a builtin or a global of the module, or of a subclass; never
+    /// of MemoryError.
+    pub fn is(self, class: Qstr) -> bool {
+        self.exception()
+            .is_some_and(|exception| exception.matches(Obj::global(class)))
+    }
+
+    /// The exception object; none for a MemoryError, which is not made yet.
+    pub fn exception(self) -> Option<Obj> {
+        (self.0 != NO_MEMORY).then_some(Obj(MpObj(self.0.as_ptr())))
+    }
+
     /// Raises. Only the outermost native function may do so, with nothing left to drop.
     #[cold]
     #[inline(never)]

@@ -11,29 +11,8 @@ use crate::define::{FunctionDef, as_children};
 use crate::table::table;
 use crate::{Obj, Result};
 
-/// The entry point of a native function, as [`function!`](crate::function) makes it.
+/// The entry point of a native function.
 pub type NativeFunction = micropython_sys::fun::FunViper;
-
-/// A native function that can become a Python object.
-#[derive(Clone, Copy)]
-pub struct Function(NativeFunction);
-
-impl Function {
-    /// Wraps an entry point.
-    ///
-    /// # Safety
-    /// `entry` must follow the interpreter's convention; [`function!`](crate::function) sees to it.
-    #[doc(hidden)]
-    pub const unsafe fn new(entry: NativeFunction) -> Self {
-        Function(entry)
-    }
-
-    /// A function object of the module with this context. Stored in a class it is a method that binds self.
-    /// May raise MemoryError.
-    pub(crate) fn into_object(self, context: *const ModuleContext) -> Obj {
-        make(self.0, core::ptr::null(), context)
-    }
-}
 
 /// The function object of a table. May raise MemoryError.
 pub(crate) fn from_table(
@@ -76,23 +55,4 @@ pub fn finish(result: Result<Obj>) -> MpObj {
         Ok(value) => value.0,
         Err(error) => error.raise(),
     }
-}
-
-/// Makes a [`Function`] of a Rust function `fn(Args) -> Result<Obj>`.
-#[macro_export]
-macro_rules! function {
-    ($body:path) => {{
-        unsafe extern "C" fn entry(
-            _function: *const $crate::sys::ObjFunBc,
-            n_pos: usize,
-            n_kw: usize,
-            values: *const $crate::sys::MpObj,
-        ) -> $crate::sys::MpObj {
-            // SAFETY: the interpreter passes `n_pos` values and `n_kw` pairs, alive during the call.
-            let args = unsafe { $crate::Args::new(n_pos, n_kw, values) };
-            $crate::finish($body(args))
-        }
-        // SAFETY: `entry` has the convention of native functions.
-        unsafe { $crate::Function::new(entry) }
-    }};
 }

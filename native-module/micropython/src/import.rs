@@ -7,7 +7,7 @@ use micropython_sys::{ModuleContext, MpObj, ObjDict, ObjFunBc};
 use crate::define::{FunctionDef, dispatch};
 use crate::instance::ClassDef;
 use crate::table::table;
-use crate::{Function, NativeFunction, Obj, Qstr, Result};
+use crate::{NativeFunction, Obj, Qstr, Result};
 
 /// The context of this module, from its import on.
 struct Context(UnsafeCell<*const ModuleContext>);
@@ -26,7 +26,7 @@ impl Module {
     /// Begins the import. `entry` is the function object that the loader called.
     ///
     /// # Safety
-    /// Only for the code that [`module!`](crate::module) makes, with the loader's own argument.
+    /// Only for the code that `#[module]` makes, with the loader's own argument.
     #[doc(hidden)]
     pub unsafe fn begin(entry: *const ObjFunBc) -> Self {
         // SAFETY: the loader's function object carries the context of the new module.
@@ -34,11 +34,6 @@ impl Module {
         // SAFETY: nothing else of the module runs yet.
         unsafe { *CONTEXT.0.get() = context };
         Module { context }
-    }
-
-    /// A function object of this module. May raise MemoryError.
-    pub fn function(&self, function: Function) -> Obj {
-        function.into_object(self.context)
     }
 
     /// The function object of a table. May raise MemoryError.
@@ -160,29 +155,6 @@ pub fn import(name: Qstr) -> Obj {
     // SAFETY: None and 0 are the arguments of a plain, absolute import.
     // EXCEPTION: ImportError, or what the imported module raises.
     Obj(unsafe { (table().import_name)(name.number(), Obj::none().0, Obj::from_int(0).0) })
-}
-
-/// Names the function that fills the module when it is imported: `module!(init)` with
-/// `fn init(module: &Module) -> Result<()>`.
-#[macro_export]
-macro_rules! module {
-    ($init:path) => {
-        /// What the loader calls.
-        ///
-        /// # Safety
-        /// Called once, by the loader.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn mpy_init(
-            entry: *const $crate::sys::ObjFunBc,
-            _n_pos: usize,
-            _n_kw: usize,
-            _values: *const $crate::sys::MpObj,
-        ) -> $crate::sys::MpObj {
-            // SAFETY: the loader passes its own function object.
-            let module = unsafe { $crate::Module::begin(entry) };
-            $crate::finish($init(&module).map(|()| $crate::Obj::none()))
-        }
-    };
 }
 
 const _: () = assert!(size_of::<MpObj>() == size_of::<usize>());

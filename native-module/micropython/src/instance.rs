@@ -1,6 +1,6 @@
 //! Instances of classes with Rust state, and how that state is lent.
 //!
-//! A class is made by calling `type(name, bases, dict)` (see [`crate::Class`]), so it behaves like one written in
+//! A class is made by calling `type(name, bases, dict)` (see `class.rs`), so it behaves like one written in
 //! Python. The Rust state of an instance is an object of its own on the collected heap, a *cell*, of a native type
 //! that is made at import and belongs to the class. There are two ways from the instance to its cell:
 //!
@@ -28,12 +28,13 @@ use micropython_sys::types::MP_TYPE_FLAG_NONE;
 use micropython_sys::{BufferInfo, MpObj, ObjFunBc, ObjType, StreamP};
 
 use crate::catch::protected_call;
+use crate::class::Class;
 use crate::convert::raise_type;
 use crate::define::{self, FunctionDef};
 use crate::slot::{Argument, Frame, Marker, kind};
 use crate::table::table;
 use crate::{
-    Block, Buffer, Class, Errno, Error, IntoObj, Module, NativeFunction, Obj, Qstr, Result, alloc,
+    Block, Buffer, Errno, Error, IntoObj, Module, NativeFunction, Obj, Qstr, Result, alloc,
 };
 
 /// A class: what `#[class]` writes down of it.

@@ -1,8 +1,76 @@
 //! Safe Rust for MicroPython native modules: objects, arguments, buffers, streams, exceptions, classes.
 //!
 //! One file per concept of MicroPython. A module built on this crate is a `no_std` crate that describes itself with
-//! the attributes of [`macros`] (or names its entry with [`module!`] and makes functions with [`function!`]) and is
-//! linked by `mpy-link`.
+//! the attributes below and is linked by `mpy-link`.
+//!
+//! # Describing a module
+//!
+//! ```text
+//! #![no_std]
+//! use micropython::prelude::*;
+//!
+//! #[module]
+//! mod greeting {
+//!     use super::*;
+//!
+//!     #[constant]
+//!     const LANGUAGES: u8 = 2;
+//!
+//!     /// Greets. Python: `def greet(name, *names, spanish=False, **options)`.
+//!     #[function]
+//!     #[signature(name, *names, spanish = false, **options)]
+//!     fn greet(name: &str, names: &[Obj], spanish: bool, options: Dict) -> Result<Obj> { … }
+//!
+//!     /// Functions and classes of other files: a name that begins with a capital is a class.
+//!     #[export]
+//!     use crate::counters::{count, Counter};
+//!
+//!     #[init]
+//!     fn init(module: &Module) -> Result<()> { … }
+//! }
+//! ```
+//!
+//! In `counters.rs`:
+//!
+//! ```text
+//! #[class]                                    // or #[class(name = "…", base = "ValueError" or "io.IOBase")]
+//! pub struct Counter { n: u32, on_change: Obj }
+//!
+//! #[class]
+//! impl Counter {
+//!     pub const UNIT: &'static str = "pulses";                    // class constant
+//!     #[new] #[signature(n = 0, on_change = None)]
+//!     fn new(n: u32, on_change: Obj) -> Result<Self> { … }        // Counter(n=0, on_change=None)
+//!     fn add(&mut self, step: u32) -> u32 { … }                   // state lent for the call
+//!     fn later(this: This<Self>, f: Obj) -> Result<()> { … }      // nothing lent; this.with(|state| …)
+//!     #[getter] fn n(&self) -> u32 { … }
+//!     #[setter] fn set_n(&mut self, n: u32) { … }
+//!     #[staticmethod] fn zero() -> u32 { … }
+//!     #[classmethod] fn of(class: Obj, n: u32) -> Obj { … }
+//!     fn __add__(&self, other: This<Counter>) -> Result<Counter> { … }
+//!     fn __iter__(this: This<Self>) -> This<Self> { this }
+//!     fn __next__(&mut self) -> Option<u32> { … }                 // None ends the iteration
+//!     fn __enter__(this: This<Self>) -> This<Self> { … }
+//!     fn __exit__(&mut self, kind: Obj, value: Obj, traceback: Obj) -> bool { … }
+//!     #[buffer] fn memory(&self) -> Block { … }
+//!     #[stream_read] fn read(&mut self, into: Buffer) -> Result<usize, Errno> { … }
+//!     #[skip] fn rusts_own(&self) { … }
+//! }
+//! ```
+//!
+//! Such a class is a Python class: it can be subclassed in Python, its methods overridden and reached by `super()`.
+//! How its state is kept and lent is explained in `instance.rs`.
+//!
+//! ## The list of strings
+//!
+//! A name costs one small constant where it is used, because its place in the module's qstr table is known at compile
+//! time; for that somebody must know all names of the crate. `#[module]` does: it reads the crate's files from its
+//! root on and collects what the macros and `qstr!("…")` name, so the list is never written by hand. The other way
+//! would be a section per name and a number that the linker fills in; then a name in a table or a call would each
+//! need a relocation that no architecture has for 16 bits or an immediate operand, or a load of its address first,
+//! which is 8 to 12 bytes of code per use on RISC-V instead of 2. The price: macros that make `qstr!` calls from
+//! tokens that are not in the source (`qstr!(concat!(…))`, names put together by `macro_rules!`) are not seen, and the
+//! compiler then says which name is missing.
 //!
 //! # Exceptions
 //!
@@ -50,7 +118,6 @@ use xtensa_rt as _;
 #[macro_use]
 mod qstr;
 
-mod args;
 mod attr;
 mod buffer;
 mod catch;
@@ -75,6 +142,7 @@ mod slot;
 mod stream;
 mod table;
 mod text;
+mod view;
 
 qstr_list! {
     ".mpy_qstrs.0",
@@ -99,28 +167,28 @@ qstr_list! {
     "write"
 }
 
-pub use args::Args;
 pub use attr::Method;
 pub use buffer::Buffer;
 pub use catch::{Exception, catch};
-pub use class::Class;
 pub use collections::{Dict, Iter, List, Tuple};
 pub use convert::{IntoObj, NextReturn, Return};
 pub use error::{Error, Result};
-pub use function::{Function, NativeFunction, finish};
+pub use function::NativeFunction;
 pub use gc::{Block, BytesBuilder, Static, alloc, free};
 pub use import::{Module, ModuleDef, enter_module, import};
 pub use instance::{ClassType, NewReturn, This, instance};
-pub use obj::Obj;
+pub use obj::{MaybeObj, Obj};
 pub use qstr::Qstr;
 pub use slot::{Argument, BufferMut, MAX_PARAMETERS};
 pub use stream::{Errno, Stream};
+pub use view::View;
 
 /// What the macros write; not for people.
 #[doc(hidden)]
 pub mod table_of {
-    pub use crate::class::add_special;
+    pub use crate::class::{Class, add_special};
     pub use crate::define::{FunctionDef, Parameter, Role, flag};
+    pub use crate::function::finish;
     pub use crate::import::InitReturn;
     pub use crate::instance::{
         ClassDef, ClassState, Members, NewDef, NoMembers, Pinned, Protocol, dispatch_new, lend,
@@ -132,88 +200,13 @@ pub mod table_of {
 #[doc(hidden)]
 pub use micropython_sys as sys;
 
-/// The attributes that describe a module to Python.
-///
-/// ```text
-/// #![no_std]
-/// use micropython::prelude::*;
-///
-/// #[module]
-/// mod greeting {
-///     use super::*;
-///
-///     #[constant]
-///     const LANGUAGES: u8 = 2;
-///
-///     /// Greets. Python: `def greet(name, *names, spanish=False, **options)`.
-///     #[function]
-///     #[signature(name, *names, spanish = false, **options)]
-///     fn greet(name: &str, names: &[Obj], spanish: bool, options: Dict) -> Result<Obj> { … }
-///
-///     /// Functions and classes of other files: a name that begins with a capital is a class.
-///     #[export]
-///     use crate::counters::{count, Counter};
-///
-///     #[init]
-///     fn init(module: &Module) -> Result<()> { … }
-/// }
-/// ```
-///
-/// In `counters.rs`:
-///
-/// ```text
-/// #[class]                                    // or #[class(name = "…", base = "ValueError" or "io.IOBase")]
-/// pub struct Counter { n: u32, on_change: Obj }
-///
-/// #[class]
-/// impl Counter {
-///     pub const UNIT: &'static str = "pulses";                    // class constant
-///     #[new] #[signature(n = 0, on_change = None)]
-///     fn new(n: u32, on_change: Obj) -> Result<Self> { … }        // Counter(n=0, on_change=None)
-///     fn add(&mut self, step: u32) -> u32 { … }                   // state lent for the call
-///     fn later(this: This<Self>, f: Obj) -> Result<()> { … }      // nothing lent; this.with(|state| …)
-///     #[getter] fn n(&self) -> u32 { … }
-///     #[setter] fn set_n(&mut self, n: u32) { … }
-///     #[staticmethod] fn zero() -> u32 { … }
-///     #[classmethod] fn of(class: Obj, n: u32) -> Obj { … }
-///     fn __add__(&self, other: This<Counter>) -> Result<Counter> { … }
-///     fn __iter__(this: This<Self>) -> This<Self> { this }
-///     fn __next__(&mut self) -> Option<u32> { … }                 // None ends the iteration
-///     fn __enter__(this: This<Self>) -> This<Self> { … }
-///     fn __exit__(&mut self, kind: Obj, value: Obj, traceback: Obj) -> bool { … }
-///     #[buffer] fn memory(&self) -> Block { … }
-///     #[stream_read] fn read(&mut self, into: Buffer) -> Result<usize, Errno> { … }
-///     #[skip] fn rusts_own(&self) { … }
-/// }
-/// ```
-///
-/// Such a class is a Python class: it can be subclassed in Python, its methods overridden and reached by `super()`.
-/// How its state is kept and lent is explained in `instance.rs`.
-///
-/// # The list of strings
-///
-/// A name costs one small constant where it is used, because its place in the module's qstr table is known at compile
-/// time; for that somebody must know all names of the crate. `#[module]` does: it reads the crate's files from its
-/// root on and collects what the macros and `qstr!("…")` name, so the list is never written by hand. The other way
-/// would be a section per name and a number that the linker fills in; then a name in a table or a call would each
-/// need a relocation that no architecture has for 16 bits or an immediate operand, or a load of its address first,
-/// which is 8 to 12 bytes of code per use on RISC-V instead of 2. The price: macros that make `qstr!` calls from
-/// tokens that are not in the source (`qstr!(concat!(…))`, names put together by `macro_rules!`) are not seen, and the
-/// compiler then says which name is missing; [`qstrs!`] by hand still serves crates without `#[module]`.
-///
-/// # Why a module of their own
-///
-/// `function!` and `module!`, which make single functions and an entry by hand, have the names that the attributes
-/// would take in the crate's root.
-pub mod macros {
-    pub use micropython_macros::{class, constant, export, function, init, module};
-}
+pub use micropython_macros::{class, constant, export, function, init, module};
 
 /// What a module's source begins with: `use micropython::prelude::*;`.
 pub mod prelude {
-    pub use crate::macros::{class, constant, export, function, init, module};
     pub use crate::{
         Block, Buffer, BufferMut, Dict, Errno, Error, List, Module, Obj, Result, Static, This,
         Tuple, catch, qstr,
     };
+    pub use crate::{class, constant, export, function, init, module};
 }

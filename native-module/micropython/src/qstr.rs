@@ -1,6 +1,6 @@
 //! Interned strings: names of attributes, modules and keywords.
 //!
-//! A crate lists its names once, with [`qstrs!`](crate::qstrs); [`qstr!`](crate::qstr) finds a name's place in
+//! A crate has one list of its names, which `#[module]` makes; [`qstr!`](crate::qstr) finds a name's place in
 //! that list at compile time, so that naming an attribute costs one small constant. The lists travel in sections
 //! of their own, `.mpy_qstrs.0` for this crate's and `.mpy_qstrs.1` for a module's, from which the linker makes
 //! the module's qstr table in the same order.
@@ -32,7 +32,9 @@ impl Qstr {
             }
             i += 1;
         }
-        panic!("this name is not in the crate's qstrs! list: add it there");
+        panic!(
+            "this name is not in the crate's list: write it as qstr!(\"name\") in a file of the crate with #[module]"
+        );
     }
 
     pub(crate) const fn is_unused(self) -> bool {
@@ -64,7 +66,8 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// Lists the names that a module uses: `qstrs!["connect", "publish"]`, once, at the root of its crate.
+/// The names that a module uses, once, at the root of its crate; `#[module]` writes it.
+#[doc(hidden)]
 #[macro_export]
 macro_rules! qstrs {
     ($($name:literal),* $(,)?) => {
@@ -95,8 +98,8 @@ macro_rules! qstr_list {
     };
 }
 
-/// The interned string of a literal, as `qstr!("publish")`. The literal must be in the crate's
-/// [`qstrs!`](crate::qstrs) list.
+/// The interned string of a literal, as `qstr!("publish")`. The literal must stand in a crate with
+/// `#[module]`, which collects them.
 #[macro_export]
 #[allow(clippy::crate_in_macro_def, reason = "the list is the calling crate's")]
 macro_rules! qstr {

@@ -1,5 +1,5 @@
 //! A module that uses all of the safe layer, for the programs of `python/tests` to look at from outside: `layer.py`
-//! what is done by hand ([`layer`]), `macros.py` what the macros make (the other files).
+//! what is beneath the macros ([`layer`]), `macros.py` what the macros make (the other files).
 #![no_std]
 
 use micropython::prelude::*;
@@ -29,6 +29,12 @@ mod testmodule {
         pairs, position_only, rest, set_first, string, sum, swap, u16, u64, unit, with_defaults,
     };
     #[export]
+    use crate::layer::{
+        Counter, OwnError, arguments, call_keywords, call_method, constants, copy_stream, count,
+        fail, int, is_true, join, kept, panic_at_will, reversed_bytes, set_byte, swap_attribute,
+        text, truncated,
+    };
+    #[export]
     use crate::protocols::{Countdown, Pipe, Pixels, Session};
 
     /// A function of the module itself.
@@ -39,7 +45,7 @@ mod testmodule {
     }
 
     #[init]
-    fn init(module: &Module) -> Result<()> {
-        layer::fill(module)
+    fn init(_: &Module) {
+        layer::fill();
     }
 }

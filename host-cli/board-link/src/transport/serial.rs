@@ -88,7 +88,7 @@ fn classify(device: &str, error: serialport::Error) -> LinkError {
 
 /// The program that holds `device` open, as "name (pid)", where the system lets us see it.
 #[cfg(target_os = "linux")]
-fn holder(device: &str) -> Option<String> {
+pub(crate) fn holder(device: &str) -> Option<String> {
     let device = std::fs::canonicalize(device).ok()?;
     for process in std::fs::read_dir("/proc").ok()?.flatten() {
         let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else {
@@ -108,7 +108,7 @@ fn holder(device: &str) -> Option<String> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn holder(_device: &str) -> Option<String> {
+pub(crate) fn holder(_device: &str) -> Option<String> {
     None
 }
 

@@ -10,41 +10,13 @@ use crate::bench::{Bench, skip};
 /// mpremote on PATH, or freshly installed into a folder of the build.
 fn program() -> Option<PathBuf> {
     static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PROGRAM.get_or_init(install) {
+    match PROGRAM.get_or_init(|| testkit::mpremote(Path::new(env!("CARGO_TARGET_TMPDIR")))) {
         Ok(program) => Some(program.clone()),
         Err(reason) => {
             skip(reason);
             None
         }
     }
-}
-
-fn install() -> Result<PathBuf, String> {
-    if Command::new("mpremote")
-        .arg("version")
-        .output()
-        .is_ok_and(|o| o.status.success())
-    {
-        return Ok("mpremote".into());
-    }
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mpremote");
-    let program = folder.join("bin/mpremote");
-    let run = |command: &mut Command| -> Result<(), String> {
-        let output = command.output().map_err(|e| format!("no mpremote: {e}"))?;
-        if output.status.success() {
-            Ok(())
-        } else {
-            Err(format!(
-                "no mpremote: {}",
-                String::from_utf8_lossy(&output.stderr)
-            ))
-        }
-    };
-    if !program.exists() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", "mpremote"]))?;
-    }
-    Ok(program)
 }
 
 #[track_caller]

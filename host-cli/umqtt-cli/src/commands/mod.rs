@@ -1,10 +1,12 @@
 //! The subcommands, one file each.
 
+pub mod boards;
 pub mod broker;
 pub mod build;
 pub mod check;
 pub mod install;
 pub mod new;
+pub mod package;
 pub mod ports;
 pub mod run;
 

@@ -1,0 +1,126 @@
+//! `umqtt package`: decides for which boards a lesson is packed, and how its file is written and described.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use board_link::Lang;
+use mpy_link::Arch;
+use serde_json::json;
+
+use crate::cli::PackageOptions;
+use crate::commands::boards;
+use crate::failure::{Failure, Status};
+use crate::package::{self, Package};
+
+pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
+    let boards = match options.boards.as_slice() {
+        [] => board_data::all().iter().collect(),
+        names => names
+            .iter()
+            .map(|name| boards::known(name, lang))
+            .collect::<Result<Vec<_>, _>>()?,
+    };
+    let archs: BTreeSet<Arch> = boards
+        .iter()
+        .filter_map(|board| Arch::ALL.into_iter().find(|arch| arch.name() == board.arch))
+        .collect();
+    let archs: Vec<Arch> = archs.into_iter().collect();
+    let (package, left) = package::collect(&options.folder, &archs, lang)?;
+    let failed = |error: &dyn std::fmt::Display| {
+        let message = match lang {
+            Lang::En => format!("the lesson cannot be packed: {error}"),
+            Lang::Es => format!("no se puede empaquetar la lección: {error}"),
+        };
+        Failure::complete(Status::Failed, message)
+    };
+    let bytes = package::bytes(&package).map_err(|error| failed(&error))?;
+    let output = match &options.output {
+        Some(path) => path.clone(),
+        None => PathBuf::from(format!("{}.zip", package.name)),
+    };
+    write(&output, &bytes).map_err(|error| {
+        let message = match lang {
+            Lang::En => format!("{} cannot be written: {error}", output.display()),
+            Lang::Es => format!("no se puede escribir {}: {error}", output.display()),
+        };
+        let help = lang.pick("name another file with -o", "indica otro fichero con -o");
+        Failure::new(Status::Failed, message, help)
+    })?;
+    let text = if options.json {
+        let paths: Vec<&String> = package.files.keys().collect();
+        let archs: Vec<&str> = package.modules.keys().map(|arch| arch.name()).collect();
+        let object = json!({
+            "event": "package", "file": output.display().to_string(), "size": bytes.len(),
+            "files": paths, "modules": archs, "left_out": left.out,
+        });
+        format!("{object}\n")
+    } else {
+        describe(&output, &bytes, &package, &left.out, lang)
+    };
+    // A reader that has seen enough (`| head`) is no failure.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let mut notes = String::new();
+    if left.own_umqtt {
+        notes.push_str(lang.pick(
+            "the lesson brings an umqtt.simple of its own; the native module stays out\n",
+            "la lección trae su propio umqtt.simple; el módulo nativo se queda fuera\n",
+        ));
+    }
+    for path in package.files.keys().filter(|path| is_secret(path)) {
+        notes.push_str(&match lang {
+            Lang::En => {
+                format!("{path} goes with it: whoever gets the file can read what it says\n")
+            }
+            Lang::Es => {
+                format!("{path} va dentro: quien reciba el fichero puede leer lo que dice\n")
+            }
+        });
+    }
+    let _ = std::io::stderr().lock().write_all(notes.as_bytes());
+    Ok(())
+}
+
+/// Whether people keep passwords in files of this name.
+fn is_secret(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    ["secret", "password", "wifi", "contrase"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Writes it whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    // A temporary file is for its owner alone; a lesson is passed on.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+fn describe(output: &Path, bytes: &[u8], package: &Package, left: &[String], lang: Lang) -> String {
+    let [files, modules, out] = lang.pick(
+        ["files", "native modules for", "left out"],
+        ["ficheros", "módulos nativos para", "se quedó fuera"],
+    );
+    let mut text = format!("{}: {} bytes\n", output.display(), bytes.len());
+    let paths: Vec<&str> = package.files.keys().map(String::as_str).collect();
+    text.push_str(&format!("  {files}: {}\n", paths.join(", ")));
+    if !package.modules.is_empty() {
+        let archs: Vec<&str> = package.modules.keys().map(|arch| arch.name()).collect();
+        text.push_str(&format!("  {modules}: {}\n", archs.join(", ")));
+    }
+    if !left.is_empty() {
+        text.push_str(&format!("  {out}: {}\n", left.join(", ")));
+    }
+    text
+}
