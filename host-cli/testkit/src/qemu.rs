@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use board_link::{Board, PortSpec, Timeouts, open};
 use board_sim::micropython::{FindOptions, source_package};
@@ -117,10 +118,23 @@ impl QemuBoard {
     /// # Errors
     /// What is missing for that.
     pub fn start(model: &QemuModel) -> Result<QemuBoard, String> {
+        Self::launch(model, &[])
+    }
+
+    /// As [`QemuBoard::start`], with a clock that counts instructions: each takes a nanosecond of the board's time.
+    ///
+    /// # Errors
+    /// What is missing for that.
+    pub fn counting(model: &QemuModel) -> Result<QemuBoard, String> {
+        Self::launch(model, &["-icount", "shift=0,sleep=off"])
+    }
+
+    fn launch(model: &QemuModel, options: &[&str]) -> Result<QemuBoard, String> {
         installed(model.emulator)?;
         let firmware = firmware(model)?;
         let mut child = Command::new(model.emulator)
             .args(model.arguments)
+            .args(options)
             .args(["-nographic", "-monitor", "none", "-semihosting"])
             .args(["-serial", "pty", "-kernel"])
             .arg(firmware)
@@ -153,7 +167,12 @@ impl QemuBoard {
 
     /// Runs Python. Returns what it prints, its traceback behind.
     pub fn run(&mut self, code: &str) -> String {
-        match self.board.exec(code) {
+        self.run_within(code, Timeouts::default().exec)
+    }
+
+    /// As [`QemuBoard::run`], for code that may take so long.
+    pub fn run_within(&mut self, code: &str, limit: Duration) -> String {
+        match self.board.exec_within(code, limit) {
             Ok(done) => done.stdout + &done.stderr,
             Err(error) => format!("[{error}]\n"),
         }
@@ -180,8 +199,8 @@ impl QemuBoard {
         const PART: usize = 1024;
         let mut programs = vec![FILE_SYSTEM.to_owned()];
         for part in mpy.chunks(PART) {
-            let literal: String = part.iter().map(|byte| format!("\\x{byte:02x}")).collect();
-            programs.push(format!("content += b'{literal}'\n"));
+            let literal: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
+            programs.push(format!("content += bytes.fromhex('{literal}')\n"));
         }
         for program in programs {
             let printed = self.run(&program);

@@ -65,6 +65,8 @@ enum Bench {
     Publish,
     /// The client against Mosquitto: every QoS, receiving and TLS, beside a bare socket and umqtt.simple 1.3.4
     Client,
+    /// Encoding and decoding on a board in QEMU, in counted instructions
+    Board,
 }
 
 fn main() -> ExitCode {
@@ -87,6 +89,7 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Client,
         } => bench::client::run(),
+        Task::Bench { what: Bench::Board } => bench::board::run(),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
