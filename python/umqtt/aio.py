@@ -11,6 +11,7 @@ Attributes of umqtt.simple's client are attributes of `core`: `client.core.timeo
 """
 
 import asyncio
+import sys
 import time
 
 from . import simple
@@ -25,7 +26,11 @@ class MQTTClient:
         self._stream = None
         self._task = None
         self._clean = True
-        self._renew()
+        self._served = _Served()
+        # What has ended the task that reads.
+        self._error = None
+        # Whether there is a connection now.
+        self._up = False
 
     def set_callback(self, f, buffer=None):
         self.core.set_callback(f, buffer)
@@ -76,44 +81,43 @@ class MQTTClient:
 
     async def wait_msg(self):
         """Returns when the next packet has been served: its first byte."""
-        await self._check(self._served.wait())
-        return self._op
+        return await self._next()
 
     # -- below here: who waits for whom ---------------------------------------------------------------------------
 
     def _is_up(self):
         return self._up
 
-    def _renew(self):
+    def _wake(self, op=None, error=None):
         # Those who wait keep the event that they wait for; the next ones get another.
-        self._served = asyncio.Event()
-        self._op = None
-        self._error = None
-        self._up = False
-
-    def _wake(self, op=None):
-        served, self._served = self._served, asyncio.Event()
-        self._op = op
+        served, self._served = self._served, _Served()
+        served.op, served.error = op, error
         served.set()
+        if error is not None and not served.awaited and self._error is None:
+            # Nobody to raise it to.
+            sys.print_exception(error)
 
-    async def _check(self, waiting):
-        if self._error is None:
-            if self._task is None:
-                raise OSError(-1, "not connected")
-            await waiting
+    async def _next(self, limit=None):
+        # Waits for the next packet, for so many milliseconds; raises what went wrong with it.
+        served = self._served
         if self._error is not None:
             raise self._error
+        if self._task is None:
+            raise OSError(-1, "not connected")
+        served.awaited = True
+        await (served.wait() if limit is None else _within(served.wait(), limit))
+        if served.error is not None:
+            raise served.error
+        return served.op
 
     async def _until(self, done):
         # Returns when `done()` holds, which may change with every packet. One deadline for all of it.
         begun = time.ticks_ms()
         while not (self._up and done()):
             limit = self.core.timeout
-            waiting = self._served.wait()
             if limit is not None:
-                left = int(limit * 1000) - time.ticks_diff(time.ticks_ms(), begun)
-                waiting = _within(waiting, max(left, 0))
-            await self._check(waiting)
+                limit = max(int(limit * 1000) - time.ticks_diff(time.ticks_ms(), begun), 0)
+            await self._next(limit)
 
     async def _request(self, send):
         while True:
@@ -184,18 +188,18 @@ class MQTTClient:
             except OSError as error:
                 self._up = False
                 if self.policy is None:
-                    self._fail(error)
-                    return
+                    return self._fail(error)
                 if not await self._open_again():
                     return
             except Exception as error:
-                self._fail(error)
-                return
+                # Of the callback, or of a message over max_size; if the broker broke the protocol, the connection is closed,
+                # which the next turn finds.
+                self._wake(None, error)
 
     def _fail(self, error):
         self._up = False
         self._error = error
-        self._wake()
+        self._wake(None, error)
 
     async def _open_again(self):
         first, longest = self.policy
@@ -215,6 +219,10 @@ class MQTTClient:
             # A half to the whole, by chance, so that many boards do not come at once.
             await asyncio.sleep(delay * (512 + time.ticks_us() % 512) / 1024)
             delay = min(delay * 2, longest)
+
+
+class _Served(asyncio.Event):
+    awaited = False
 
 
 async def _within(waiting, milliseconds):
