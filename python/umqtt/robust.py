@@ -44,20 +44,22 @@ class MQTTClient(simple.MQTTClient):
         """As umqtt.simple's; does not wait for the link. Connects again at most `attempts` times, and after a failure not
         before DELAY seconds have passed; meanwhile returns None."""
         for _ in range(attempts):
+            if self._failed is None:
+                try:
+                    return super().check_msg()
+                except OSError as e:
+                    self.log(False, e)
+                    # The first attempt is made at once.
+                    self._failed = time.ticks_ms()
+            if time.ticks_diff(time.ticks_ms(), self._failed) < 0:
+                return None
             try:
-                if self._failed is not None:
-                    if time.ticks_diff(time.ticks_ms(), self._failed) < 0:
-                        return None
-                    if type(self).reconnect is MQTTClient.reconnect:
-                        self._again()
-                    else:
-                        self.reconnect()
-                    self._failed = None
-                return super().check_msg()
+                if type(self).reconnect is MQTTClient.reconnect:
+                    self._again()
+                else:
+                    self.reconnect()
+                self._failed = None
             except OSError as e:
-                now = time.ticks_ms()
-                # The first attempt is made at once.
-                wait = 0 if self._failed is None else int(self.DELAY * 1000)
-                self.log(self._failed is not None, e)
-                self._failed = time.ticks_add(now, wait)
+                self.log(True, e)
+                self._failed = time.ticks_add(time.ticks_ms(), int(self.DELAY * 1000))
         return None

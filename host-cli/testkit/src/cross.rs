@@ -18,7 +18,7 @@ pub struct Cross {
 }
 
 /// Those that Debian has.
-pub const CROSS: [Cross; 5] = [
+pub const CROSS: [Cross; 9] = [
     Cross {
         arch: Arch::Armv7m,
         gcc: "arm-none-eabi-gcc",
@@ -38,6 +38,36 @@ pub const CROSS: [Cross; 5] = [
         arch: Arch::Rv32imc,
         gcc: "riscv64-unknown-elf-gcc",
         flags: &["-march=rv32imac", "-mabi=ilp32", "-ffreestanding"],
+    },
+    Cross {
+        arch: Arch::Armv7em,
+        gcc: "arm-none-eabi-gcc",
+        flags: &["-mthumb", "-mcpu=cortex-m4", "-mfloat-abi=soft"],
+    },
+    Cross {
+        arch: Arch::Armv7emsp,
+        gcc: "arm-none-eabi-gcc",
+        flags: &[
+            "-mthumb",
+            "-mcpu=cortex-m4",
+            "-mfpu=fpv4-sp-d16",
+            "-mfloat-abi=hard",
+        ],
+    },
+    Cross {
+        arch: Arch::Armv7emdp,
+        gcc: "arm-none-eabi-gcc",
+        flags: &[
+            "-mthumb",
+            "-mcpu=cortex-m7",
+            "-mfpu=fpv5-d16",
+            "-mfloat-abi=hard",
+        ],
+    },
+    Cross {
+        arch: Arch::Rv64imc,
+        gcc: "riscv64-unknown-elf-gcc",
+        flags: &["-march=rv64imac", "-mabi=lp64", "-ffreestanding"],
     },
     Cross {
         arch: Arch::X86,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use board_sim::micropython::{FindOptions, MicroPython};
+use board_sim::micropython::{FindOptions, Foreign, MicroPython};
 
 /// A version of MicroPython that every module test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,16 @@ impl Version {
     }
 }
 
+/// Where tests look for MicroPython 1.26 for the 32-bit PC: the program in `UMQTT_MICROPYTHON_X86` if that is set, else
+/// the cache.
+pub fn x86_options() -> FindOptions {
+    FindOptions {
+        program: std::env::var_os("UMQTT_MICROPYTHON_X86").map(PathBuf::from),
+        foreign: Some(Foreign::I386),
+        ..Version::V1_26.find_options()
+    }
+}
+
 /// A MicroPython that was seen to run and to be of the version asked for.
 #[derive(Clone, Debug)]
 pub struct Interpreter(MicroPython);
@@ -55,6 +65,18 @@ impl Interpreter {
                     "no MicroPython {}: {error}; `cargo xtask setup` fetches it",
                     version.name()
                 )
+            })
+    }
+
+    /// The interpreter of [`x86_options`].
+    ///
+    /// # Errors
+    /// As [`Interpreter::find`].
+    pub fn x86() -> Result<Interpreter, String> {
+        MicroPython::find(&x86_options(), &mut |_| {})
+            .map(Interpreter)
+            .map_err(|error| {
+                format!("no MicroPython for 32-bit x86: {error}; `cargo xtask setup` fetches it")
             })
     }
 

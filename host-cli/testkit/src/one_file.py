@@ -1,6 +1,7 @@
 # A file system whose only file is case.mpy, with what `content` holds.
 import io
 import sys
+from binascii import a2b_base64
 
 try:
     from vfs import mount

@@ -1,12 +1,15 @@
 //! Decides how boards are had without boards: MicroPython's QEMU port, built from Debian's source package into the
 //! cache, and run behind a pseudo-terminal.
 
+use std::fs::{DirEntry, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use board_link::{Board, PortSpec, Timeouts, open};
 use board_sim::micropython::{FindOptions, source_package};
 use mpy_link::Arch;
@@ -14,8 +17,10 @@ use mpy_link::Arch;
 /// A board that QEMU emulates and MicroPython's QEMU port is for.
 #[derive(Debug)]
 pub struct QemuModel {
-    /// As its folder in `ports/qemu/boards` is called.
+    /// As people call it; its folder in the port's `boards` has this name too, unless it is one of ours.
     pub name: &'static str,
+    /// The folder of the board in this crate's `boards`, where the port does not have it.
+    ours: Option<&'static str>,
     /// What its firmware loads.
     pub arch: Arch,
     emulator: &'static str,
@@ -25,10 +30,11 @@ pub struct QemuModel {
     builds: &'static [&'static [&'static str]],
 }
 
-/// One for each instruction set.
-pub const QEMU_MODELS: [QemuModel; 4] = [
+/// One for each architecture that MicroPython runs on in QEMU.
+pub const QEMU_MODELS: [QemuModel; 8] = [
     QemuModel {
         name: "MPS2_AN385",
+        ours: None,
         arch: Arch::Armv7m,
         emulator: "qemu-system-arm",
         arguments: &["-machine", "mps2-an385"],
@@ -37,6 +43,7 @@ pub const QEMU_MODELS: [QemuModel; 4] = [
     },
     QemuModel {
         name: "MICROBIT",
+        ours: None,
         arch: Arch::Armv6m,
         emulator: "qemu-system-arm",
         arguments: &[
@@ -53,6 +60,7 @@ pub const QEMU_MODELS: [QemuModel; 4] = [
     },
     QemuModel {
         name: "SABRELITE",
+        ours: None,
         arch: Arch::Armv6,
         emulator: "qemu-system-arm",
         arguments: &["-machine", "sabrelite"],
@@ -61,6 +69,7 @@ pub const QEMU_MODELS: [QemuModel; 4] = [
     },
     QemuModel {
         name: "VIRT_RV32",
+        ours: None,
         arch: Arch::Rv32imc,
         emulator: "qemu-system-riscv32",
         arguments: &["-machine", "virt", "-bios", "none"],
@@ -71,7 +80,65 @@ pub const QEMU_MODELS: [QemuModel; 4] = [
             &["RV32_ARCH=rv32imac"],
         ],
     },
+    // A Cortex-M4 whose floating-point unit is left alone.
+    QemuModel {
+        name: "MPS2_AN386, without FPU",
+        ours: Some("MPS2"),
+        arch: Arch::Armv7em,
+        emulator: "qemu-system-arm",
+        arguments: &["-machine", "mps2-an386"],
+        compiler: "arm-none-eabi-gcc",
+        builds: &[&["MACHINE=mps2-an386", "CPU=-mcpu=cortex-m4 -mfloat-abi=soft"]],
+    },
+    QemuModel {
+        name: "MPS2_AN386",
+        ours: Some("MPS2"),
+        arch: Arch::Armv7emsp,
+        emulator: "qemu-system-arm",
+        arguments: &["-machine", "mps2-an386"],
+        compiler: "arm-none-eabi-gcc",
+        builds: &[&[
+            "MACHINE=mps2-an386",
+            "CPU=-mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard",
+        ]],
+    },
+    QemuModel {
+        name: "MPS2_AN500",
+        ours: Some("MPS2"),
+        arch: Arch::Armv7emdp,
+        emulator: "qemu-system-arm",
+        arguments: &["-machine", "mps2-an500"],
+        compiler: "arm-none-eabi-gcc",
+        builds: &[&[
+            "MACHINE=mps2-an500",
+            "CPU=-mcpu=cortex-m7 -mfpu=fpv5-d16 -mfloat-abi=hard",
+        ]],
+    },
+    QemuModel {
+        name: "VIRT_RV64, which MicroPython 1.26 does not know",
+        ours: Some("VIRT_RV64"),
+        arch: Arch::Rv64imc,
+        emulator: "qemu-system-riscv64",
+        arguments: &["-machine", "virt", "-bios", "none"],
+        compiler: "riscv64-unknown-elf-gcc",
+        builds: &[&[]],
+    },
 ];
+
+impl QemuModel {
+    /// The board for an architecture; `None` where there is none.
+    pub fn of(arch: Arch) -> Option<&'static QemuModel> {
+        QEMU_MODELS.iter().find(|model| model.arch == arch)
+    }
+
+    /// As the folder of its definition is called.
+    fn board(&self) -> &'static str {
+        self.ours.unwrap_or(self.name)
+    }
+}
+
+/// The folder of the boards that MicroPython's QEMU port does not have.
+const OUR_BOARDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/boards");
 
 /// The source of MicroPython 1.26: what `UMQTT_MICROPYTHON_SRC_1_26` names, else the cache.
 ///
@@ -105,6 +172,18 @@ pub fn installed(program: &str) -> Result<(), String> {
         .map(drop)
         .map_err(|_| format!("{program} is not installed"))
 }
+
+/// Emulated boards never sleep, and several share this computer with compilers: what takes a second on a board may take
+/// minutes here, and is not what is tested.
+const PATIENT: Timeouts = Timeouts {
+    enter: Duration::from_secs(120),
+    quiet: Duration::from_millis(50),
+    reply: Duration::from_secs(120),
+    boot: Duration::from_secs(120),
+    exec: Duration::from_secs(300),
+    stop: Duration::from_secs(120),
+    write: Duration::from_secs(120),
+};
 
 /// An emulated board, stopped on drop.
 pub struct QemuBoard {
@@ -153,7 +232,7 @@ impl QemuBoard {
             .and_then(|device| {
                 let transport =
                     open(&PortSpec::Device(device)).map_err(|error| error.to_string())?;
-                Board::connect(transport, Timeouts::default()).map_err(|error| error.to_string())
+                Board::connect(transport, PATIENT).map_err(|error| error.to_string())
             });
         match connected {
             Ok(board) => Ok(QemuBoard { child, board }),
@@ -167,12 +246,7 @@ impl QemuBoard {
 
     /// Runs Python. Returns what it prints, its traceback behind.
     pub fn run(&mut self, code: &str) -> String {
-        self.run_within(code, Timeouts::default().exec)
-    }
-
-    /// As [`QemuBoard::run`], for code that may take so long.
-    pub fn run_within(&mut self, code: &str, limit: Duration) -> String {
-        match self.board.exec_within(code, limit) {
+        match self.board.exec(code) {
             Ok(done) => done.stdout + &done.stderr,
             Err(error) => format!("[{error}]\n"),
         }
@@ -195,12 +269,14 @@ impl QemuBoard {
     /// Where the board does not take it.
     pub fn put_module(&mut self, mpy: &[u8]) -> Result<(), String> {
         const FILE_SYSTEM: &str = include_str!("one_file.py");
-        /// Of the module's bytes in one program.
-        const PART: usize = 1024;
+        /// Of the module's bytes in one program: 4 KiB of text, for the emulated line is slow.
+        const PART: usize = 3072;
         let mut programs = vec![FILE_SYSTEM.to_owned()];
         for part in mpy.chunks(PART) {
-            let literal: String = part.iter().map(|byte| format!("{byte:02x}")).collect();
-            programs.push(format!("content += bytes.fromhex('{literal}')\n"));
+            programs.push(format!(
+                "content += a2b_base64('{}')\n",
+                BASE64.encode(part)
+            ));
         }
         for program in programs {
             let printed = self.run(&program);
@@ -227,48 +303,70 @@ fn firmware(model: &QemuModel) -> Result<PathBuf, String> {
     let port = source.join("ports/qemu");
     let mut hasher = DefaultHasher::new();
     (&source, model.name, model.builds).hash(&mut hasher);
-    for file in [
+    let upstream = [
         "py/mpconfig.h",
         "py/persistentcode.c",
         "ports/qemu/Makefile",
-    ] {
-        std::fs::read(source.join(file))
-            .map_err(|error| format!("{file} of MicroPython: {error}"))?
+    ];
+    let mut files: Vec<PathBuf> = upstream.iter().map(|file| source.join(file)).collect();
+    let ours = model.ours.map(|board| Path::new(OUR_BOARDS).join(board));
+    if let Some(folder) = &ours {
+        let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let entries = entries.map_err(|error| format!("{}: {error}", folder.display()))?;
+        files.extend(entries.iter().map(DirEntry::path));
+        files.sort();
+    }
+    for file in files {
+        std::fs::read(&file)
+            .map_err(|error| format!("{}: {error}", file.display()))?
             .hash(&mut hasher);
     }
     let cache = crate::cache()?;
-    let folder = cache.join(format!("qemu-{}-{:016x}", model.name, hasher.finish()));
+    let folder = cache.join(format!("qemu-{}-{:016x}", model.board(), hasher.finish()));
     let elf = folder.join("firmware.elf");
+    // Tests that run at the same time want the same firmware; one of them builds it. The system lets go of the lock
+    // with the file, also where this process dies.
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let lock = folder.join("lock");
+    let lock = File::create(&lock).map_err(|error| format!("{}: {error}", lock.display()))?;
+    lock.lock().map_err(|error| error.to_string())?;
     if elf.is_file() {
         return Ok(elf);
     }
-    // Tests that run at the same time build each in their own folder; the last rename wins.
-    let work = folder.with_extension(format!("part-{}", std::process::id()));
+    let work = folder.join("build");
     let mut said = String::new();
     for arguments in model.builds {
-        said = make(&port, model.name, &work, arguments)?;
+        said = make(&port, model, ours.as_deref(), &work, arguments)?;
     }
     let built = work.join("firmware.elf");
     if !built.is_file() {
         return Err(format!("building {} failed:\n{said}", model.name));
     }
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::rename(built, &elf))
+    std::fs::rename(built, &elf)
         .and_then(|()| std::fs::remove_dir_all(&work))
         .map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(elf)
 }
 
-fn make(port: &Path, board: &str, build: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new("make")
+fn make(
+    port: &Path,
+    model: &QemuModel,
+    ours: Option<&Path>,
+    build: &Path,
+    arguments: &[&str],
+) -> Result<String, String> {
+    let mut command = Command::new("make");
+    command
         .arg("-C")
         .arg(port)
         .args(["-j2", "FROZEN_MANIFEST="])
-        .arg(format!("BOARD={board}"))
+        .arg(format!("BOARD={}", model.board()))
         .arg(format!("BUILD={}", build.display()))
         .args(arguments)
-        .env_remove("MAKEFLAGS")
-        .output()
-        .map_err(|error| format!("make: {error}"))?;
+        .env_remove("MAKEFLAGS");
+    if let Some(folder) = ours {
+        command.arg(format!("BOARD_DIR={}", folder.display()));
+    }
+    let output = command.output().map_err(|error| format!("make: {error}"))?;
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -1,13 +1,14 @@
 //! The linker's cases on boards: each that says `//# boards` is compiled with Debian's cross compilers, linked and
-//! imported by real MicroPython, and prints there what it prints on this computer.
+//! imported by real MicroPython, and prints there what it prints on this computer. `must_hold` is among them in C and
+//! in Rust, `rust_with_c` in both.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use mpy_link::{Arch, Input, LinkOptions};
+use native_build::Target;
 use testkit::cross::Cross;
-use testkit::need;
-use testkit::qemu::{QEMU_MODELS, QemuBoard};
+use testkit::{Machine, need};
 
 /// What a case says about itself.
 struct Case {
@@ -137,12 +138,14 @@ fn rust_cases(cross: &Cross) -> Result<Vec<Ready>, String> {
     Ok(ready)
 }
 
-/// Runs all of them and compares; `run` takes a module and a script, and returns what was printed.
-fn check(arch: Arch, ready: Vec<Ready>, mut run: impl FnMut(&[u8], &str) -> String) {
+/// Runs all of them on what there is for the architecture, and compares.
+fn check(test: &str, arch: Arch, ready: Result<Vec<Ready>, String>) {
+    let ready = need!(test, ready);
+    let mut machine = need!(test, Machine::start(arch));
     let mut wrong = String::new();
     let count = ready.len();
     for case in ready {
-        let printed = run(&case.mpy, &case.python);
+        let printed = machine.run(&case.mpy, &case.python);
         if printed != case.prints {
             wrong += &format!(
                 "{} prints\n{printed}instead of\n{}\n",
@@ -151,80 +154,78 @@ fn check(arch: Arch, ready: Vec<Ready>, mut run: impl FnMut(&[u8], &str) -> Stri
         }
     }
     assert!(wrong.is_empty(), "{}:\n{wrong}", arch.name());
-    println!("{}: {count} modules", arch.name());
+    println!("{}: {count} modules on {}", arch.name(), machine.what());
 }
 
-fn on_qemu(test: &str, arch: Arch, ready: Result<Vec<Ready>, String>) {
-    let ready = need!(test, ready);
-    let model = QEMU_MODELS
-        .iter()
-        .find(|model| model.arch == arch)
-        .expect("a board of that architecture");
-    let mut board = need!(test, QemuBoard::start(model));
-    check(arch, ready, |mpy, python| {
-        board.restart().expect("the board restarts");
-        match board.put_module(mpy) {
-            Ok(()) => board.run(python),
-            Err(error) => error,
-        }
-    });
+macro_rules! boards {
+    ($($c:ident, $rust:ident: $arch:ident;)*) => {
+        $(
+            #[test]
+            fn $c() {
+                check(stringify!($c), Arch::$arch, c_cases(Cross::of(Arch::$arch)));
+            }
+
+            #[test]
+            fn $rust() {
+                check(stringify!($rust), Arch::$arch, rust_cases(Cross::of(Arch::$arch)));
+            }
+        )*
+
+        /// The architectures that cases run on here.
+        const HERE: &[Arch] = &[$(Arch::$arch),*];
+    };
 }
 
-#[test]
-fn c_on_armv7m() {
-    on_qemu(
-        "c_on_armv7m",
-        Arch::Armv7m,
-        c_cases(Cross::of(Arch::Armv7m)),
-    );
+boards! {
+    c_on_x86, rust_on_x86: X86;
+    c_on_armv6m, rust_on_armv6m: Armv6m;
+    c_on_armv7m, rust_on_armv7m: Armv7m;
+    c_on_armv7em, rust_on_armv7em: Armv7em;
+    c_on_armv7emsp, rust_on_armv7emsp: Armv7emsp;
+    c_on_armv7emdp, rust_on_armv7emdp: Armv7emdp;
+    c_on_rv32imc, rust_on_rv32imc: Rv32imc;
+    c_on_rv64imc, rust_on_rv64imc: Rv64imc;
 }
 
-#[test]
-fn c_on_armv6m() {
-    on_qemu(
-        "c_on_armv6m",
-        Arch::Armv6m,
-        c_cases(Cross::of(Arch::Armv6m)),
-    );
-}
-
+/// ARM instructions: no board of ours, and Rust has no target for them.
 #[test]
 fn c_on_armv6() {
-    on_qemu("c_on_armv6", Arch::Armv6, c_cases(Cross::of(Arch::Armv6)));
+    check("c_on_armv6", Arch::Armv6, c_cases(Cross::of(Arch::Armv6)));
 }
 
 #[test]
-fn c_on_rv32imc() {
-    on_qemu(
-        "c_on_rv32imc",
-        Arch::Rv32imc,
-        c_cases(Cross::of(Arch::Rv32imc)),
-    );
-}
-
-#[test]
-fn rust_on_armv7m() {
-    on_qemu(
-        "rust_on_armv7m",
-        Arch::Armv7m,
-        rust_cases(Cross::of(Arch::Armv7m)),
-    );
-}
-
-#[test]
-fn rust_on_armv6m() {
-    on_qemu(
-        "rust_on_armv6m",
-        Arch::Armv6m,
-        rust_cases(Cross::of(Arch::Armv6m)),
-    );
-}
-
-#[test]
-fn rust_on_rv32imc() {
-    on_qemu(
-        "rust_on_rv32imc",
-        Arch::Rv32imc,
-        rust_cases(Cross::of(Arch::Rv32imc)),
-    );
+fn every_architecture_runs_the_cases_somewhere() {
+    // mpy-link's own tests run them on x64, those of xtensa-run on both Xtensa.
+    let elsewhere = [Arch::X64, Arch::Xtensa, Arch::Xtensawin];
+    for target in Target::all() {
+        assert!(
+            HERE.contains(&target.arch) || elsewhere.contains(&target.arch),
+            "{} runs nowhere",
+            target.arch.name()
+        );
+    }
+    // What must hold everywhere, in C, in Rust and in both.
+    for (extension, name) in [
+        ("c", "must_hold"),
+        ("rs", "must_hold"),
+        ("rs", "rust_with_c"),
+    ] {
+        let case = cases(extension)
+            .into_iter()
+            .find(|case| case.file.file_stem().is_some_and(|stem| stem == name))
+            .unwrap_or_else(|| panic!("no case {name}.{extension} for boards"));
+        assert!(case.prints.lines().count() >= 2, "{name} prints little");
+    }
+    let prints = |extension| {
+        let cases = cases(extension).into_iter();
+        cases
+            .filter(|case| {
+                case.file
+                    .file_stem()
+                    .is_some_and(|stem| stem == "must_hold")
+            })
+            .map(|case| case.prints)
+            .collect::<String>()
+    };
+    assert_eq!(prints("c"), prints("rs"), "C and Rust must print the same");
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use testkit::native::Arch;
 use testkit::{
-    Access, Certificates, Finished, Implementation, Interpreter, Mosquitto, Program, Version, need,
-    ran,
+    Access, Certificates, Finished, Implementation, Interpreter, Module, Mosquitto, Program,
+    Version, need, ran, skip,
 };
 
 /// Mosquitto's own client, which is nobody's but Mosquitto's idea of MQTT.
@@ -41,29 +41,51 @@ fn mosquitto_client(
         })
 }
 
-/// Runs `python/tests/broker.py` beside Mosquitto's clients and checks both sides.
+/// [`converse`] on this computer's own MicroPython.
 fn exchange(test: &str, version: Version, access: &Access, python: &[&str], options: &[&str]) {
     let interpreter = need!(test, Interpreter::find(version));
     let module = need!(test, Implementation::Ours.module());
-    let broker = need!(test, Mosquitto::start(access));
+    let what = format!("MicroPython {}, against Mosquitto", version.name());
+    if converse(test, &interpreter, &module, access, python, options) {
+        ran(Arch::X64, &what);
+    }
+}
+
+/// Runs `python/tests/broker.py` beside Mosquitto's clients and checks both sides. False where it had to be skipped.
+fn converse(
+    test: &str,
+    interpreter: &Interpreter,
+    module: &Module,
+    access: &Access,
+    python: &[&str],
+    options: &[&str],
+) -> bool {
+    let broker = match Mosquitto::start(access) {
+        Ok(broker) => broker,
+        Err(reason) => {
+            skip(test, reason);
+            return false;
+        }
+    };
     let address = broker.address();
     let listener_arguments = [
         "-t", "test/out", "-q", "1", "-C", "3", "-F", "%q %r %p", "-W", "30",
     ];
-    let mut listener = need!(
-        test,
-        mosquitto_client("mosquitto_sub", address, options, &listener_arguments)
-    );
+    let listener = mosquitto_client("mosquitto_sub", address, options, &listener_arguments);
     // A retained message reaches the client whenever it subscribes.
     let sender_arguments = ["-t", "test/in", "-q", "1", "-r", "-m", "desde fuera: ñ"];
-    let mut sender = need!(
-        test,
-        mosquitto_client("mosquitto_pub", address, options, &sender_arguments)
-    );
+    let sender = mosquitto_client("mosquitto_pub", address, options, &sender_arguments);
+    let (mut listener, mut sender) = match (listener, sender) {
+        (Ok(listener), Ok(sender)) => (listener, sender),
+        (Err(reason), _) | (_, Err(reason)) => {
+            skip(test, reason);
+            return false;
+        }
+    };
     let sent = sender.wait().expect("waiting for mosquitto_pub");
     assert!(sent.success(), "mosquitto_pub failed: {}", broker.log());
     let mut output = String::new();
-    let finished = run(&interpreter, &module, address, python);
+    let finished = run(interpreter, module, address, python);
     let printed = finished.expect_success(&format!("broker.py {python:?}\n{}", broker.log()));
     listener
         .stdout
@@ -88,15 +110,12 @@ fn exchange(test: &str, version: Version, access: &Access, python: &[&str], opti
         ]
     );
     assert_eq!(output, "0 0 con QoS 0\n1 0 con QoS 1\n1 0 retenido\n");
-    ran(
-        Arch::X64,
-        &format!("MicroPython {}, against Mosquitto", version.name()),
-    );
+    true
 }
 
 fn run(
     interpreter: &Interpreter,
-    module: &testkit::Module,
+    module: &Module,
     address: SocketAddr,
     python: &[&str],
 ) -> Finished {
@@ -135,6 +154,28 @@ fn mosquitto_on_1_26() {
         &["PLAIN"],
         &[],
     );
+}
+
+#[test]
+fn mosquitto_on_x86() {
+    let test = "mosquitto_on_x86";
+    let interpreter = need!(test, Interpreter::x86());
+    let module = need!(test, Module::empty());
+    let file = testkit::repository().join("native-module/prebuilt/x86/umqtt/simple.mpy");
+    need!(test, module.add(&file, "simple.mpy"));
+    if converse(
+        test,
+        &interpreter,
+        &module,
+        &Access::Anonymous,
+        &["PLAIN"],
+        &[],
+    ) {
+        ran(
+            Arch::X86,
+            "MicroPython 1.26 for 32-bit x86, against Mosquitto",
+        );
+    }
 }
 
 #[test]

@@ -1,10 +1,18 @@
 //! Decides whether each known failure of umqtt.simple and umqtt.robust 1.3.4 is gone: every test here fails on upstream,
 //! which is run too, and passes on ours. The numbers are those of the list in `docs/CLIENT.md`.
 
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use testkit::{Implementation, Interpreter, Module, Peer, Program, Step, Version, need};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection};
+use testkit::{
+    Certificates, Implementation, Interpreter, Module, Peer, Program, Step, Version, need,
+};
 
 /// Fixed header, variable header and client identifier of the CONNECT that `known_failures.py` sends.
 const CONNECT_SIZE: usize = 19;
@@ -222,6 +230,87 @@ fn disconnect_does_not_stall() {
         ]]
     };
     gone("disconnect_does_not_stall", exchange, &[b""]);
+}
+
+/// 8: a message whose first byte comes in one TLS record and whose rest in another, of which in turn a part comes late.
+#[test]
+fn check_msg_over_tls() {
+    const NAME: &str = "check_msg_over_tls";
+    let certificates = need!(NAME, Certificates::generate());
+    let run = |version: Version, implementation: Implementation, limit: Duration| {
+        let interpreter = Interpreter::find(version)?;
+        let module = implementation.module()?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let configuration = tls_configuration(&certificates);
+        let peer = std::thread::spawn(move || serve_tls(&listener, configuration));
+        let finished = Program::new(&interpreter, &module, "known_failures")
+            .argument(NAME)
+            .argument("127.0.0.1")
+            .argument(port)
+            .limit(limit)
+            .run();
+        // The scripted side has done its part in any case, or the client did not come that far.
+        let served = peer.join().expect("the TLS peer");
+        Ok::<_, String>((finished, served))
+    };
+    for version in [Version::V1_25, Version::V1_26] {
+        let limit = Duration::from_secs(20);
+        let (finished, served) = need!(NAME, run(version, Implementation::Ours, limit));
+        assert_eq!(finished.expect_success("known_failures.py").trim(), "fixed");
+        served.expect("the TLS connection");
+    }
+    let (finished, served) = need!(
+        NAME,
+        run(Version::V1_25, Implementation::Upstream, UPSTREAM_LIMIT)
+    );
+    served.expect("upstream, too, must come to the message");
+    assert_ne!(
+        finished.stdout.trim(),
+        "fixed",
+        "upstream passes, so the test shows nothing"
+    );
+    println!("{NAME}: upstream: {}{}", finished.stdout, finished.stderr);
+}
+
+fn tls_configuration(certificates: &Certificates) -> Arc<ServerConfig> {
+    let certificate = CertificateDer::from_pem_slice(certificates.server_pem.as_bytes());
+    let key = PrivateKeyDer::from_pem_slice(certificates.server_key_pem.as_bytes());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let configuration = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.expect("a certificate")],
+            key.expect("a key"),
+        );
+    Arc::new(configuration.expect("a configuration"))
+}
+
+fn serve_tls(listener: &TcpListener, configuration: Arc<ServerConfig>) -> std::io::Result<()> {
+    let (mut stream, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut tls = ServerConnection::new(configuration).expect("a connection");
+    let mut connect = [0; CONNECT_SIZE];
+    rustls::Stream::new(&mut tls, &mut stream).read_exact(&mut connect)?;
+    let pause = || std::thread::sleep(Duration::from_millis(300));
+    for part in [CONNACK, b"\x30", b"\x07\x00\x01tslow"] {
+        tls.writer().write_all(part)?;
+        let mut records = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut records)?;
+        }
+        let (first, second) = records.split_at(records.len() / 2);
+        stream.write_all(first)?;
+        pause();
+        stream.write_all(second)?;
+        pause();
+    }
+    // Until the client hangs up.
+    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    Ok(())
 }
 
 /// 9

@@ -1,11 +1,9 @@
 //! Decides whether messages survive a link that is lost again and again on a board in QEMU, which has no network: over a
 //! stream in memory that fails, with a broker in Python behind it. Nothing lost at QoS 1, nothing lost or doubled at QoS 2.
 
-use std::time::Duration;
-
 use mpy_link::Arch;
-use testkit::qemu::{QEMU_MODELS, QemuBoard};
 use testkit::need;
+use testkit::qemu::{QemuBoard, QemuModel};
 
 const STAND_INS: &str = include_str!("../../../python/tests/board_stand_ins.py");
 const BROKER: &str = include_str!("../../../python/tests/board_broker.py");
@@ -13,18 +11,13 @@ const PROGRAM: &str = include_str!("../../../python/tests/soak_board.py");
 
 /// Messages each way for each QoS.
 const MESSAGES: u32 = 1_000;
-/// For all three.
-const LIMIT: Duration = Duration::from_secs(240);
 /// Bytes by which the free heap may be smaller at the end: a few blocks that the collector's conservative marking keeps.
 const HEAP: i64 = 256;
 
 #[test]
 fn soak_on_armv7m() {
     const TEST: &str = "soak_on_armv7m";
-    let model = QEMU_MODELS
-        .iter()
-        .find(|model| model.arch == Arch::Armv7m)
-        .expect("an ARM board");
+    let model = QemuModel::of(Arch::Armv7m).expect("an ARM board");
     let module = testkit::repository()
         .join("native-module/prebuilt")
         .join(model.arch.name())
@@ -39,7 +32,7 @@ fn soak_on_armv7m() {
         let printed = board.run(program);
         assert!(printed.is_empty(), "the board said {printed}");
     }
-    let printed = board.run_within(PROGRAM, LIMIT).replace("\r\n", "\n");
+    let printed = board.run(PROGRAM).replace("\r\n", "\n");
     println!("{MESSAGES} messages each way:\n{printed}");
     let lines: Vec<Vec<i64>> = printed
         .lines()
@@ -56,9 +49,16 @@ fn soak_on_armv7m() {
         };
         assert_eq!(damaged, 0, "damaged at QoS {qos}");
         assert!(lost >= 5, "the connection was lost only {lost} times");
-        assert!(heap >= -HEAP, "{} bytes of heap are gone at QoS {qos}", -heap);
+        assert!(
+            heap >= -HEAP,
+            "{} bytes of heap are gone at QoS {qos}",
+            -heap
+        );
         match qos {
-            0 => assert!(missing < i64::from(MESSAGES) / 10 && doubled == 0, "{missing} missing"),
+            0 => assert!(
+                missing < i64::from(MESSAGES) / 10 && doubled == 0,
+                "{missing} missing"
+            ),
             1 => assert_eq!(missing, 0, "lost at QoS 1"),
             _ => assert_eq!((missing, doubled), (0, 0), "lost or doubled at QoS 2"),
         }

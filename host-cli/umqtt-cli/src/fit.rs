@@ -85,7 +85,8 @@ impl File {
             text: code.text_size,
             rodata: code.rodata_size,
             bss: code.bss_size,
-            passes_floats: arch.is_some_and(is_arm) && passes_floats(bytes, &dump),
+            passes_floats: arch
+                .is_some_and(|arch| is_arm(arch) && passes_floats(bytes, &dump, arch)),
         })
     }
 
@@ -312,8 +313,8 @@ fn floats(
 const FLOAT_ENTRIES: std::ops::RangeInclusive<u8> = 60..=63;
 
 /// Whether the module names one of those entries to the loader, or its Thumb code loads a word at such an entry's
-/// distance. Code may look so and mean something else; code that passes floats always looks so.
-fn passes_floats(bytes: &[u8], dump: &Dump) -> bool {
+/// distance. Code may look so and mean something else; code that passes floats looks so.
+fn passes_floats(bytes: &[u8], dump: &Dump, arch: Arch) -> bool {
     let entry_at = |distance: u64| {
         distance.is_multiple_of(4)
             && u8::try_from(distance / 4).is_ok_and(|entry| FLOAT_ENTRIES.contains(&entry))
@@ -336,11 +337,13 @@ fn passes_floats(bytes: &[u8], dump: &Dump) -> bool {
         .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
         .collect();
     let loaded = halfwords.windows(2).any(|pair| {
-        // LDR (immediate, T3), and MOVS and ADDS (immediate) of a distance that armv6m's LDR cannot reach
-        // (Arm Architecture Reference Manual, A7.7).
+        // LDR (immediate, T3), and where that is not to be had, on armv6m, MOVS and ADDS (immediate) of a distance
+        // that LDR cannot reach (Arm Architecture Reference Manual, A7.7). Elsewhere a MOVS is only a number, such as
+        // the mask 0xf0.
         let wide = pair[0] & 0xfff0 == 0xf8d0 && entry_at(u64::from(pair[1] & 0xfff));
-        let narrow =
-            [0x2000, 0x3000].contains(&(pair[0] & 0xf800)) && entry_at(u64::from(pair[0] & 0xff));
+        let narrow = arch <= Arch::Armv6m
+            && [0x2000, 0x3000].contains(&(pair[0] & 0xf800))
+            && entry_at(u64::from(pair[0] & 0xff));
         wide || narrow
     });
     named || loaded

@@ -6,8 +6,7 @@ mod common;
 
 use common::{Home, repository};
 use native_build::Target;
-use testkit::need;
-use testkit::qemu::{QEMU_MODELS, QemuBoard};
+use testkit::{Machine, need};
 
 fn new_project_on(test: &str, arch: &str) {
     let target = Target::named(arch).expect("a target");
@@ -15,11 +14,7 @@ fn new_project_on(test: &str, arch: &str) {
         test,
         native_build::find_toolchain(target, &repository(), None)
     );
-    let model = QEMU_MODELS
-        .iter()
-        .find(|model| model.arch == target.arch)
-        .expect("a board");
-    let mut board = need!(test, QemuBoard::start(model));
+    let mut machine = need!(test, Machine::start(target.arch));
     let home = Home::new();
     home.run(["new", "mi-modulo"]).expect_status(0);
     let folder = home.path().join("mi-modulo");
@@ -32,13 +27,11 @@ fn new_project_on(test: &str, arch: &str) {
         .expect("umqtt starts");
     assert!(built.status.success(), "{built:?}");
     let module = std::fs::read(folder.join("release").join(arch).join("mi_modulo.mpy"));
-    board
-        .put_module(&module.expect("the module"))
-        .expect("the board takes it");
     let program = std::fs::read_to_string(folder.join("tests/test_mi_modulo.py"));
     // The emulated board's file system has one file, of this name.
     let program = program.expect("a test").replace("mi_modulo", "case");
-    assert_eq!(board.run(&program).trim(), "case: ok");
+    let printed = machine.run(&module.expect("the module"), &program);
+    assert_eq!(printed.trim(), "case: ok");
 }
 
 #[test]

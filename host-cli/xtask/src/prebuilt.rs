@@ -212,5 +212,5 @@ pub fn write(names: &[String]) -> Result<()> {
         std::fs::write(record_path(), text)
             .with_context(|| format!("cannot write {}", record_path().display()))?;
     }
-    Ok(())
+    crate::table::write_sizes()
 }

@@ -31,8 +31,11 @@ const PACKAGES: [(&str, &str); 23] = [
         "MicroPython for ESP8266's core",
     ),
     ("picolibc-riscv64-unknown-elf", "MicroPython for RISC-V"),
-    ("qemu-system-misc", "a RISC-V board"),
-    ("qemu-user", "Xtensa programs"),
+    ("qemu-system-misc", "RISC-V boards"),
+    (
+        "qemu-user",
+        "Xtensa programs, and those of the 32-bit PC where the kernel has none",
+    ),
     ("python3-pip", "fetching PyPI's umqtt"),
     ("python3-venv", "installing mpremote beside the system"),
     ("xz-utils", "unpacking Debian's sources"),
@@ -66,13 +69,17 @@ pub fn run() -> Result<Vec<String>> {
     for version in Version::ALL {
         attempt(
             format!("MicroPython {}", version.name()),
-            interpreter(version),
+            interpreter(version.find_options()),
         );
         attempt(
             format!("the source of MicroPython {}", version.name()),
             source(version),
         );
     }
+    attempt(
+        "MicroPython for 32-bit x86".into(),
+        interpreter(testkit::x86_options()),
+    );
     for (name, version, folder) in PYPI {
         attempt(
             format!("{name} {version} of PyPI"),
@@ -169,10 +176,10 @@ fn progress() -> impl FnMut(&Progress) {
     }
 }
 
-fn interpreter(version: Version) -> Result<()> {
+fn interpreter(options: FindOptions) -> Result<()> {
     let options = FindOptions {
         offline: false,
-        ..version.find_options()
+        ..options
     };
     MicroPython::find(&options, &mut progress())
         .map(drop)

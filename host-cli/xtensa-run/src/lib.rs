@@ -54,7 +54,7 @@ impl Core {
     }
 
     /// Instructions that the boards have and QEMU's core lacks, as LLVM turns them off.
-    fn missing_in_qemu(self) -> &'static str {
+    pub fn missing_in_qemu(self) -> &'static str {
         match self {
             Core::Windowed => ",-mul32high",
             Core::Call0 => "",

@@ -41,11 +41,6 @@ pub struct Undefined {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LinkError {
-    #[error("the architecture {arch} is not supported yet; supported: {supported}")]
-    UnsupportedArchitecture {
-        arch: &'static str,
-        supported: String,
-    },
     #[error("{flags}: not an architecture flag of {arch}; it has: {known}")]
     ArchFlags {
         flags: String,

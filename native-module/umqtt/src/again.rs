@@ -152,7 +152,7 @@ pub fn connect(this: Obj, state: *mut State) -> Result<Obj> {
 /// MemoryError.
 ///
 /// # Safety
-/// `state` must come from [`State::of`], as in the functions below.
+/// `state` must come from [`State::of`].
 pub unsafe fn remember(state: *mut State, topic: Obj, kind: AckKind, qos: u8) -> Result<()> {
     // A copy, which the program cannot change and a dict can hold.
     // SAFETY: the bytes are copied before other code runs; the rest as the caller promises.
@@ -177,8 +177,8 @@ pub unsafe fn remember(state: *mut State, topic: Obj, kind: AckKind, qos: u8) ->
 }
 
 /// Subscribes to what was subscribed on earlier connections only. The answers are not waited for.
-unsafe fn subscribe_again(this: Obj, state: *mut State) -> Result<()> {
-    // SAFETY: as the caller promises.
+pub fn subscribe_again(this: Obj, state: *mut State) -> Result<()> {
+    // SAFETY: the state is the client's own.
     unsafe {
         let Some(dict) = (*state).subscriptions.get() else {
             return Ok(());

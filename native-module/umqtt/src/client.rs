@@ -208,6 +208,23 @@ impl Client {
         again::connect(this, State::of(this)?)
     }
 
+    /// For umqtt.aio: takes a connected stream, which does not block, and sends the CONNECT.
+    #[signature(sock: "object", clean_session: "bool" = true, resuming: "bool" = false, -> "None")]
+    fn _begin(this: Obj, sock: Obj, clean_session: Obj, resuming: Obj) -> Result<()> {
+        connect::begin(this, sock, clean_session, resuming)
+    }
+
+    /// For umqtt.aio: what `connect` returns, None if the answer to the CONNECT is not there yet.
+    #[signature(-> "int | None")]
+    fn _connack(this: Obj) -> Result<Obj> {
+        connect::connack(this)
+    }
+
+    /// For umqtt.aio: in how many milliseconds `check_msg` is to be called for the keep alive's sake; -1 for never.
+    fn _due(this: Obj) -> Result<isize> {
+        connect::due(this)
+    }
+
     /// Writes a length-prefixed field, as umqtt.simple's helper of that name.
     #[signature(s: "str | bytes", -> "None")]
     fn _send_str(this: Obj, s: Obj) -> Result<()> {

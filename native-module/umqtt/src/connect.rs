@@ -2,16 +2,18 @@
 
 use micropython::import;
 use micropython::prelude::*;
-use mqtt_core::Packet;
 use mqtt_core::encode::{Connect, DISCONNECT, Will};
 use mqtt_core::topic::{check_name, check_string};
+use mqtt_core::{Due, Packet};
 
 use crate::incoming::{forget_packet, read};
 use crate::io::Block;
 use crate::outgoing::resend;
 use crate::state::State;
 use crate::wait::{FOREVER, Wait, left, milliseconds, seconds, ticks, timed_out};
-use crate::{assertion, io, mqtt_exception, no_memory, packet_error, refuse, value_error};
+use crate::{
+    again, assertion, caught, io, mqtt_exception, no_memory, packet_error, refuse, value_error,
+};
 
 /// Level and option name of `setsockopt` that switch Nagle's algorithm off: IPPROTO_TCP and TCP_NODELAY, the
 /// same numbers on Linux and on lwIP.
@@ -20,17 +22,23 @@ const TCP_NODELAY: (isize, isize) = (6, 1);
 /// `connect`: returns 1 if the broker kept a session, else 0.
 pub fn connect(this: Obj, clean_session: Obj, timeout: Obj) -> Result<isize> {
     let state = State::of(this)?;
-    let old = this.get(qstr!("sock"));
-    if old.is_true() {
-        old.call_method(qstr!("close"), &[]);
-    }
+    io::close(this);
     if !timeout.is_none() {
         this.set(qstr!("timeout"), timeout);
     }
     let begun = Deadline::begin(this, state);
-    open(this, state, &begun)?;
-    send_connect(this, state, clean_session.is_true())?;
-    await_connack(this, state, &begun)
+    let connected = caught(|| {
+        open(this, state, &begun)?;
+        send_connect(this, state, clean_session.is_true())?;
+        await_connack(this, state, &begun)
+    });
+    if connected.is_err() {
+        // What came is no part of a session, and a board has few sockets.
+        // SAFETY: the state is the client's own.
+        unsafe { forget_packet(state) };
+        io::close(this);
+    }
+    connected
 }
 
 /// When a call began, and how many milliseconds it may take.
@@ -205,18 +213,12 @@ fn await_connack(this: Obj, state: *mut State, deadline: &Deadline) -> Result<is
             (*state).armed = deadline.limit;
             (*state).armed_seconds = limit.into();
         }
-        // After an error the socket may be closed.
-        let _ = catch(|| io::restore_blocking(this));
-    }
-    match complete {
-        Ok(_) => accept(this, state),
-        Err(error) => {
-            // What came is no part of a session.
-            // SAFETY: as above.
-            unsafe { forget_packet(state) };
-            Err(error)
+        if complete.is_ok() {
+            io::restore_blocking(this);
         }
     }
+    complete?;
+    accept(this, state)
 }
 
 /// Takes the CONNACK that has been read.
@@ -264,6 +266,44 @@ fn words(return_code: u8) -> &'static core::ffi::CStr {
     ];
     let index = usize::from(return_code).wrapping_sub(1);
     WORDS.get(index).copied().unwrap_or(c"reserved code")
+}
+
+/// `_begin`: takes a connected stream, which does not block, and sends the CONNECT.
+pub fn begin(this: Obj, sock: Obj, clean_session: Obj, resuming: Obj) -> Result<()> {
+    let state = State::of(this)?;
+    Deadline::begin(this, state);
+    this.set(qstr!("sock"), sock);
+    this.set(qstr!("_raw"), sock);
+    // SAFETY: the state is the client's own.
+    unsafe { (*state).resuming = u8::from(resuming.is_true()) };
+    send_connect(this, state, clean_session.is_true())
+}
+
+/// `_connack`: as `connect` from there on, but returns None if the answer is not there yet.
+pub fn connack(this: Obj) -> Result<Obj> {
+    let state = State::of(this)?;
+    let mut wait = Wait::check(this, state)?;
+    if !read(io::socket(this)?, &mut wait, false)? {
+        return Ok(Obj::none());
+    }
+    let session_present = accept(this, state)?;
+    // SAFETY: the state is the client's own.
+    if unsafe { core::mem::take(&mut (*state).resuming) } != 0 && session_present == 0 {
+        again::subscribe_again(this, state)?;
+    }
+    Ok(Obj::from_int(session_present))
+}
+
+/// `_due`: in how many milliseconds `check_msg` is to be called for the keep alive's sake; -1 for never.
+pub fn due(this: Obj) -> Result<isize> {
+    let state = State::of(this)?;
+    // SAFETY: the state is the client's own.
+    let keep_alive = unsafe { &(*state).session.keep_alive };
+    Ok(match keep_alive.due(ticks()) {
+        Due::Never => -1,
+        Due::In(milliseconds) => milliseconds as isize,
+        Due::Ping | Due::Dead => 0,
+    })
 }
 
 /// `disconnect`. The socket is closed in any case.

@@ -177,8 +177,9 @@ fn new_message(topic_len: usize, payload_len: usize) -> Result<(BytesBuilder, By
 
 /// Reads one packet and does what it asks for.
 ///
-/// `restore`: put the socket back into its blocking mode, as umqtt.simple's `wait_msg` always does.
-pub fn serve(wait: &mut Wait, restore: bool) -> Result<Served> {
+/// umqtt.simple's `wait_msg` makes the socket blocking each time, which costs as much as reading does. Here it is made
+/// blocking where it turns out not to be.
+pub fn serve(wait: &mut Wait) -> Result<Served> {
     let this = wait.this;
     let stream = io::socket(this)?;
     let at_once = wait.reads_at_once(stream);
@@ -186,7 +187,7 @@ pub fn serve(wait: &mut Wait, restore: bool) -> Result<Served> {
         io::set_blocking(stream.object(), false);
     }
     let complete = read(stream, wait, at_once);
-    if complete.is_ok() && (at_once || restore) {
+    if at_once && complete.is_ok() {
         io::restore_blocking(this);
     } else if at_once {
         // After an error the socket may be closed.

@@ -45,10 +45,18 @@ pub fn set_blocking(sock: Obj, blocks: bool) {
     }
 }
 
-/// Closes the socket, which is of no more use.
+/// Closes the socket, if there is one that this has not closed before: its number may be another one's by now.
 #[cold]
 pub fn close(client: Obj) {
-    client.get(qstr!("sock")).call_method(qstr!("close"), &[]);
+    let sock = client.get(qstr!("sock"));
+    let Ok(state) = State::of(client) else {
+        return;
+    };
+    // SAFETY: the state is the client's own.
+    let closed = unsafe { core::mem::replace(&mut (*state).closed, sock.into()) };
+    if sock.is_true() && closed.get() != Some(sock) {
+        sock.call_method(qstr!("close"), &[]);
+    }
 }
 
 /// Writes all of a packet. One call of the stream, unless it takes only part.

@@ -60,6 +60,11 @@ mod simple {
     }
 }
 
+/// Runs `f`. What Python code raises in it comes back as an error, too, so that the caller can put its state right.
+fn caught<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
+    catch(&mut f).unwrap_or_else(|exception| Err(exception.into()))
+}
+
 /// `AssertionError(message)`: the exception that umqtt.simple's assertions raise.
 #[cold]
 #[inline(never)]

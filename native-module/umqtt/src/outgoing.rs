@@ -13,7 +13,7 @@ use crate::io::{Block, KEPT_MAX, Memory};
 use crate::serve::serve_for;
 use crate::state::{Kept, State};
 use crate::wait::Wait;
-use crate::{closed, io, no_memory, packet_error, value_error};
+use crate::{caught, closed, io, no_memory, packet_error, value_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
 const STACK_PACKET: usize = 256;
@@ -147,10 +147,9 @@ impl Source {
         let block = unsafe { Block::take(state, bound) }.ok_or_else(no_memory)?;
         let n = head.encode(&mut block.memory()).map_err(packet_error)?;
         // Once the head is out, only the whole message can follow. What reading or writing raises must not pass by.
-        let sent = catch(|| block.send_from(this, n, Stream::new(self.msg), size));
+        let sent = caught(|| block.send_from(this, n, Stream::new(self.msg), size));
         // SAFETY: as above; nobody uses the block any more.
         unsafe { block.give_back(state) };
-        let sent = sent.unwrap_or_else(|exception| Err(exception.into()));
         if sent.is_err() {
             io::close(this);
         }

@@ -9,7 +9,7 @@ use crate::incoming::{Served, serve};
 use crate::pieces::{OVER_BUFFER, OVER_MAX_SIZE};
 use crate::state::State;
 use crate::wait::{Role, Wait};
-use crate::{WAIT_MSG, io, mqtt_error, packet_error};
+use crate::{WAIT_MSG, caught, io, mqtt_error, packet_error};
 
 /// The most packets that one `check_msg` serves, so that a flood of them does not keep a program from its work.
 const CHECKED: usize = 32;
@@ -38,7 +38,7 @@ fn wait_once(this: Obj, state: *mut State, timeout: Obj) -> Result<Served> {
     if wait.role != Role::OwedInCallback && unsafe { hand_over_deferred(this, state)? } {
         return Ok(Served::Packet(PUBLISH));
     }
-    let served = serve(&mut wait, true)?;
+    let served = serve(&mut wait)?;
     after(&wait)?;
     Ok(served)
 }
@@ -61,7 +61,9 @@ pub fn check_msg(this: Obj) -> Result<Obj> {
     let wait_msg = this.method(qstr!("wait_msg"));
     if !wait_msg.is(WAIT_MSG.get()) {
         io::set_blocking(stream.object(), false);
-        return as_role(state, Role::Check, 0, 0, || wait_msg.call(&[]));
+        let served = as_role(state, Role::Check, 0, 0, || wait_msg.call(&[]))?;
+        io::restore_blocking(this);
+        return Ok(served);
     }
     let mut last = Obj::none();
     for _ in 0..CHECKED {
@@ -96,7 +98,7 @@ fn check_once(this: Obj, state: *mut State) -> Result<Served> {
     if unsafe { hand_over_deferred(this, state)? } {
         return Ok(Served::Packet(PUBLISH));
     }
-    let served = serve(&mut wait, false)?;
+    let served = serve(&mut wait)?;
     after(&wait)?;
     Ok(served)
 }
@@ -121,7 +123,7 @@ fn report_dropped(state: *mut State) -> Result<()> {
 /// Serves one packet on behalf of a call that waits for the broker. Whatever is raised comes back as an error, so that the
 /// call can take back what it has noted.
 pub fn serve_for(wait: &mut Wait) -> Result<()> {
-    catch(|| serve_virtually(wait)).unwrap_or_else(|exception| Err(exception.into()))
+    caught(|| serve_virtually(wait))
 }
 
 /// Serves through the client's `wait_msg`, which a subclass may have overridden.
@@ -129,7 +131,7 @@ fn serve_virtually(wait: &mut Wait) -> Result<()> {
     let (this, state) = (wait.this, wait.state);
     let wait_msg = this.method(qstr!("wait_msg"));
     if wait_msg.is(WAIT_MSG.get()) {
-        serve(wait, false)?;
+        serve(wait)?;
         return after(wait);
     }
     // SAFETY: the state is the client's own.
@@ -144,7 +146,7 @@ fn serve_virtually(wait: &mut Wait) -> Result<()> {
         if matches!(first_byte, 0x40 | 0x90 | 0xb0) {
             // SAFETY: as above.
             unsafe { (*state).session.receiver.start_with(first_byte) };
-            serve(wait, false)?;
+            serve(wait)?;
         }
     }
     Ok(())

@@ -58,6 +58,8 @@ pub struct State {
     pub pieces: u8,
     /// Why a message was read over: one of `pieces`' numbers, 0 if none was.
     pub dropped: u8,
+    /// The socket that was closed last.
+    pub closed: MaybeObj,
     /// 1 if `sock` is a TLS one, whose timeouts are those of the socket below.
     pub tls: u8,
     /// What the last `connect` was told.

@@ -36,6 +36,7 @@ const CONFIGURATION: &str = "#clear APT::Update::Pre-Invoke;
 #clear DPkg::Post-Invoke;
 #clear DPkg::Pre-Install-Pkgs;
 #clear Binary::apt-get;
+#clear APT::Architectures;
 ";
 
 /// Finds the Debian mirror this machine is configured for.
@@ -152,11 +153,23 @@ impl PrivateApt {
             "Acquire::Languages=none".to_string(),
         ]
         .iter()
+        .chain(&self.architecture())
         .chain(&self.settings)
         {
             command.arg("-o").arg(setting);
         }
         command
+    }
+
+    /// Makes apt take packages of the mirror's architecture for its own, whatever this machine's is.
+    fn architecture(&self) -> Vec<String> {
+        let architecture = &self.mirror.architecture;
+        if architecture.is_empty() {
+            return Vec::new();
+        }
+        ["Architecture", "Architectures"]
+            .map(|setting| format!("APT::{setting}={architecture}"))
+            .to_vec()
     }
 
     /// Downloads the suite's index. `percent` is told how far it is, 0 to 100.

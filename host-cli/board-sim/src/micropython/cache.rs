@@ -4,6 +4,7 @@
 //! <cache>/umqtt/lock                      held while fetching
 //! <cache>/umqtt/part-…                    work in progress; swept by the next fetch
 //! <cache>/umqtt/micropython/<version>/    an unpacked copy with its libraries
+//! <cache>/umqtt/micropython-i386/…        the same for another kind of computer
 //! <cache>/umqtt/source/<name>-<version>/  an unpacked source package
 //! ```
 
@@ -11,7 +12,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::probe::Implementation;
-use super::{FindError, FindOptions, Loader, MicroPython, Origin, Progress};
+use super::{FindError, FindOptions, Foreign, Loader, MicroPython, Origin, Progress};
 
 /// Room that a fetch takes for a moment: index, packages and the unpacked copy.
 pub(super) const NEEDED_MB: u64 = 150;
@@ -63,15 +64,15 @@ impl Cache {
     }
 
     /// The oldest copy that fits and runs: a newer one was fetched for somebody who asked for it.
-    pub(super) fn lookup(&self, version: Option<&str>) -> Option<MicroPython> {
-        let mut copies: Vec<PathBuf> = fs::read_dir(self.folder.join("micropython"))
+    pub(super) fn lookup(&self, options: &FindOptions) -> Option<MicroPython> {
+        let mut copies: Vec<PathBuf> = fs::read_dir(self.folder.join(copies(options.foreign)))
             .ok()?
             .filter_map(|entry| Some(entry.ok()?.path()))
             .collect();
         copies.sort();
         copies
             .into_iter()
-            .find_map(|folder| load(&folder, version, Origin::Cache).ok())
+            .find_map(|folder| load(&folder, options, Origin::Cache).ok())
     }
 
     pub(super) fn source(&self, name: &str, version: &str) -> Option<(PathBuf, String)> {
@@ -157,20 +158,38 @@ pub(super) fn free_mb(path: &Path) -> Option<u64> {
         .map(|room| room.f_bavail.saturating_mul(room.f_frsize) / 1_000_000)
 }
 
+/// The folder with the copies for a kind of computer.
+pub(super) fn copies(foreign: Option<Foreign>) -> String {
+    match foreign {
+        Some(foreign) => format!("micropython-{}", foreign.debian()),
+        None => "micropython".to_string(),
+    }
+}
+
 /// Makes a `MicroPython` of an unpacked copy, after trying it.
 pub(super) fn load(
     folder: &Path,
-    version: Option<&str>,
+    options: &FindOptions,
     origin: Origin,
 ) -> Result<MicroPython, String> {
     let program = folder.join("usr/bin/micropython");
     if !program.is_file() {
         return Err(format!("{} is missing", program.display()));
     }
-    let loader =
+    let mut loader =
         find_loader(folder).ok_or_else(|| format!("no dynamic loader in {}", folder.display()))?;
-    let implementation = Implementation::probe(loader.command(&program))?;
-    match implementation.unfit(version) {
+    let native = Implementation::probe(loader.command(&program));
+    let implementation = match (native, options.foreign) {
+        (Err(reason), Some(foreign)) => {
+            let emulator = foreign.emulator();
+            loader.emulator = Some(emulator);
+            Implementation::probe(loader.command(&program)).map_err(|emulated| {
+                format!("{reason}; by {emulator} (Debian's package qemu-user) neither: {emulated}")
+            })?
+        }
+        (implementation, _) => implementation?,
+    };
+    match implementation.unfit(options.version.as_deref()) {
         Some(reason) => Err(reason),
         None => Ok(MicroPython {
             program,
@@ -200,6 +219,10 @@ fn find_loader(folder: &Path) -> Option<Loader> {
             names.sort();
             let program = names.into_iter().next()?.canonicalize().ok()?;
             let libraries = program.parent()?.to_path_buf();
-            Some(Loader { program, libraries })
+            Some(Loader {
+                emulator: None,
+                program,
+                libraries,
+            })
         })
 }

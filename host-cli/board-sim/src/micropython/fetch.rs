@@ -28,10 +28,13 @@ pub(super) fn micropython(
     options: &FindOptions,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<MicroPython, FindError> {
-    let mirror = apt::system_mirror()?;
+    let mut mirror = apt::system_mirror()?;
+    if let Some(foreign) = options.foreign {
+        mirror.architecture = foreign.debian().to_string();
+    }
     let lock = cache.lock(progress)?;
     // Whoever held the lock may have fetched it.
-    if let Some(found) = cache.lookup(options.version.as_deref()) {
+    if let Some(found) = cache.lookup(options) {
         return Ok(found);
     }
     let part = cache.part(&lock)?;
@@ -68,15 +71,13 @@ pub(super) fn micropython(
             fs::remove_dir_all(&path).map_err(FindError::cache("remove", &path))?;
         }
     }
-    let tried = cache::load(&root, options.version.as_deref(), Origin::Fetched).map_err(|e| {
-        FindError::Tool {
-            tool: "the fetched MicroPython".to_string(),
-            detail: e,
-        }
+    let tried = cache::load(&root, options, Origin::Fetched).map_err(|e| FindError::Tool {
+        tool: "the fetched MicroPython".to_string(),
+        detail: e,
     })?;
     let version = &tried.implementation.version;
-    let place = cache.keep(&lock, &root, "micropython", version)?;
-    cache::load(&place, options.version.as_deref(), Origin::Fetched).map_err(|e| FindError::Tool {
+    let place = cache.keep(&lock, &root, &cache::copies(options.foreign), version)?;
+    cache::load(&place, options, Origin::Fetched).map_err(|e| FindError::Tool {
         tool: "the fetched MicroPython".to_string(),
         detail: e,
     })

@@ -35,10 +35,35 @@ pub struct FindOptions {
     /// Only a MicroPython whose version starts so, counted in whole numbers: `1.26` takes 1.26.1, not
     /// 1.260. With a version set, `UMQTT_MICROPYTHON` and PATH are left alone: only cache and apt count.
     pub version: Option<String>,
+    /// Only a MicroPython for this other kind of computer. With one set, too, only cache and apt count.
+    pub foreign: Option<Foreign>,
     /// Never fetch: what is not on the machine is an error.
     pub offline: bool,
     /// Further `-o` settings for apt, such as `Acquire::http::Proxy=http://proxy:3128`.
     pub apt_settings: Vec<String>,
+}
+
+/// Another kind of computer whose programs run here as well: by the kernel itself where it can, else by QEMU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// The 32-bit PC.
+    I386,
+}
+
+impl Foreign {
+    /// What Debian calls its packages for it.
+    fn debian(self) -> &'static str {
+        match self {
+            Foreign::I386 => "i386",
+        }
+    }
+
+    /// What runs its programs where the kernel does not.
+    fn emulator(self) -> &'static str {
+        match self {
+            Foreign::I386 => "qemu-i386",
+        }
+    }
 }
 
 /// What the search is doing, for a progress display. `Display` gives one English line.
@@ -114,13 +139,22 @@ pub struct MicroPython {
 /// machine's own C library is.
 #[derive(Clone, Debug)]
 pub(crate) struct Loader {
+    /// What runs the loader, where the kernel does not.
+    pub(crate) emulator: Option<&'static str>,
     pub(crate) program: PathBuf,
     pub(crate) libraries: PathBuf,
 }
 
 impl Loader {
     fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.emulator {
+            Some(emulator) => {
+                let mut command = Command::new(emulator);
+                command.arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
         command
             .arg("--library-path")
             .arg(&self.libraries)
@@ -138,7 +172,7 @@ impl MicroPython {
         if let Some(program) = &options.program {
             return Self::named(program, options);
         }
-        if options.version.is_none() {
+        if options.version.is_none() && options.foreign.is_none() {
             if let Some(program) = std::env::var_os(PROGRAM_VARIABLE).filter(|v| !v.is_empty()) {
                 return Self::named(Path::new(&program), options);
             }
@@ -147,7 +181,7 @@ impl MicroPython {
             }
         }
         let cache = cache::Cache::open(options)?;
-        if let Some(found) = cache.lookup(options.version.as_deref()) {
+        if let Some(found) = cache.lookup(options) {
             return Ok(found);
         }
         if options.offline {

@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::bench::skip;
-use board_sim::micropython::{FindError, FindOptions, MicroPython, Origin, source_package};
+use board_sim::micropython::{
+    FindError, FindOptions, Foreign, MicroPython, Origin, source_package,
+};
 
 fn options(cache: &Path) -> FindOptions {
     FindOptions {
@@ -315,4 +317,29 @@ fn fetch_for_another_test() {
     let cache = std::env::var("BOARD_SIM_TEST_FOLDER").expect("a folder");
     // Interrupted or not: the test that started this looks at what is left.
     let _ = MicroPython::find(&options(Path::new(&cache)), &mut |_| ());
+}
+
+#[test]
+fn one_for_the_32_bit_pc_is_apart_from_this_computers() {
+    let cache = tempfile::tempdir().unwrap();
+    let wanted = FindOptions {
+        foreign: Some(Foreign::I386),
+        ..options(cache.path())
+    };
+    let Some(fetched) = unless_unreachable(MicroPython::find(&wanted, &mut |_| ())) else {
+        return;
+    };
+    // MP_NATIVE_ARCH_X86 of py/persistentcode.h.
+    assert_eq!(fetched.implementation().native_arch(), 1);
+    let own = FindOptions {
+        offline: true,
+        ..options(cache.path())
+    };
+    assert!(MicroPython::find(&own, &mut |_| ()).is_err());
+    let again = FindOptions {
+        offline: true,
+        ..wanted
+    };
+    let again = MicroPython::find(&again, &mut |_| ()).unwrap();
+    assert_eq!(again.program(), fetched.program());
 }

@@ -4,7 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use testkit::Implementation;
-use testkit::qemu::{QEMU_MODELS, QemuBoard};
+use testkit::native::Arch;
+use testkit::qemu::{QemuBoard, QemuModel};
 
 const STAND_INS: &str = include_str!("../../../../python/tests/board_stand_ins.py");
 const PROGRAM: &str = include_str!("../../../../python/tests/count_board.py");
@@ -21,7 +22,7 @@ struct Counted {
 
 /// Counts on the ARM board, and prints and writes what came. The counts are the same in every run.
 pub fn run() -> Result<bool> {
-    let model = &QEMU_MODELS[0];
+    let model = QemuModel::of(Arch::Armv7m).context("no board for armv7m")?;
     let module = testkit::repository()
         .join("native-module/prebuilt")
         .join(model.arch.name())

@@ -2,5 +2,6 @@
 //! module against Mosquitto.
 
 mod cases;
+mod natmod;
 mod support;
 mod umqtt;

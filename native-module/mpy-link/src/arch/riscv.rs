@@ -185,13 +185,12 @@ impl Architecture for RiscV {
     }
 
     fn provided(&self, name: &str) -> Option<Provided> {
-        let small = self.0 == Arch::Rv32imc;
-        atomics::known(name).filter(|_| small).map(Provided::Made)
+        atomics::known(name, self.0.word_size()).map(Provided::Made)
     }
 
     fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
         let _ = cause;
-        match atomics::make(name) {
+        match atomics::make(name, self.0.word_size()) {
             Some(function) => Goal::Piece {
                 piece: pieces.add(function),
                 offset: 0,

@@ -8,6 +8,7 @@ use crate::arch::attributes::{Value, of_file};
 const CPU_ARCH: u64 = 6;
 const CPU_ARCH_PROFILE: u64 = 7;
 const COMPATIBILITY: u64 = 32;
+const FP_NUMBER_MODEL: u64 = 23;
 const VFP_ARGS: u64 = 28;
 
 /// CPU_raw_name, CPU_name, compatibility (a number is in front of the text) and what is odd above.
@@ -31,6 +32,9 @@ pub(super) fn check(arch: Arch, section: &[u8]) -> Result<Option<&'static str>, 
     check_core(arch, number(CPU_ARCH), number(CPU_ARCH_PROFILE))?;
     let hard_boards = matches!(arch, Arch::Armv7emsp | Arch::Armv7emdp);
     match number(VFP_ARGS) {
+        // What has no model of numbers passes none: the assembly of libgcc, whose functions take floats in integer
+        // registers on every board (Run-time ABI for the Arm Architecture, 5.1.2).
+        None | Some(0) if number(FP_NUMBER_MODEL).is_none_or(|model| model == 0) => Ok(None),
         None | Some(0) => Ok(Some("soft")),
         Some(1) if hard_boards => Ok(Some("hard")),
         Some(1) => Err(format!(
