@@ -27,7 +27,7 @@ mod wait;
 /// The class's own `wait_msg`: a client whose `wait_msg` is this one can be served without a Python call.
 static WAIT_MSG: Static = Static::new();
 
-/// `time.ticks_ms`.
+/// `time.ticks_ms`, or None where there is none.
 static TICKS: Static = Static::new();
 
 /// An empty bytes object, which lends its type to those that are made for received messages.
@@ -46,7 +46,9 @@ mod simple {
     #[init]
     fn init(module: &Module) {
         EMPTY_BYTES.set(Obj::from_bytes(b""));
-        TICKS.set(import(qstr!("time")).get(qstr!("ticks_ms")));
+        // Not every board has a clock, and not every client needs one.
+        let clock = catch(|| import(qstr!("time")).get(qstr!("ticks_ms")));
+        TICKS.set(clock.unwrap_or(Obj::none()));
         // Looked up when a connection is made, so that a test may put another module in its place.
         module.set(qstr!("socket"), import(qstr!("socket")));
         let class = module.get(qstr!("MQTTClient"));
