@@ -23,7 +23,7 @@ fn soak_on_armv7m() {
         .join(model.arch.name())
         .join("umqtt/simple.mpy");
     let module = std::fs::read(&module).expect("the committed module");
-    let mut board = need!(TEST, QemuBoard::start(model));
+    let mut board = need!(TEST, QemuBoard::counting(model));
     board
         .put_module(&module)
         .unwrap_or_else(|error| panic!("{error}"));
