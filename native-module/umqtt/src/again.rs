@@ -9,7 +9,7 @@ use mqtt_core::AckKind;
 use crate::outgoing::next_packet_id;
 use crate::state::State;
 use crate::wait::{left, milliseconds, sleep, ticks};
-use crate::{requests, value_error};
+use crate::{caught, requests, value_error};
 
 /// The default policy: the first delay and the longest, in milliseconds.
 const FIRST: u32 = 1000;
@@ -32,18 +32,21 @@ pub fn recover(this: Obj, state: *mut State, error: Error) -> Result<()> {
     if !is_loss(this, state, error) {
         return Err(error);
     }
-    if is_robust(this) {
-        if let Some(exception) = error.exception() {
-            this.call_method(qstr!("log"), &[Obj::from_bool(false), exception]);
+    // What is raised here must not pass by the caller, who may have something to take back.
+    caught(|| {
+        if is_robust(this) {
+            if let Some(exception) = error.exception() {
+                this.call_method(qstr!("log"), &[Obj::from_bool(false), exception]);
+            }
+            this.call_method(qstr!("reconnect"), &[]);
+            return Ok(());
         }
-        this.call_method(qstr!("reconnect"), &[]);
-        return Ok(());
-    }
-    begin(state);
-    while !try_once(this, state)? {
-        sleep(to_next_try(state));
-    }
-    Ok(())
+        begin(state);
+        while !try_once(this, state)? {
+            sleep(to_next_try(state));
+        }
+        Ok(())
+    })
 }
 
 /// For `check_msg`, which does not wait: notes that the connection is lost, and tries at once to make it anew. Returns the
@@ -143,7 +146,6 @@ pub fn connect(this: Obj, state: *mut State) -> Result<Obj> {
         if !session_present.is_true() {
             subscribe_again(this, state)?;
         }
-        (*state).lost = 0;
         Ok(session_present)
     }
 }

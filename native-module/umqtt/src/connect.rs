@@ -241,6 +241,7 @@ fn accept(this: Obj, state: *mut State) -> Result<isize> {
             return Err(mqtt_exception(return_code, words(return_code)));
         }
         (*state).session.accepted(session_present);
+        (*state).lost = 0;
         if !session_present && (*state).resuming == 0 {
             // The program subscribes by itself to what it wants.
             (*state).subscriptions = Default::default();
