@@ -1,8 +1,11 @@
 //! Decides what can be done to this repository by one command: set-up, all tests, the prebuilt modules, benchmarks.
 
 mod bench;
+mod bench_link;
+mod fuzz;
 mod prebuilt;
 mod readme;
+mod seeds;
 mod setup;
 mod table;
 mod test;
@@ -46,6 +49,17 @@ enum Task {
     },
     /// Run umqtt's module on every architecture that runs here, and write the READMEs' table
     Table,
+    /// Fuzz what reads bytes from others, with libFuzzer and the address sanitizer
+    Fuzz {
+        /// What to fuzz (repeatable) [default: everything]
+        names: Vec<String>,
+        /// This many executions of each [default: as many as the tests make, always the same ones]
+        #[arg(long, conflicts_with = "seconds")]
+        runs: Option<u64>,
+        /// Each for this long
+        #[arg(long)]
+        seconds: Option<u64>,
+    },
     /// Measure what the project promises
     Bench {
         #[command(subcommand)]
@@ -57,6 +71,8 @@ enum Task {
 enum Bench {
     /// Publishing: QoS 0 against a bare write, QoS 1 against umqtt.simple 1.3.4
     Publish,
+    /// Linking: mpy-link against MicroPython's mpy_ld.py on the same objects
+    Link,
 }
 
 fn main() -> ExitCode {
@@ -72,9 +88,22 @@ fn main() -> ExitCode {
         Task::Prebuilt { check: true, .. } => prebuilt::check(),
         Task::Prebuilt { arch, .. } => prebuilt::write(&arch).map(|()| true),
         Task::Table => test::table(),
+        Task::Fuzz {
+            names,
+            runs,
+            seconds,
+        } => fuzz::run(
+            &names,
+            match (runs, seconds) {
+                (Some(runs), _) => fuzz::Length::Runs(runs),
+                (None, Some(seconds)) => fuzz::Length::Seconds(seconds),
+                (None, None) => fuzz::Length::Bounded,
+            },
+        ),
         Task::Bench {
             what: Bench::Publish,
         } => bench::publish(),
+        Task::Bench { what: Bench::Link } => bench_link::link(),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -128,9 +128,9 @@ impl Wait {
         let role = if in_callback {
             // SAFETY: as above.
             if unsafe { (*state).pieces != 0 } {
-                return Err(Error::text(
-                    qstr!("RuntimeError"),
-                    c"cannot wait between the pieces of a message: use wait=False",
+                return Err(error!(
+                    "RuntimeError",
+                    "cannot wait between the pieces of a message: use wait=False"
                 ));
             }
             Role::OwedInCallback
@@ -212,7 +212,7 @@ impl Wait {
         let tls = unsafe { (*self.state).tls != 0 };
         match self.role {
             Role::Check => tls || stream.poll(POLL_READ).is_none(),
-            _ => tls && self.limited && stream.is_native(),
+            _ => tls && self.limited && !stream.object().is_instance_of_python_class(),
         }
     }
 
