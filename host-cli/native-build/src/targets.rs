@@ -59,7 +59,7 @@ pub struct Target {
     pub spec: Option<&'static str>,
     /// Whether `core` has to be compiled too.
     pub build_std: bool,
-    /// Of the profile: `s` or `z`.
+    /// Of the profile: `z`, `s` or a number.
     pub opt_level: String,
     pub rustflags: Vec<String>,
     /// The oldest LLVM that will do; 0 where any does.

@@ -14,6 +14,7 @@ mod interpreter;
 mod machine;
 mod mosquitto;
 mod mpremote;
+pub mod mpy_ld;
 pub mod native;
 pub mod natmod;
 mod peer;

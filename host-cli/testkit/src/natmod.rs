@@ -1,7 +1,8 @@
 //! Decides how the linker is tried in place of MicroPython's own: upstream's example modules build with
-//! `make MPY_LD=…`, and pass upstream's tests of them.
+//! `make MPY_LD=…`, and pass upstream's tests of them. [`crate::mpy_ld`] links the same objects once more.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -11,7 +12,7 @@ use mpy_link::Arch;
 use crate::qemu::{installed, micropython_source};
 
 /// All that need nothing which Debian leaves out of the source (btree needs Berkeley DB).
-const EXAMPLES: [&str; 10] = [
+pub const EXAMPLES: [&str; 10] = [
     "deflate",
     "features0",
     "features1",
@@ -24,10 +25,28 @@ const EXAMPLES: [&str; 10] = [
     "re",
 ];
 
+/// The architectures that Debian's gcc compiles them for, and that compiler.
+pub const COMPILERS: [(Arch, &str); 5] = [
+    (Arch::X64, "gcc"),
+    (Arch::Armv6m, "arm-none-eabi-gcc"),
+    (Arch::Armv7m, "arm-none-eabi-gcc"),
+    (Arch::Xtensa, "xtensa-lx106-elf-gcc"),
+    (Arch::Rv32imc, "riscv64-unknown-elf-gcc"),
+];
+
+/// Whether an example can be compiled: features2 adds floats, which upstream's makefile leaves out on some.
+pub fn compiles(arch: Arch, example: &str) -> bool {
+    example != "features2" || !matches!(arch, Arch::Rv32imc | Arch::Xtensa)
+}
+
 /// Those that have tests, as `tests/run-natmodtests.py` has them.
 const TESTED: [&str; 5] = ["deflate", "framebuf", "heapq", "random", "re"];
 
-fn run(command: &mut Command) -> Result<String, String> {
+/// What a program prints, on both streams.
+///
+/// # Errors
+/// Where it does not run or fails; with what it printed.
+pub fn run(command: &mut Command) -> Result<String, String> {
     let output = command
         .stdin(Stdio::null())
         .env_remove("MAKEFLAGS")
@@ -43,7 +62,7 @@ fn run(command: &mut Command) -> Result<String, String> {
 }
 
 /// The linker's command, built once for all tests.
-fn linker(scratch: &Path) -> PathBuf {
+pub fn linker(scratch: &Path) -> PathBuf {
     static LINKER: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         let target = scratch.join("natmod-linker");
@@ -82,8 +101,23 @@ fn mpy_cross(source: &Path) -> Result<PathBuf, String> {
 pub struct Natmods {
     arch: Arch,
     source: PathBuf,
-    /// One module for each.
-    folder: PathBuf,
+    pub modules: Vec<Natmod>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct Natmod {
+    pub name: &'static str,
+    /// The finished module.
+    pub mpy: Vec<u8>,
+    /// Where it was built.
+    pub(crate) folder: PathBuf,
+    /// The arguments that the linker got there, the output's name left out.
+    pub(crate) arguments: Vec<String>,
+    /// That output's name: the code alone.
+    pub(crate) native: String,
+    /// The modules in Python that are merged with it.
+    pub(crate) python: Vec<PathBuf>,
 }
 
 impl Natmods {
@@ -122,11 +156,35 @@ impl Natmods {
         library: Option<&Path>,
     ) -> Result<Natmods, String> {
         let source = micropython_source()?;
-        let folder = build(arch, compiler, &source, scratch, library)?;
+        installed(compiler)?;
+        installed("python3")?;
+        let cross = mpy_cross(&source)?;
+        let linker = linker(scratch);
+        let mut folder = scratch.join(format!("natmod-{}", arch.name()));
+        if library.is_some() {
+            folder.set_extension("without-rom");
+        }
+        let modules = EXAMPLES
+            .into_iter()
+            .filter(|example| compiles(arch, example))
+            .map(|example| {
+                let tools = Tools {
+                    source: &source,
+                    cross: &cross,
+                    linker: &linker,
+                    library,
+                };
+                let natmod = tools.build(arch, example, &folder)?;
+                let dump = mpy_link::dump(&natmod.mpy).expect("it can be read");
+                assert_eq!(dump.arch, Some(arch.name()), "{example}");
+                Ok(natmod)
+            })
+            .collect::<Result<_, String>>()
+            .unwrap_or_else(|error| panic!("{error}"));
         Ok(Natmods {
             arch,
             source,
-            folder,
+            modules,
         })
     }
 
@@ -136,73 +194,115 @@ impl Natmods {
     /// # Panics
     /// Where one prints something else than upstream says.
     pub fn check(&self, run_on: impl FnMut(&[u8], &str) -> String) {
-        test(self.arch, &self.folder, &self.source, run_on);
+        test(self.arch, &self.modules, &self.source, run_on);
+    }
+
+    /// MicroPython's source, which they are part of.
+    pub fn source(&self) -> &Path {
+        &self.source
     }
 }
 
-fn build(
-    arch: Arch,
-    compiler: &str,
-    source: &Path,
-    scratch: &Path,
-    library: Option<&Path>,
-) -> Result<PathBuf, String> {
-    installed(compiler)?;
-    installed("python3")?;
-    let cross = mpy_cross(source)?;
-    let mut linker = linker(scratch).display().to_string();
-    let mut folder = scratch.join(format!("natmod-{}", arch.name()));
-    let mut more = None;
-    if let Some(library) = library {
-        linker += &format!(" -l {}", library.display());
-        folder.set_extension("without-rom");
-        more = Some("MPY_EXTERN_SYM_FILE=");
-    }
-    for example in EXAMPLES {
-        if matches!(arch, Arch::Rv32imc | Arch::Xtensa) && example == "features2" {
-            // It adds floats, which upstream's makefile leaves out on these architectures.
-            continue;
-        }
+/// What builds an example.
+struct Tools<'a> {
+    source: &'a Path,
+    /// MicroPython's compiler.
+    cross: &'a Path,
+    linker: &'a Path,
+    /// Taken in place of the ROM.
+    library: Option<&'a Path>,
+}
+
+impl Tools<'_> {
+    /// Builds as upstream's makefile does, in a fresh folder below `folder`.
+    fn build(&self, arch: Arch, example: &'static str, folder: &Path) -> Result<Natmod, String> {
         let work = folder.join(example);
+        let told = |error: std::io::Error| format!("{}: {error}", work.display());
         let _ = fs::remove_dir_all(&work);
-        fs::create_dir_all(&work).expect("the test folder can be made");
-        let from = source.join("examples/natmod").join(example);
-        for file in fs::read_dir(from).expect("the example") {
-            let file = file.expect("a file").path();
-            if file.is_file() {
-                let name = file.file_name().expect("a name");
-                fs::copy(&file, work.join(name)).expect("it can be copied");
+        fs::create_dir_all(&work).map_err(told)?;
+        for file in fs::read_dir(self.source.join("examples/natmod").join(example)).map_err(told)? {
+            let file = file.map_err(told)?;
+            if file.path().is_file() {
+                fs::copy(file.path(), work.join(file.file_name())).map_err(told)?;
             }
         }
+        // Upstream's linker keeps what it reads of archives in the folder it runs in: let modules share it.
+        let cache = ".mpy_ld_cache";
+        fs::create_dir_all(folder.join(cache)).map_err(told)?;
+        symlink(Path::new("..").join(cache), work.join(cache)).map_err(told)?;
+        // Notes what the makefile asks the linker for, one argument a line.
+        let log = work.join("link.log");
+        let recorder = work.join("link.sh");
+        let library = self
+            .library
+            .map(|library| format!("-l '{}' ", library.display()));
+        let script = format!(
+            "#!/bin/sh\nprintf '%s\\n' --- \"$@\" >> '{}'\nexec '{}' {}\"$@\"\n",
+            log.display(),
+            self.linker.display(),
+            library.unwrap_or_default()
+        );
+        fs::write(&recorder, script).map_err(told)?;
+        fs::set_permissions(&recorder, fs::Permissions::from_mode(0o755)).map_err(told)?;
         run(Command::new("make")
             .arg("-C")
             .arg(&work)
-            .arg(format!("MPY_DIR={}", source.display()))
-            .arg(format!("MPY_LD={linker}"))
-            .arg(format!("MPY_CROSS={}", cross.display()))
+            .arg(format!("MPY_DIR={}", self.source.display()))
+            .arg(format!("MPY_LD={}", recorder.display()))
+            .arg(format!("MPY_CROSS={}", self.cross.display()))
             .arg(format!("ARCH={}", arch.name()))
-            .args(more))?;
+            .args(self.library.map(|_| "MPY_EXTERN_SYM_FILE=")))?;
+
+        let log = fs::read_to_string(log).map_err(told)?;
+        let steps = log.split("---\n").skip(1);
+        let step = steps
+            .map(|step| step.lines().map(str::to_owned).collect::<Vec<String>>())
+            .find(|step| step.iter().all(|argument| argument != "--preprocess"))
+            .ok_or_else(|| format!("{example}: nothing was linked"))?;
+        let at = step.iter().position(|argument| argument == "-o");
+        let at = at.ok_or_else(|| format!("{example}: the linker was given no -o"))?;
+        let mut arguments = step.clone();
+        let native = arguments.drain(at..at + 2).nth(1).unwrap_or_default();
+        let mut python = Vec::new();
+        for file in fs::read_dir(work.join("build")).map_err(told)? {
+            let file = file.map_err(told)?.path();
+            let name = file.to_string_lossy();
+            if name.ends_with(".mpy") && !name.ends_with(".native.mpy") {
+                python.push(file.clone());
+            }
+        }
+        python.sort();
         // `deflate_armv7m.mpy` for some, `features0.mpy` for others.
         let names = [
             format!("{example}_{}.mpy", arch.name()),
             format!("{example}.mpy"),
         ];
-        let built = names.iter().map(|name| work.join(name));
-        let built = built.into_iter().find(|file| file.is_file());
-        let built = built.unwrap_or_else(|| panic!("{example} made no module"));
-        let bytes = fs::read(built).expect("the module");
-        let dump = mpy_link::dump(&bytes).expect("it can be read");
-        assert_eq!(dump.arch, Some(arch.name()), "{example}");
-        fs::write(folder.join(format!("{example}.mpy")), bytes).expect("it can be written");
+        let mpy = names
+            .iter()
+            .find_map(|name| fs::read(work.join(name)).ok())
+            .ok_or_else(|| format!("{example} made no module"))?;
+        Ok(Natmod {
+            name: example,
+            mpy,
+            folder: work,
+            arguments,
+            native,
+            python,
+        })
     }
-    Ok(folder)
 }
 
-fn test(arch: Arch, folder: &Path, source: &Path, mut run_on: impl FnMut(&[u8], &str) -> String) {
+fn test(
+    arch: Arch,
+    modules: &[Natmod],
+    source: &Path,
+    mut run_on: impl FnMut(&[u8], &str) -> String,
+) {
     let mut wrong = String::new();
     let (mut passed, mut skipped) = (0, 0);
     for module in TESTED {
-        let mpy = fs::read(folder.join(format!("{module}.mpy"))).expect("the module");
+        let natmod = modules.iter().find(|natmod| natmod.name == module);
+        let mpy = &natmod.expect("it was built").mpy;
         let mut programs: Vec<PathBuf> = fs::read_dir(source.join("tests/extmod"))
             .expect("upstream's tests")
             .map(|entry| entry.expect("a test").path())
@@ -218,7 +318,7 @@ fn test(arch: Arch, folder: &Path, source: &Path, mut run_on: impl FnMut(&[u8], 
         for program in programs {
             let text = fs::read_to_string(&program).expect("a test");
             let text = format!("import sys, case\nsys.modules['{module}'] = case\n{text}");
-            let printed = run_on(&mpy, &text);
+            let printed = run_on(mpy, &text);
             if printed.contains("SKIP\n") {
                 skipped += 1;
                 continue;

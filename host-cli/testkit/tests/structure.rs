@@ -55,7 +55,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "testkit",
         ],
     ),
-    ("xtask", &["board-sim", "native-build", "testkit"]),
+    (
+        "xtask",
+        &["board-sim", "mpy-link", "native-build", "testkit"],
+    ),
 ];
 
 fn root() -> PathBuf {

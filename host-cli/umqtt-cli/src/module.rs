@@ -167,12 +167,29 @@ pub fn at_path(path: &Path, info: &BoardInfo, lang: Lang) -> Result<Vec<Item>, F
         let have: Vec<_> = built.map(Arch::name).collect();
         let wanted = info.mpy.map(|mpy| mpy.to_string()).unwrap_or_default();
         let (path, have) = (path.display(), have.join(", "));
-        let message = match lang {
-            Lang::En => format!("{path} has no module for this board ({wanted}); it has: {have}"),
-            Lang::Es => {
+        let message = match (lang, have.is_empty()) {
+            (Lang::En, false) => {
+                format!("{path} has no module for this board ({wanted}); it has: {have}")
+            }
+            (Lang::Es, false) => {
                 format!("en {path} no hay módulo para esta placa ({wanted}); hay para: {have}")
             }
+            (Lang::En, true) => {
+                format!("{path} holds no folder with the name of an architecture, such as x64")
+            }
+            (Lang::Es, true) => {
+                format!(
+                    "en {path} no hay ninguna carpeta con el nombre de una arquitectura, como x64"
+                )
+            }
         };
+        if have.is_empty() {
+            let help = lang.pick(
+                "name the folder that `umqtt build` wrote, release, or one .mpy file in it",
+                "indica la carpeta que escribió `umqtt build`, release, o un fichero .mpy de ella",
+            );
+            return Err(Failure::new(Status::Failed, message, help));
+        }
         let help = lang.pick(
             "umqtt build --port PORT builds for the board there",
             "umqtt build --port PUERTO compila para la placa que hay ahí",
@@ -414,6 +431,9 @@ mod tests {
         let refused =
             at_path(folder.path(), &board(bits(Arch::Xtensawin)), Lang::En).expect_err("none");
         assert!(refused.to_string().contains("armv6m, armv7m"), "{refused}");
+        let below = folder.path().join("x64");
+        let refused = at_path(&below, &board(bits(Arch::X64)), Lang::En).expect_err("none");
+        assert!(refused.to_string().contains("such as x64"), "{refused}");
         let file = folder.path().join("x64/pkg/m.mpy");
         let items = at_path(&file, &board(None), Lang::En).expect("any file");
         assert_eq!(items[0].path, "/m.mpy");

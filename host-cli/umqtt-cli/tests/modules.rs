@@ -175,7 +175,9 @@ fn what_cannot_be_built_is_said_so() {
     done.expect_status(2);
     assert!(done.stderr.contains("xtensawin"), "{done:#?}");
     // What is there already is nobody's to write over.
-    home.run(["new", "mi-modulo"]).expect_status(1);
+    let done = home.run(["new", "mi-modulo"]);
+    done.expect_status(1);
+    assert!(done.stderr.contains("mi-modulo here already"), "{done:#?}");
     home.run(["new", "fn"]).expect_status(2);
 
     std::fs::write(folder.join("src/lib.rs"), "#![no_std]\nfn broken(").expect("a source");

@@ -1,8 +1,11 @@
 //! Decides what can be done to this repository by one command: set-up, all tests, the prebuilt modules, benchmarks.
 
 mod bench;
+mod bench_link;
+mod fuzz;
 mod prebuilt;
 mod readme;
+mod seeds;
 mod setup;
 mod table;
 mod test;
@@ -52,6 +55,17 @@ enum Task {
         #[arg(long, default_value_t = 1_000_000)]
         messages: usize,
     },
+    /// Fuzz what reads bytes from others, with libFuzzer and the address sanitizer
+    Fuzz {
+        /// What to fuzz (repeatable) [default: everything]
+        names: Vec<String>,
+        /// This many executions of each [default: as many as the tests make, always the same ones]
+        #[arg(long, conflicts_with = "seconds")]
+        runs: Option<u64>,
+        /// Each for this long
+        #[arg(long)]
+        seconds: Option<u64>,
+    },
     /// Measure what the project promises
     Bench {
         #[command(subcommand)]
@@ -67,6 +81,8 @@ enum Bench {
     Client,
     /// Encoding and decoding on a board in QEMU, in counted instructions
     Board,
+    /// Linking: mpy-link against MicroPython's mpy_ld.py on the same objects
+    Link,
 }
 
 fn main() -> ExitCode {
@@ -84,12 +100,25 @@ fn main() -> ExitCode {
         Task::Table => test::table(),
         Task::Soak { messages } => test::soak(messages),
         Task::Bench {
-            what: Bench::Publish,
-        } => bench::publish(),
-        Task::Bench {
             what: Bench::Client,
         } => bench::client::run(),
         Task::Bench { what: Bench::Board } => bench::board::run(),
+        Task::Fuzz {
+            names,
+            runs,
+            seconds,
+        } => fuzz::run(
+            &names,
+            match (runs, seconds) {
+                (Some(runs), _) => fuzz::Length::Runs(runs),
+                (None, Some(seconds)) => fuzz::Length::Seconds(seconds),
+                (None, None) => fuzz::Length::Bounded,
+            },
+        ),
+        Task::Bench {
+            what: Bench::Publish,
+        } => bench::publish(),
+        Task::Bench { what: Bench::Link } => bench_link::link(),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -7,9 +7,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
 use testkit::Version;
+use testkit::mpy_ld::{AR_VERSION, ar_folder};
+
+use crate::fuzz;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 23] = [
+const PACKAGES: [(&str, &str); 24] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -37,6 +40,7 @@ const PACKAGES: [(&str, &str); 23] = [
         "Xtensa programs, and those of the 32-bit PC where the kernel has none",
     ),
     ("python3-pip", "fetching PyPI's umqtt"),
+    ("python3-pyelftools", "MicroPython's own linker"),
     ("python3-venv", "installing mpremote beside the system"),
     ("xz-utils", "unpacking Debian's sources"),
 ];
@@ -86,7 +90,29 @@ pub fn run() -> Result<Vec<String>> {
             pypi(name, version, folder),
         );
     }
+    attempt(format!("ar {AR_VERSION} of PyPI"), ar());
+    attempt("cargo-fuzz".into(), cargo_fuzz());
     Ok(problems)
+}
+
+/// The fuzzers' driver, into a folder of its own.
+fn cargo_fuzz() -> Result<()> {
+    if fuzz::program().is_ok() {
+        return Ok(());
+    }
+    println!("set-up: building cargo-fuzz {}", fuzz::CARGO_FUZZ);
+    let mut command = crate::cargo();
+    command
+        .args([
+            "install",
+            "cargo-fuzz",
+            "--locked",
+            "--version",
+            fuzz::CARGO_FUZZ,
+            "--root",
+        ])
+        .arg(fuzz::tools()?);
+    crate::output(&mut command).map(drop)
 }
 
 fn packages() -> Result<()> {
@@ -227,21 +253,50 @@ fn pypi(name: &str, version: &str, folder: &str) -> Result<()> {
     std::fs::rename(&part, &target).with_context(|| format!("cannot rename {}", part.display()))
 }
 
-/// Runs the script with the first Python that has pip: the one on PATH, else Debian's.
-fn fetch(name: &str, version: &str, folder: &Path) -> Result<()> {
+/// With what MicroPython's own linker reads archives; an ordinary package, unlike those above.
+fn ar() -> Result<()> {
+    let target = ar_folder().map_err(anyhow::Error::msg)?;
+    if target.is_dir() {
+        return Ok(());
+    }
+    println!("set-up: fetching ar {AR_VERSION}");
+    let part = target.with_extension("part");
+    let mut command = Command::new(python_with_pip()?);
+    command
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--upgrade",
+            "--target",
+        ])
+        .arg(&part)
+        .arg(format!("ar=={AR_VERSION}"));
+    crate::output(&mut command)?;
+    std::fs::rename(&part, &target).with_context(|| format!("cannot rename {}", part.display()))
+}
+
+/// The first Python that has pip: the one on PATH, else Debian's.
+fn python_with_pip() -> Result<&'static str> {
     let has_pip = |python: &&str| {
         Command::new(python)
             .args(["-c", "import pip"])
             .output()
             .is_ok_and(|output| output.status.success())
     };
-    let python = ["python3", "/usr/bin/python3"]
+    ["python3", "/usr/bin/python3"]
         .into_iter()
         .find(has_pip)
-        .context("no python3 with pip; on Debian: apt-get install python3-pip")?;
+        .context("no python3 with pip; on Debian: apt-get install python3-pip")
+}
+
+/// Runs the script that knows PyPI's umqtt.
+fn fetch(name: &str, version: &str, folder: &Path) -> Result<()> {
     let script = testkit::repository().join("host-cli/xtask/src/pypi.py");
     crate::output(
-        Command::new(python)
+        Command::new(python_with_pip()?)
             .arg(script)
             .args([name, version])
             .arg(folder),

@@ -198,6 +198,12 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_nothing_is_not_what_the_readmes_say() {
+        let error = check(&Runs::new()).expect_err("they say that much ran");
+        assert!(error.to_string().contains("cargo xtask table"), "{error}");
+    }
+
+    #[test]
     fn the_readmes_have_the_sizes_of_the_committed_modules() {
         let changes = each(|readme, record, old| {
             table(readme, record, |arch| third_column(old, arch, readme))

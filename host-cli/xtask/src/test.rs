@@ -12,7 +12,7 @@ use testkit::{Interpreter, Version};
 
 use crate::prebuilt::Comparison;
 use crate::table::{self, Runs};
-use crate::{cargo, prebuilt, readme, setup};
+use crate::{cargo, fuzz, prebuilt, readme, setup};
 
 /// The crate whose tests run once per version.
 const LINKER: &str = "mpy-link";
@@ -111,6 +111,7 @@ pub fn run(require_all: bool, with_setup: bool) -> Result<bool> {
     );
     prebuilt_modules(&mut count);
     workspace_tests(require_all, &mut count)?;
+    fuzzers(&mut count);
     for (name, outcome) in readme::check() {
         count.add(&name, outcome);
     }
@@ -179,6 +180,27 @@ fn prebuilt_modules(count: &mut Count) {
             }
             Err(error) => count.add(&name, Err(error)),
         }
+    }
+}
+
+/// A bounded run of each fuzzer, always the same executions.
+fn fuzzers(count: &mut Count) {
+    let (program, seeds) = (fuzz::program(), fuzz::make_seeds());
+    for run in fuzz::RUNS {
+        let name = format!("fuzzing {}", run.name);
+        match (&program, &seeds) {
+            (Ok(program), Ok(())) => count.add(&name, run.fuzz(program, fuzz::Length::Bounded)),
+            (Err(reason), _) | (_, Err(reason)) => {
+                println!("skipped: {name}: {reason:#}");
+                count.ignored += 1;
+            }
+        }
+    }
+    for manifest in fuzz::manifests() {
+        count.add(
+            &format!("cargo fmt of {manifest}"),
+            succeeds(cargo().args(["fmt", "--check", "--manifest-path", manifest])),
+        );
     }
 }
 

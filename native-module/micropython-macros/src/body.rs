@@ -65,7 +65,7 @@ pub fn table(function: &Function, call: &TokenStream, class: Option<&TokenStream
     let state = lent.map(|_| quote!(state: *mut ::core::ffi::c_void));
     let outer = lent.map(|exclusive| {
         quote! {
-            unsafe fn outer(frame: &::micropython::table_of::Frame) -> ::micropython::Obj {
+            unsafe fn outer(frame: &::micropython::table_of::Frame) -> ::micropython::table_of::Ended {
                 // SAFETY: the body takes the state of this class as is said here.
                 unsafe { ::micropython::table_of::lend(frame, #class::__STATE, #exclusive, body) }
             }
@@ -82,7 +82,7 @@ pub fn table(function: &Function, call: &TokenStream, class: Option<&TokenStream
         unsafe fn body(
             frame: &::micropython::table_of::Frame,
             #state
-        ) -> ::micropython::Obj {
+        ) -> ::micropython::table_of::Ended {
             let #value = #call(#(#taken),*);
             #end(#value)
         }

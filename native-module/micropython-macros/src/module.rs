@@ -111,10 +111,7 @@ pub fn expand(mut item: ItemMod) -> syn::Result<TokenStream> {
             _values: *const ::micropython::sys::MpObj,
         ) -> ::micropython::sys::MpObj {
             // SAFETY: the loader passes its own function object.
-            let module = unsafe { ::micropython::Module::begin(entry) };
-            ::micropython::table_of::finish(
-                #ident::__fill(&module).map(|()| ::micropython::Obj::none())
-            )
+            unsafe { ::micropython::table_of::import_module(entry, #ident::__fill) }
         }
 
         ::micropython::qstrs![#(#names),*];
@@ -162,7 +159,7 @@ fn strings(span: Span) -> syn::Result<(Vec<String>, Vec<String>)> {
             .to_string()
     };
     Ok((
-        tree.names.into_iter().collect(),
+        tree.names.by_use().into_iter().map(str::to_owned).collect(),
         tree.files.iter().map(|path| absolute(path)).collect(),
     ))
 }

@@ -1,15 +1,15 @@
 //! Decides which files a crate is made of and what they declare: follows `mod` from the root file, as rustc does
 //! without configuration (`#[cfg(test)]` modules are left out, other conditions are taken as true).
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use quote::ToTokens;
 use syn::{Attribute, Expr, ExprLit, Item, ItemMod, Lit, Meta};
 
+use crate::attributes;
 use crate::class::{Arguments, Class, Constant, Methods};
 use crate::function::Function;
-use crate::{attributes, names};
+use crate::names::{self, Names};
 
 /// What could not be read.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ pub struct Tree {
     pub files: Vec<PathBuf>,
     pub module: ModuleSource,
     /// Every string that the qstr table must hold.
-    pub names: BTreeSet<String>,
+    pub names: Names,
     /// What the macros refuse, which is not in `module` and `names`. The macros report it where it stands.
     pub refused: Vec<TreeError>,
 }
@@ -126,7 +126,7 @@ impl Tree {
                 self.module.methods.push(methods);
             }
             Item::Const(item) if attributes::has(&item.attrs, "constant") => {
-                self.names.insert(item.ident.to_string());
+                self.names.use_in_code(&item.ident.to_string());
                 self.module.constants.push(Constant {
                     ident: item.ident,
                     ty: *item.ty,

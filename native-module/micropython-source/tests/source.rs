@@ -87,16 +87,16 @@ fn names_are_those_that_python_and_qstr_use() {
                     #[buffer] fn memory(&self) -> Block { todo!() }
                 }"#,
             ),
-            ("elsewhere.rs", r#"fn f() { [micropython::qstr!("deep")] }"#),
+            ("elsewhere.rs", r#"fn f() { [micropython::qstr!("deep"), qstr!("deep"), error!("Trouble", "deep")] }"#),
         ],
     )
     .expect("a readable source");
-    let names: Vec<&str> = tree.names.iter().map(String::as_str).collect();
+    // Twice in code, once, in tables only; each of these sorted.
     let expected = [
-        "IOBase", "LIMIT", "Named", "UNIT", "a", "b", "c", "deep", "f", "inside", "io", "start",
-        "v", "value",
+        "deep", "LIMIT", "UNIT", "inside", "IOBase", "Named", "Trouble", "a", "b", "c", "f", "io",
+        "start", "v", "value",
     ];
-    assert_eq!(names, expected);
+    assert_eq!(tree.names.by_use(), expected);
     assert_eq!(tree.files.len(), 3, "the tests' module is no part of it");
     assert_eq!(tree.module.name.as_deref(), Some("m"));
 }

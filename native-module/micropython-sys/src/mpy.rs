@@ -40,6 +40,9 @@ pub const ARCH_MASK: u8 = 0x0f;
 pub const ARCH_FLAGS: u8 = 0x40;
 /// Fourth byte of the header: the bits of a small int the file needs (`MP_SMALL_INT_BITS` of `tools/mpy_ld.py`).
 pub const SMALL_INT_BITS: u8 = 31;
+/// The longest qstr in bytes: its length is kept in one byte (`MICROPY_QSTR_BYTES_IN_LEN` of `py/mpconfig.h`, which no
+/// port of 1.26 sets), and `qstr_from_strn` raises RuntimeError for a longer one.
+pub const QSTR_LENGTH_LIMIT: usize = 255;
 
 /// Mask of the kind in a raw code's first uint; it counts from [`crate::raw_code::MP_CODE_BYTECODE`] (`load_raw_code`).
 pub const RAW_CODE_KIND_MASK: usize = 3;

@@ -1,5 +1,7 @@
 //! Attributes and calls.
 
+use core::mem::MaybeUninit;
+
 use micropython_sys::MpObj;
 
 use crate::table::table;
@@ -8,11 +10,9 @@ use crate::{Obj, Qstr};
 /// The most arguments of a plain call from Rust.
 const FEW_ARGS: usize = 4;
 
-/// The most arguments of a call from Rust with keywords, each of which counts as two.
-const MAX_ARGS: usize = 24;
-
 /// A method bound to its object, ready to be called.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub struct Method {
     /// The function, then the object it is bound to, which is NULL for a plain function.
     pair: [MpObj; 2],
@@ -38,26 +38,37 @@ impl Obj {
     /// The method `self.name`. Raises AttributeError.
     #[inline(never)]
     pub fn method(self, name: Qstr) -> Method {
-        let mut pair = [MpObj::NULL; 2];
+        let mut method = MaybeUninit::<Method>::uninit();
         // SAFETY: the entry writes two references. EXCEPTION: AttributeError.
-        unsafe { (table().load_method)(self.0, name.number(), pair.as_mut_ptr()) };
-        Method { pair }
+        unsafe {
+            (table().load_method)(self.0, name.number(), method.as_mut_ptr().cast());
+            method.assume_init()
+        }
     }
 
     /// The method `self.name`, if there is one. Raises only what a property or `__getattr__` raises.
     #[inline(never)]
     pub fn method_maybe(self, name: Qstr) -> Option<Method> {
-        let mut pair = [MpObj::NULL; 2];
-        // SAFETY: the entry writes two references.
+        let mut method = MaybeUninit::<Method>::uninit();
+        // SAFETY: the entry writes two references, NULL both if there is no such attribute.
         // EXCEPTION: none for a missing attribute; what `__getattr__` or a property raises.
-        unsafe { (table().load_method_maybe)(self.0, name.number(), pair.as_mut_ptr()) };
-        (pair[0] != MpObj::NULL).then_some(Method { pair })
+        let method = unsafe {
+            (table().load_method_maybe)(self.0, name.number(), method.as_mut_ptr().cast());
+            method.assume_init()
+        };
+        (method.pair[0] != MpObj::NULL).then_some(method)
     }
 
-    /// `self.name(*args)`. Raises AttributeError, or what the callee raises.
+    /// `self.name(*args)`, with up to [`FEW_ARGS`] arguments. Raises AttributeError, or what the callee raises.
+    #[inline(always)]
+    pub fn call_method<const N: usize>(self, name: Qstr, args: &[Obj; N]) -> Obj {
+        const { assert!(N <= FEW_ARGS, "too many arguments for `call_method`") };
+        self.call_method_few(name, args)
+    }
+
     #[inline(never)]
-    pub fn call_method(self, name: Qstr, args: &[Obj]) -> Obj {
-        self.method(name).call(args)
+    fn call_method_few(self, name: Qstr, args: &[Obj]) -> Obj {
+        self.method(name).call_few(args)
     }
 
     /// Calls the object. Raises what the callee raises.
@@ -80,37 +91,69 @@ impl Method {
         self.pair[0] == function.0
     }
 
-    /// Calls the method with up to [`FEW_ARGS`] arguments. Raises what the callee raises. More arguments are a
-    /// programming error and panic.
-    #[inline(never)]
-    pub fn call(&self, args: &[Obj]) -> Obj {
-        self.call_from::<{ 2 + FEW_ARGS }>(args, &[])
-    }
-
-    /// Calls the method with keyword arguments, given as pairs of name and value. Raises what the callee
-    /// raises. More than 24 words of arguments are a programming error and panic.
-    #[inline(never)]
-    pub fn call_with(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
-        self.call_from::<{ 2 + MAX_ARGS }>(args, keywords)
-    }
-
-    /// Calls from an array of `N` words on the stack. The array stays there while the callee runs, and the collector
-    /// takes whatever it holds for references: so it is no larger than need be, and cleared.
+    /// Calls the method with up to [`FEW_ARGS`] arguments. Raises what the callee raises.
     #[inline(always)]
-    fn call_from<const N: usize>(&self, args: &[Obj], keywords: &[[Obj; 2]]) -> Obj {
-        let mut all = [MpObj::NULL; N];
-        let words = self.pair.into_iter();
-        let words = words.chain(args.iter().map(|arg| arg.0));
-        let words = words.chain(keywords.as_flattened().iter().map(|arg| arg.0));
-        assert!(
-            2 + args.len() + 2 * keywords.len() <= N,
-            "too many arguments"
-        );
-        for (place, word) in all.iter_mut().zip(words) {
-            *place = word;
-        }
-        // SAFETY: the array holds function, self, the values and the pairs, as the entry expects them.
+    pub fn call<const N: usize>(self, args: &[Obj; N]) -> Obj {
+        const { assert!(N <= FEW_ARGS, "too many arguments for `Method::call`") };
+        self.call_few(args)
+    }
+
+    /// Calls the method with keyword arguments besides, as `f(*args, **keywords)` does. Raises what the callee raises,
+    /// and TypeError or AttributeError if `keywords` is no mapping of names.
+    #[inline(always)]
+    pub fn call_with<const N: usize>(self, args: &[Obj; N], keywords: Obj) -> Obj {
+        const { assert!(N <= FEW_ARGS, "too many arguments for `Method::call_with`") };
+        self.call_few_with(args, keywords)
+    }
+
+    #[inline(never)]
+    fn call_few(self, args: &[Obj]) -> Obj {
+        let mut words = Words::new(self);
+        words.add(args);
+        // SAFETY: the array holds function, self and the values, as the entry expects them.
         // EXCEPTION: what the callee raises.
-        Obj(unsafe { (table().call_method_n_kw)(args.len(), keywords.len(), all.as_ptr()) })
+        Obj(unsafe { (table().call_method_n_kw)(args.len(), 0, words.as_ptr()) })
+    }
+
+    #[inline(never)]
+    fn call_few_with(self, args: &[Obj], keywords: Obj) -> Obj {
+        let mut words = Words::new(self);
+        words.add(args);
+        // A pair without a name is a mapping, and the number says that no argument is a sequence.
+        words.add(&[Obj(MpObj::NULL), keywords, Obj::from_int(0)]);
+        // SAFETY: the array holds what the entry expects: function, self, the values, one pair, the number.
+        // EXCEPTION: what the callee raises; TypeError, AttributeError for keywords that are none.
+        Obj(unsafe { (table().call_method_n_kw_var)(true, args.len() | 1 << 8, words.as_ptr()) })
+    }
+}
+
+/// The words of a call, put together on the stack: a method, its arguments, and three that say more about them.
+struct Words {
+    words: [MaybeUninit<MpObj>; 2 + FEW_ARGS + 3],
+    len: usize,
+}
+
+impl Words {
+    #[inline(always)]
+    fn new(method: Method) -> Self {
+        let mut words = [const { MaybeUninit::uninit() }; _];
+        words[0].write(method.pair[0]);
+        words[1].write(method.pair[1]);
+        Words { words, len: 2 }
+    }
+
+    /// Adds as many as there is room for.
+    #[inline(always)]
+    fn add(&mut self, more: &[Obj]) {
+        for arg in more {
+            if let Some(place) = self.words.get_mut(self.len) {
+                place.write(arg.0);
+            }
+            self.len += 1;
+        }
+    }
+
+    fn as_ptr(&self) -> *const MpObj {
+        self.words.as_ptr().cast()
     }
 }

@@ -19,8 +19,7 @@ pub struct Class<'m> {
 impl<'m> Class<'m> {
     /// Begins a class of `module`. May raise MemoryError.
     pub fn new(module: &'m Module, name: Qstr, bases: &[Obj]) -> Self {
-        // SAFETY: any size is fine. EXCEPTION: MemoryError.
-        let members = Obj(unsafe { (table().new_dict)(0) });
+        let members = Obj::new_dict();
         Class {
             module,
             name,
@@ -31,8 +30,7 @@ impl<'m> Class<'m> {
 
     /// Adds a class attribute. May raise MemoryError.
     pub fn attribute(&self, name: Qstr, value: Obj) {
-        // SAFETY: `members` is a dict. EXCEPTION: MemoryError.
-        unsafe { (table().dict_store)(self.members.0, Obj::from_qstr(name).0, value.0) };
+        crate::import::store(self.members.0, name, value);
     }
 
     /// The finished class. Raises TypeError if a base cannot be subclassed.

@@ -6,7 +6,7 @@ use micropython_sys::obj::ObjIterBuf;
 use micropython_sys::{MpObj, ObjBase, ObjDict, ObjList, ObjTuple};
 
 use crate::table::table;
-use crate::{Error, Obj, Result};
+use crate::{Obj, Result};
 
 macro_rules! wrapper {
     ($(#[$meta:meta])* $name:ident, $type:expr, $message:literal) => {
@@ -21,7 +21,7 @@ macro_rules! wrapper {
                 if Self::is(object) {
                     Ok($name(object))
                 } else {
-                    Err(Error::text(qstr!("TypeError"), $message))
+                    Err(error!("TypeError", $message))
                 }
             }
 
@@ -44,15 +44,15 @@ macro_rules! wrapper {
 
 wrapper! {
     /// A list.
-    List, table().type_list, c"a list is needed"
+    List, table().type_list, "a list is needed"
 }
 wrapper! {
     /// A tuple.
-    Tuple, Obj::from_items(&[]).raw_type(), c"a tuple is needed"
+    Tuple, Obj::from_items(&[]).raw_type(), "a tuple is needed"
 }
 wrapper! {
     /// A dict.
-    Dict, table().type_dict, c"a dict is needed"
+    Dict, table().type_dict, "a dict is needed"
 }
 
 impl List {

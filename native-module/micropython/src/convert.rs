@@ -2,7 +2,9 @@
 
 use core::ffi::CStr;
 
-use crate::define::Parameter;
+use micropython_sys::MpObj;
+
+use crate::define::{Ended, Parameter};
 use crate::slot::{Slot, Span, kind};
 use crate::text::Text;
 use crate::{Dict, Error, List, Obj, Qstr, Result, Tuple};
@@ -34,14 +36,24 @@ pub(crate) fn raise_type(name: Qstr, what: &CStr) -> ! {
 /// TypeError, OverflowError.
 pub(crate) type Convert = fn(Obj, u8, Qstr, &mut Slot) -> bool;
 
-/// What converts all of these parameters; as little as will do, since it becomes part of the module.
-pub(crate) const fn converter(parameters: &[Parameter]) -> Option<Convert> {
+/// Which function converts.
+pub(crate) enum Converter {
+    None,
+    /// [`convert_common`].
+    Common,
+    /// [`convert_all`].
+    All,
+}
+
+/// What converts all of these parameters, and notes which the body supplies; as little as will do, since it becomes part of the module.
+pub(crate) const fn converter(parameters: &[Parameter]) -> Converter {
     let (mut some, mut all) = (false, false);
     let mut i = 0;
     while i < parameters.len() {
         let of = parameters[i].kind & !kind::POSITION;
         // `*args` and `**kwargs`, which have no name, are what they shall be.
-        let plain = of == kind::OBJECT || parameters[i].name.is_unused();
+        let plain =
+            of == kind::OBJECT && !parameters[i].is_expression() || parameters[i].name.is_unused();
         some |= !plain;
         let wide = of & kind::INT != 0 && of & 3 == 3 && size_of::<usize>() < 8;
         let rare = matches!(
@@ -52,15 +64,15 @@ pub(crate) const fn converter(parameters: &[Parameter]) -> Option<Convert> {
         i += 1;
     }
     match (some, all) {
-        (false, _) => None,
-        (true, false) => Some(convert_common),
-        (true, true) => Some(convert_all),
+        (false, _) => Converter::None,
+        (true, false) => Converter::Common,
+        (true, true) => Converter::All,
     }
 }
 
 /// Objects, truth values, texts, bytes and integers of up to a word.
 #[inline(never)]
-fn convert_common(object: Obj, of: u8, name: Qstr, slot: &mut Slot) -> bool {
+pub(crate) fn convert_common(object: Obj, of: u8, name: Qstr, slot: &mut Slot) -> bool {
     if of & kind::OPTIONAL != 0 && object.is_none() {
         return false;
     }
@@ -97,7 +109,7 @@ fn convert_common(object: Obj, of: u8, name: Qstr, slot: &mut Slot) -> bool {
 
 /// Everything.
 #[inline(never)]
-fn convert_all(object: Obj, of: u8, name: Qstr, slot: &mut Slot) -> bool {
+pub(crate) fn convert_all(object: Obj, of: u8, name: Qstr, slot: &mut Slot) -> bool {
     if of & kind::OPTIONAL != 0 && object.is_none() {
         return false;
     }
@@ -144,6 +156,27 @@ fn raise_range(name: Qstr) -> ! {
 pub trait IntoObj {
     /// The object. May raise MemoryError.
     fn into_obj(self) -> Obj;
+
+    /// The object as a body hands it over, where NULL stands for None.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn into_ended(self) -> MpObj
+    where
+        Self: Sized,
+    {
+        self.into_obj().0
+    }
+}
+
+impl IntoObj for () {
+    fn into_obj(self) -> Obj {
+        Obj::none()
+    }
+
+    #[inline(always)]
+    fn into_ended(self) -> MpObj {
+        MpObj::NULL
+    }
 }
 
 macro_rules! into_obj {
@@ -159,7 +192,6 @@ macro_rules! into_obj {
 }
 
 into_obj! {
-    (), |_value| Obj::none();
     Obj, |value| value;
     bool, |value| Obj::from_bool(value);
     i8, |value| Obj::from_int(value as isize);
@@ -192,6 +224,11 @@ impl<T: IntoObj> IntoObj for Option<T> {
     fn into_obj(self) -> Obj {
         self.map_or_else(Obj::none, IntoObj::into_obj)
     }
+
+    #[inline(always)]
+    fn into_ended(self) -> MpObj {
+        self.map_or(MpObj::NULL, IntoObj::into_ended)
+    }
 }
 
 macro_rules! tuples {
@@ -218,25 +255,21 @@ tuples!(A B C D);
     note = "(), integers, f32, f64, bool, &str, &[u8], Obj, List, Tuple, Dict, This<Class>, a #[class] with #[new], tuples and Option of these can be returned, and micropython::Result of them"
 )]
 pub trait Return {
-    /// Hands the value over, or raises the error.
     #[doc(hidden)]
-    fn end(self) -> Obj;
+    fn end(self) -> Ended;
 }
 
 impl<T: IntoObj> Return for T {
     #[inline(always)]
-    fn end(self) -> Obj {
-        self.into_obj()
+    fn end(self) -> Ended {
+        Ok(self.into_ended())
     }
 }
 
 impl<T: IntoObj> Return for Result<T> {
     #[inline(always)]
-    fn end(self) -> Obj {
-        match self {
-            Ok(value) => value.into_obj(),
-            Err(error) => error.raise(),
-        }
+    fn end(self) -> Ended {
+        self.map(IntoObj::into_ended)
     }
 }
 
@@ -248,25 +281,22 @@ impl<T: IntoObj> Return for Result<T> {
 )]
 pub trait NextReturn {
     #[doc(hidden)]
-    fn end_next(self) -> Obj;
+    fn end_next(self) -> Ended;
 }
 
 impl<T: IntoObj> NextReturn for Option<T> {
     #[inline(always)]
-    fn end_next(self) -> Obj {
+    fn end_next(self) -> Ended {
         match self {
-            Some(item) => item.into_obj(),
-            None => Error::new(qstr!("StopIteration")).raise(),
+            Some(item) => Ok(item.into_ended()),
+            None => Err(Error::new(qstr!("StopIteration"))),
         }
     }
 }
 
 impl<T: IntoObj> NextReturn for Result<Option<T>> {
     #[inline(always)]
-    fn end_next(self) -> Obj {
-        match self {
-            Ok(item) => item.end_next(),
-            Err(error) => error.raise(),
-        }
+    fn end_next(self) -> Ended {
+        self?.end_next()
     }
 }

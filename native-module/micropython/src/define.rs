@@ -6,19 +6,22 @@
 //! `dispatch` for every function, which finds the table through the function object, takes and converts the
 //! arguments as it says, lends the receiver's state, and calls the body.
 
-use core::ffi::{CStr, c_void};
-use core::mem::MaybeUninit;
+use core::ffi::c_void;
+use core::mem::{MaybeUninit, offset_of};
 
 use micropython_sys::arg::{MP_ARG_OBJ, MP_ARG_REQUIRED};
-use micropython_sys::{MpArg, MpArgVal, MpObj, ObjFunBc};
+use micropython_sys::{FunTable, MpArg, MpArgVal, MpObj, ObjFunBc};
 
-use crate::convert::{Convert, converter, raise_type};
+use crate::convert::{Convert, Converter, convert_all, convert_common, converter, raise_type};
 use crate::slot::{Frame, MAX_PARAMETERS, Slot, Span, kind};
 use crate::table::table;
-use crate::{Dict, Error, Obj, Qstr};
+use crate::{Dict, Error, Obj, Qstr, Result};
 
 /// What a method says that is called without its object.
-pub(crate) const NO_OBJECT: &CStr = c"a method needs its object";
+pub(crate) const NO_OBJECT: Error = error!("TypeError", "a method needs its object");
+
+/// What a body ends with: the object, NULL for None.
+pub type Ended = Result<MpObj>;
 
 /// A parameter. Four bytes.
 #[derive(Clone, Copy)]
@@ -32,13 +35,9 @@ pub struct Parameter {
 /// A function that Python can call.
 #[repr(C)]
 pub struct FunctionDef {
-    body: unsafe fn(&Frame) -> Obj,
+    body: unsafe fn(&Frame) -> Ended,
     parameters: *const Parameter,
-    /// Takes the arguments: what is passed by name and in number is no part of a module that needs no such thing.
-    take: Take,
-    /// Converts what is no plain object; a function of plain objects only needs none. So conversions that no
-    /// function of a module asks for are not part of it.
-    convert: Option<Convert>,
+    way: &'static Way,
     pub(crate) name: Qstr,
     /// Parameters, the receiver not counted.
     count: u8,
@@ -51,6 +50,37 @@ pub struct FunctionDef {
 
 // SAFETY: constant after linking.
 unsafe impl Sync for FunctionDef {}
+
+/// How arguments get into their slots; functions whose parameters are alike share one.
+struct Way {
+    /// Takes the arguments: what is passed by name and in number is no part of a module that needs no such thing.
+    take: Take,
+    /// Converts what is no plain object; a function of plain objects only needs none. So conversions that no
+    /// function of a module asks for are not part of it.
+    convert: Option<ConvertAll>,
+}
+
+impl Way {
+    /// That of these parameters.
+    const fn of(parameters: &[Parameter], positional: u8) -> &'static Way {
+        macro_rules! way {
+            ($take:ident, $convert:expr) => {
+                &Way {
+                    take: $take,
+                    convert: $convert,
+                }
+            };
+        }
+        match (is_plain(parameters, positional), converter(parameters)) {
+            (true, Converter::None) => way!(take_plain, None),
+            (true, Converter::Common) => way!(take_plain, Some(all_by_common)),
+            (true, Converter::All) => way!(take_plain, Some(all_by_all)),
+            (false, Converter::None) => way!(take_any, None),
+            (false, Converter::Common) => way!(take_any, Some(all_by_common)),
+            (false, Converter::All) => way!(take_any, Some(all_by_all)),
+        }
+    }
+}
 
 /// What stands in [`FunctionDef`]'s flags.
 #[doc(hidden)]
@@ -80,6 +110,7 @@ mod default {
     pub const REQUIRED: u8 = 0;
     /// The body supplies it.
     pub const EXPRESSION: u8 = 1;
+    /// This and the next two in the order of the interpreter's table, which begins with them.
     pub const NONE: u8 = 2;
     pub const FALSE: u8 = 3;
     pub const TRUE: u8 = 4;
@@ -142,14 +173,40 @@ impl Parameter {
         }
     }
 
-    /// The default as an object.
-    fn default(&self) -> Obj {
-        match self.default {
-            default::NONE => Obj::none(),
-            code @ (default::FALSE | default::TRUE) => Obj::from_bool(code == default::TRUE),
-            code => Obj::from_int(isize::from(code - default::INT) + default::SMALLEST as isize),
+    /// The default as an object; NULL if there is none or the body supplies it.
+    #[inline(never)]
+    fn default(&self) -> MpObj {
+        let value = isize::from(self.default) - isize::from(default::INT);
+        if value >= 0 {
+            Obj::from_int(value + default::SMALLEST as isize).0
+        } else if self.default < default::NONE {
+            MpObj::NULL
+        } else {
+            constant(self.default - default::NONE)
         }
     }
+
+    /// True if it must be given.
+    pub(crate) const fn is_required(&self) -> bool {
+        self.default == default::REQUIRED
+    }
+
+    /// True if the body supplies the default.
+    pub(crate) const fn is_expression(&self) -> bool {
+        self.default == default::EXPRESSION
+    }
+}
+
+/// None, False or True, which the interpreter's table begins with in this order.
+fn constant(i: u8) -> MpObj {
+    const {
+        assert!(offset_of!(FunTable, const_none) == 0);
+        assert!(offset_of!(FunTable, const_false) == size_of::<MpObj>());
+        assert!(offset_of!(FunTable, const_true) == 2 * size_of::<MpObj>());
+    }
+    let first = (&raw const *table()).cast::<MpObj>();
+    // SAFETY: `i` is 0 to 2.
+    unsafe { *first.add(usize::from(i)) }
 }
 
 impl FunctionDef {
@@ -160,7 +217,7 @@ impl FunctionDef {
     #[doc(hidden)]
     pub const unsafe fn new(
         name: Qstr,
-        body: unsafe fn(&Frame) -> Obj,
+        body: unsafe fn(&Frame) -> Ended,
         parameters: &'static [Parameter],
         positional: u8,
         flags: u8,
@@ -173,8 +230,7 @@ impl FunctionDef {
         FunctionDef {
             body,
             parameters: parameters.as_ptr(),
-            take: take_of(parameters, positional),
-            convert: converter(parameters),
+            way: Way::of(parameters, positional),
             name,
             count: parameters.len() as u8,
             positional,
@@ -201,20 +257,16 @@ impl FunctionDef {
     }
 }
 
-/// What takes the arguments for these parameters.
-const fn take_of(parameters: &[Parameter], positional: u8) -> Take {
+/// True if all parameters can be passed either way.
+const fn is_plain(parameters: &[Parameter], positional: u8) -> bool {
     let mut i = 0;
     while i < parameters.len() {
         if parameters[i].kind & kind::POSITION != 0 {
-            return take_any;
+            return false;
         }
         i += 1;
     }
-    if parameters.len() == positional as usize {
-        take_plain
-    } else {
-        take_any
-    }
+    parameters.len() == positional as usize
 }
 
 /// What the interpreter calls for every function made from a [`FunctionDef`].
@@ -231,7 +283,7 @@ pub(crate) unsafe extern "C" fn dispatch(
     let def = unsafe { &*(*function).child_table.cast::<FunctionDef>() };
     let first = def.first();
     if n_pos < first {
-        Error::text(qstr!("TypeError"), NO_OBJECT).raise();
+        NO_OBJECT.raise();
     }
     let this = if first == 0 {
         MpObj::NULL
@@ -240,7 +292,17 @@ pub(crate) unsafe extern "C" fn dispatch(
         unsafe { *values }
     };
     // SAFETY: `n_pos` values and `n_kw` pairs are given, alive during the call.
-    unsafe { call(def, this, n_pos - first, n_kw, values.add(first)) }
+    let ended = unsafe { call(def, this, n_pos - first, n_kw, values.add(first)) };
+    finish(ended)
+}
+
+/// Hands the object over or raises the error.
+pub(crate) fn finish(ended: Ended) -> MpObj {
+    match ended {
+        Ok(MpObj::NULL) => Obj::none().0,
+        Ok(object) => object,
+        Err(error) => error.raise(),
+    }
 }
 
 /// Takes the arguments, and calls the body.
@@ -253,33 +315,36 @@ pub(crate) unsafe fn call(
     n_pos: usize,
     n_kw: usize,
     values: *const MpObj,
-) -> MpObj {
+) -> Ended {
     let mut frame = Frame {
-        slots: [const { Slot { wide: 0 } }; MAX_PARAMETERS],
+        slots: [const { MaybeUninit::uninit() }; MAX_PARAMETERS],
         absent: 0,
         missing: 0,
     };
-    if def.first() != 0 {
-        frame.slots[0] = Slot { object: this };
-    }
+    // Another parameter's value takes the place if the function has no receiver.
+    frame.slots[0].write(Slot { object: this });
     let first = def.first();
-    if let Some(slots) = frame.slots.get_mut(first..) {
-        // SAFETY: as the caller promises.
-        unsafe { (def.take)(def, n_pos, n_kw, values, slots) };
+    let slots = frame.slots.as_mut_ptr().wrapping_add(first).cast::<Slot>();
+    // SAFETY: as the caller promises. `new` has seen to it that there are enough slots, and `take` fills them.
+    let slots = unsafe {
+        (def.way.take)(def, n_pos, n_kw, values, slots);
+        core::slice::from_raw_parts_mut(slots, usize::from(def.count))
+    };
+    if let Some(convert) = def.way.convert {
+        (frame.absent, frame.missing) = convert(def, first, slots);
     }
-    convert(def, first, &mut frame);
     // SAFETY: the frame is filled as the table says.
-    unsafe { (def.body)(&frame).0 }
+    unsafe { (def.body)(&frame) }
 }
 
-/// Fills the slots with what was given; raises TypeError where that does not fit. Slots of parameters that were not
-/// given stay NULL.
+/// Fills the slots, as many as there are parameters, with what was given, and with defaults; raises TypeError where that
+/// does not fit. Slots of parameters whose defaults the body supplies become NULL.
 type Take = unsafe fn(
     def: &'static FunctionDef,
     n_pos: usize,
     n_kw: usize,
     values: *const MpObj,
-    slots: &mut [Slot],
+    slots: *mut Slot,
 );
 
 /// For functions whose parameters can all be passed either way: by MicroPython's own parser where names are used or
@@ -290,17 +355,26 @@ unsafe fn take_plain(
     n_pos: usize,
     n_kw: usize,
     values: *const MpObj,
-    slots: &mut [Slot],
+    slots: *mut Slot,
 ) {
     let parameters = def.parameters();
-    let one_missing = |p: &Parameter| p.default == default::REQUIRED;
-    if n_kw != 0 || n_pos > parameters.len() || parameters.get(n_pos).is_some_and(one_missing) {
+    if n_kw != 0
+        || n_pos > parameters.len()
+        || parameters.get(n_pos).is_some_and(Parameter::is_required)
+    {
         // SAFETY: as the caller promises.
         return unsafe { take_by_name(def, n_pos, n_kw, values, slots) };
     }
-    for (i, slot) in slots.iter_mut().take(n_pos).enumerate() {
-        // SAFETY: `n_pos` values are given.
-        slot.object = unsafe { *values.add(i) };
+    for (i, parameter) in parameters.iter().enumerate() {
+        // SAFETY: `n_pos` values are given, and there is a slot for each parameter.
+        unsafe {
+            let object = if i < n_pos {
+                *values.add(i)
+            } else {
+                parameter.default()
+            };
+            slots.add(i).write(Slot { object });
+        }
     }
 }
 
@@ -311,12 +385,12 @@ unsafe fn take_by_name(
     n_pos: usize,
     n_kw: usize,
     values: *const MpObj,
-    slots: &mut [Slot],
+    slots: *mut Slot,
 ) {
     let mut allowed = [const { MaybeUninit::<MpArg>::uninit() }; MAX_PARAMETERS];
-    let mut given = [MpArgVal { u_obj: MpObj::NULL }; MAX_PARAMETERS];
+    let mut given = [const { MaybeUninit::<MpArgVal>::uninit() }; MAX_PARAMETERS];
     for (arg, parameter) in allowed.iter_mut().zip(def.parameters()) {
-        let required = if parameter.default == default::REQUIRED {
+        let required = if parameter.is_required() {
             MP_ARG_REQUIRED
         } else {
             0
@@ -324,7 +398,9 @@ unsafe fn take_by_name(
         arg.write(MpArg {
             qst: parameter.name.number() as u16,
             flags: MP_ARG_OBJ | required,
-            defval: MpArgVal { u_obj: MpObj::NULL },
+            defval: MpArgVal {
+                u_obj: parameter.default(),
+            },
         });
     }
     // SAFETY: counts and arrays belong together; the entry writes one value per allowed argument.
@@ -336,12 +412,16 @@ unsafe fn take_by_name(
             values,
             usize::from(def.count),
             allowed.as_ptr().cast(),
-            given.as_mut_ptr(),
+            given.as_mut_ptr().cast(),
         );
     }
-    for (slot, given) in slots.iter_mut().zip(&given) {
-        // SAFETY: every argument was declared MP_ARG_OBJ, so each union holds a reference.
-        slot.object = unsafe { given.u_obj };
+    for (i, given) in given.iter().take(usize::from(def.count)).enumerate() {
+        // SAFETY: every argument was declared MP_ARG_OBJ, so each union holds a reference; there is a slot for each.
+        unsafe {
+            slots.add(i).write(Slot {
+                object: given.assume_init_ref().u_obj,
+            });
+        }
     }
 }
 
@@ -352,13 +432,17 @@ unsafe fn take_any(
     n_pos: usize,
     n_kw: usize,
     values: *const MpObj,
-    slots: &mut [Slot],
+    slots: *mut Slot,
 ) {
     let parameters = def.parameters();
     let positional = usize::from(def.positional);
-    // SAFETY: as the caller promises.
-    let (values, pairs) = unsafe {
+    // SAFETY: as the caller promises; there is a slot for each parameter.
+    let (slots, values, pairs) = unsafe {
+        for i in 0..parameters.len() {
+            slots.add(i).write(Slot { wide: 0 });
+        }
         (
+            core::slice::from_raw_parts_mut(slots, parameters.len()),
             core::slice::from_raw_parts(values, n_pos),
             core::slice::from_raw_parts(values.add(n_pos).cast::<[Obj; 2]>(), n_kw),
         )
@@ -402,40 +486,50 @@ unsafe fn take_any(
     }
     for (parameter, slot) in parameters.iter().zip(slots) {
         // SAFETY: as above.
-        let missing = || unsafe { slot.object } == MpObj::NULL;
-        if parameter.default == default::REQUIRED && !parameter.name.is_unused() && missing() {
-            raise_type(parameter.name, c"argument required");
+        if !parameter.name.is_unused() && unsafe { slot.object } == MpObj::NULL {
+            if parameter.is_required() {
+                raise_type(parameter.name, c"argument required");
+            }
+            slot.object = parameter.default();
         }
     }
 }
 
-/// Supplies defaults and converts. Raises TypeError, OverflowError.
-fn convert(def: &'static FunctionDef, first: usize, frame: &mut Frame) {
+/// Converts all arguments, the first of which is in slot `first` of its frame. Returns which are absent and which are
+/// missing, as a [`Frame`] has them. Raises TypeError, OverflowError.
+type ConvertAll = fn(def: &'static FunctionDef, first: usize, slots: &mut [Slot]) -> (u16, u16);
+
+fn all_by_common(def: &'static FunctionDef, first: usize, slots: &mut [Slot]) -> (u16, u16) {
+    convert_by(convert_common, def, first, slots)
+}
+
+fn all_by_all(def: &'static FunctionDef, first: usize, slots: &mut [Slot]) -> (u16, u16) {
+    convert_by(convert_all, def, first, slots)
+}
+
+#[inline(never)]
+fn convert_by(
+    convert: Convert,
+    def: &'static FunctionDef,
+    first: usize,
+    slots: &mut [Slot],
+) -> (u16, u16) {
     let mut bit = 1 << first;
-    let slots = frame.slots.iter_mut().skip(first);
+    let (mut absent, mut missing) = (0, 0);
     for (parameter, slot) in def.parameters().iter().zip(slots) {
-        // SAFETY: before the conversion every slot of a parameter with a name holds a reference.
+        // `*args` and `**kwargs`, which have no name, are what they shall be.
         if !parameter.name.is_unused() {
-            let mut value = Obj(unsafe { slot.object });
-            if value.0 == MpObj::NULL {
-                if parameter.default == default::EXPRESSION {
-                    frame.missing |= bit;
-                    bit <<= 1;
-                    continue;
-                }
-                value = parameter.default();
-            }
-            match def.convert {
-                Some(convert) => {
-                    if !convert(value, parameter.kind, parameter.name, slot) {
-                        frame.absent |= bit;
-                    }
-                }
-                None => slot.object = value.0,
+            // SAFETY: before the conversion every slot of a parameter with a name holds a reference.
+            let value = unsafe { slot.object };
+            if value == MpObj::NULL {
+                missing |= bit;
+            } else if !convert(Obj(value), parameter.kind, parameter.name, slot) {
+                absent |= bit;
             }
         }
         bit <<= 1;
     }
+    (absent, missing)
 }
 
 /// The address of a table as a function object carries it.

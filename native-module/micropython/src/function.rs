@@ -5,11 +5,11 @@ use core::ffi::c_void;
 use micropython_sys::raw_code::{
     MP_CODE_NATIVE_VIPER, MP_PROTO_FUN_INDICATOR_RAW_CODE_0, MP_PROTO_FUN_INDICATOR_RAW_CODE_1,
 };
-use micropython_sys::{ModuleContext, MpObj, RawCodeTruncated};
+use micropython_sys::{ModuleContext, RawCodeTruncated};
 
+use crate::Obj;
 use crate::define::{FunctionDef, as_children};
 use crate::table::table;
-use crate::{Obj, Result};
 
 /// The entry point of a native function.
 pub type NativeFunction = micropython_sys::fun::FunViper;
@@ -45,14 +45,4 @@ fn make(entry: NativeFunction, children: *const *mut c_void, context: *const Mod
             core::ptr::null(),
         )
     })
-}
-
-/// Ends a native function: hands the object over or raises the error.
-#[doc(hidden)]
-#[inline(always)]
-pub fn finish(result: Result<Obj>) -> MpObj {
-    match result {
-        Ok(value) => value.0,
-        Err(error) => error.raise(),
-    }
 }

@@ -31,12 +31,14 @@ impl Static {
         unsafe { *self.0.get() = value.0 }
     }
 
-    /// The object. Panics if none was set.
+    /// The object; None before one is set.
     #[inline]
     pub fn get(&self) -> Obj {
         // SAFETY: nobody writes after import.
         let value = unsafe { *self.0.get() };
-        assert!(value != MpObj::NULL, "static object is not set");
+        if value == MpObj::NULL {
+            return Obj::none();
+        }
         Obj(value)
     }
 }
@@ -73,10 +75,7 @@ impl Block {
     pub fn zeroed(len: usize) -> Result<Block> {
         let start = alloc(len.max(1)).and_then(NonNull::new);
         let Some(start) = start else {
-            return Err(Error::text(
-                qstr!("MemoryError"),
-                c"memory allocation failed",
-            ));
+            return Err(Error::NO_MEMORY);
         };
         // SAFETY: the block is new and has as many bytes.
         unsafe { start.write_bytes(0, len) };
@@ -115,12 +114,12 @@ impl BytesBuilder {
     ///
     /// `like` is any bytes object; it lends its type.
     pub fn new(like: Obj, len: usize) -> Result<Self> {
-        let no_memory = || Error::text(qstr!("MemoryError"), c"memory allocation failed");
+        let no_memory = Error::NO_MEMORY;
         let object = alloc(size_of::<ObjStr>())
-            .ok_or_else(no_memory)?
+            .ok_or(no_memory)?
             .cast::<ObjStr>();
         // MicroPython keeps a NUL behind the bytes.
-        let data = alloc(len.checked_add(1).ok_or_else(no_memory)?).ok_or_else(no_memory)?;
+        let data = alloc(len.checked_add(1).ok_or(no_memory)?).ok_or(no_memory)?;
         // SAFETY: both blocks are new, large enough and aligned. A hash of 0 is computed when needed.
         unsafe {
             data.add(len).write(0);

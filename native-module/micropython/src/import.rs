@@ -26,9 +26,8 @@ impl Module {
     /// Begins the import. `entry` is the function object that the loader called.
     ///
     /// # Safety
-    /// Only for the code that `#[module]` makes, with the loader's own argument.
-    #[doc(hidden)]
-    pub unsafe fn begin(entry: *const ObjFunBc) -> Self {
+    /// `entry` must be the loader's own.
+    unsafe fn begin(entry: *const ObjFunBc) -> Self {
         // SAFETY: the loader's function object carries the context of the new module.
         let context = unsafe { (*entry).context };
         // SAFETY: nothing else of the module runs yet.
@@ -48,16 +47,37 @@ impl Module {
 
     /// Sets a global of the module. May raise MemoryError.
     pub fn set(&self, name: Qstr, value: Obj) {
-        enter_module(|| {
-            // SAFETY: the number is an interned string's. EXCEPTION: MemoryError.
-            unsafe { (table().store_global)(name.number(), value.0) }
-        });
+        // SAFETY: the context is the module's own.
+        let globals = unsafe { (*self.context).module.globals };
+        store(MpObj(globals.cast()), name, value);
     }
 
     /// A global of the module or a builtin. Raises NameError.
     pub fn get(&self, name: Qstr) -> Obj {
         global(name)
     }
+}
+
+/// What the loader calls: fills the module. `fill` is the code that `#[module]` makes.
+///
+/// # Safety
+/// `entry` must be the loader's own.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn import_module(entry: *const ObjFunBc, fill: fn(&Module) -> Result<()>) -> MpObj {
+    // SAFETY: as the caller promises.
+    let module = unsafe { Module::begin(entry) };
+    match fill(&module) {
+        Ok(()) => Obj::none().0,
+        Err(error) => error.raise(),
+    }
+}
+
+/// Sets an entry of a dict by its name. May raise MemoryError.
+#[inline(never)]
+pub(crate) fn store(dict: MpObj, name: Qstr, value: Obj) {
+    // SAFETY: the callers have a dict. EXCEPTION: MemoryError.
+    unsafe { (table().dict_store)(dict, Obj::from_qstr(name).0, value.0) };
 }
 
 /// What `#[module]` writes down of a module.

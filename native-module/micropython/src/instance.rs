@@ -30,7 +30,7 @@ use micropython_sys::{BufferInfo, MpObj, ObjFunBc, ObjType, StreamP};
 use crate::catch::protected_call;
 use crate::class::Class;
 use crate::convert::raise_type;
-use crate::define::{self, FunctionDef};
+use crate::define::{self, Ended, FunctionDef};
 use crate::slot::{Argument, Frame, Marker, kind};
 use crate::table::table;
 use crate::{
@@ -178,9 +178,9 @@ impl Head {
             };
         }
         if type_.is_null() || cell.raw_type() != type_ {
-            return Err(Error::text(
-                qstr!("TypeError"),
-                c"not an initialised instance of the class",
+            return Err(error!(
+                "TypeError",
+                "not an initialised instance of the class"
             ));
         }
         Ok(cell.0.0.cast())
@@ -198,9 +198,9 @@ impl Head {
         let borrows = unsafe { &(*this).borrows };
         let count = borrows.get();
         if count < 0 || exclusive && count > 0 {
-            return Err(Error::text(
-                qstr!("RuntimeError"),
-                c"the object is in use by a method of its own",
+            return Err(error!(
+                "RuntimeError",
+                "the object is in use by a method of its own"
             ));
         }
         borrows.set(if exclusive { -1 } else { count + 1 });
@@ -220,7 +220,8 @@ pub(crate) fn is_state(object: Obj, class: &ClassState) -> bool {
     object.raw_type() == class.cells().cast()
 }
 
-/// Runs a method's body with the receiver's state lent to it. Raises what the body raises, TypeError, RuntimeError.
+/// Runs a method's body with the receiver's state lent to it. The error is what the body raises or returns, a TypeError or
+/// a RuntimeError.
 ///
 /// # Safety
 /// The frame's first slot is the receiver. The body takes the state as one of the class, exclusively if that is said,
@@ -231,36 +232,32 @@ pub unsafe fn lend(
     frame: &Frame,
     class: *const ClassState,
     exclusive: bool,
-    body: unsafe fn(&Frame, *mut c_void) -> Obj,
-) -> Obj {
+    body: unsafe fn(&Frame, *mut c_void) -> Ended,
+) -> Ended {
     struct Work<'f> {
-        body: unsafe fn(&Frame, *mut c_void) -> Obj,
+        body: unsafe fn(&Frame, *mut c_void) -> Ended,
         frame: &'f Frame,
         state: *mut c_void,
-        result: Obj,
+        ended: Ended,
     }
     unsafe extern "C" fn run(work: *mut c_void) {
         // SAFETY: `with_state` hands over what it was given.
         let work = unsafe { &mut *work.cast::<Work<'_>>() };
         // SAFETY: as the caller of `lend` promises.
-        work.result = unsafe { (work.body)(work.frame, work.state) };
+        work.ended = unsafe { (work.body)(work.frame, work.state) };
     }
     // SAFETY: as the caller promises.
-    let (this, class) = unsafe { (Obj(frame.slots[0].object), &*class) };
-    let lent = Head::of(this, class).and_then(|head| {
-        let mut work = Work {
-            body,
-            frame,
-            state: Head::state(head).cast(),
-            result: this,
-        };
-        // SAFETY: `run` gets the work that it is made for.
-        unsafe { with_state(head, exclusive, run, (&raw mut work).cast()) }.map(|()| work.result)
-    });
-    match lent {
-        Ok(result) => result,
-        Err(error) => error.raise(),
-    }
+    let (this, class) = unsafe { (Obj(frame.slot(0).object), &*class) };
+    let head = Head::of(this, class)?;
+    let mut work = Work {
+        body,
+        frame,
+        state: Head::state(head).cast(),
+        ended: Ok(MpObj::NULL),
+    };
+    // SAFETY: `run` gets the work that it is made for.
+    unsafe { with_state(head, exclusive, run, (&raw mut work).cast())? };
+    work.ended
 }
 
 /// What the interpreter calls for the `__init__` of a class with state.
@@ -278,8 +275,8 @@ pub unsafe extern "C" fn dispatch_new(
     unsafe {
         let def = &*(*function).child_table.cast::<NewDef>();
         match n_pos {
-            0 => Error::text(qstr!("TypeError"), define::NO_OBJECT).raise(),
-            _ => make_state(def, *values, n_pos - 1, n_kw, values.add(1)),
+            0 => define::NO_OBJECT.raise(),
+            _ => define::finish(make_state(def, *values, n_pos - 1, n_kw, values.add(1))),
         }
     }
 }
@@ -291,12 +288,12 @@ unsafe fn make_state(
     n_pos: usize,
     n_kw: usize,
     values: *const MpObj,
-) -> MpObj {
+) -> Ended {
     // SAFETY: as the callers promise.
     unsafe {
         if n_pos == 1 && is_state(Obj(*values), &*def.class) {
             // From Rust: the state exists already.
-            return settle(this, Obj(*values)).0;
+            return Ok(settle(this, Obj(*values)).0);
         }
         define::call(&def.function, this, n_pos, n_kw, values)
     }
@@ -323,7 +320,7 @@ unsafe fn with_state(
 #[inline(never)]
 pub(crate) fn new_cell(class: &ClassState, size: usize) -> *mut u8 {
     let Some(block) = alloc(size_of::<Head>() + size) else {
-        Error::text(qstr!("MemoryError"), c"memory allocation failed").raise();
+        Error::NO_MEMORY.raise();
     };
     let head = block.cast::<Head>();
     // SAFETY: the block is new and large enough; blocks are aligned to four words.
@@ -363,10 +360,10 @@ pub unsafe trait ClassType: 'static {
 /// The end of a constructor: puts the state where it belongs.
 #[doc(hidden)]
 #[inline]
-pub fn construct<T: ClassType>(frame: &Frame, value: T) -> Obj {
+pub fn construct<T: ClassType>(frame: &Frame, value: T) -> Ended {
     // SAFETY: the slot of a constructor holds the instance, or NULL.
-    let this = unsafe { frame.slots[0].object };
-    settle(this, cell_of(value))
+    let this = unsafe { frame.slot(0).object };
+    Ok(settle(this, cell_of(value)).0)
 }
 
 /// What a constructor may end with: a state, or a [`Result`] with one.
@@ -376,23 +373,20 @@ pub fn construct<T: ClassType>(frame: &Frame, value: T) -> Obj {
 )]
 pub trait NewReturn {
     #[doc(hidden)]
-    fn end_new(self, frame: &Frame) -> Obj;
+    fn end_new(self, frame: &Frame) -> Ended;
 }
 
 impl<T: ClassType> NewReturn for T {
     #[inline(always)]
-    fn end_new(self, frame: &Frame) -> Obj {
+    fn end_new(self, frame: &Frame) -> Ended {
         construct(frame, self)
     }
 }
 
 impl<T: ClassType> NewReturn for Result<T> {
     #[inline(always)]
-    fn end_new(self, frame: &Frame) -> Obj {
-        match self {
-            Ok(value) => construct(frame, value),
-            Err(error) => error.raise(),
-        }
+    fn end_new(self, frame: &Frame) -> Ended {
+        construct(frame, self?)
     }
 }
 
@@ -480,7 +474,7 @@ unsafe impl<'a, T: ClassType> Argument<'a> for This<T> {
 
     unsafe fn take(frame: &'a Frame, i: usize) -> Self {
         // SAFETY: as the caller promises.
-        match This::new(Obj(unsafe { frame.slots[i].object })) {
+        match This::new(Obj(unsafe { frame.slot(i).object })) {
             Ok(this) => this,
             Err(error) => error.raise(),
         }
@@ -534,7 +528,7 @@ impl ClassDef {
 /// Makes the native type of a class's cells, without a slot. Raises MemoryError.
 fn new_cells(class: &'static ClassDef) -> *mut CellType {
     let Some(block) = alloc(size_of::<CellType>()) else {
-        Error::text(qstr!("MemoryError"), c"memory allocation failed").raise();
+        Error::NO_MEMORY.raise();
     };
     let type_ = block.cast::<CellType>();
     // SAFETY: the block is new, large enough and aligned; what is not written is zero. Nothing else of the class runs
@@ -630,7 +624,7 @@ unsafe extern "C" fn cell_new(
     let class = unsafe { (*type_.cast::<CellType>()).class };
     match class.members.new {
         // SAFETY: the interpreter's own arguments.
-        Some(new) => unsafe { make_state(new, MpObj::NULL, n_pos, n_kw, values) },
+        Some(new) => define::finish(unsafe { make_state(new, MpObj::NULL, n_pos, n_kw, values) }),
         None => raise_type(class.name, c"cannot be made"),
     }
 }
@@ -650,12 +644,12 @@ unsafe fn protocol_of(object: MpObj) -> Result<(*mut Head, &'static Protocol)> {
             || (&raw const (*type_).slots).cast::<*const c_void>().read()
                 != cell_attribute as *const c_void
         {
-            return Err(Error::text(qstr!("TypeError"), c"_state was changed"));
+            return Err(error!("TypeError", "_state was changed"));
         }
         let class = (*type_.cast::<CellType>()).class;
         match class.members.protocol {
             Some(protocol) => Ok((cell.0.0.cast(), protocol)),
-            None => Err(Error::text(qstr!("TypeError"), c"_state was changed")),
+            None => Err(error!("TypeError", "_state was changed")),
         }
     }
 }

@@ -117,6 +117,8 @@ use xtensa_rt as _;
 // First, so that the others see its macros.
 #[macro_use]
 mod qstr;
+#[macro_use]
+mod error;
 
 mod attr;
 mod buffer;
@@ -127,7 +129,6 @@ mod class;
 mod collections;
 mod convert;
 mod define;
-mod error;
 mod function;
 mod gc;
 mod import;
@@ -146,7 +147,7 @@ mod view;
 
 qstr_list! {
     ".mpy_qstrs.0",
-    1,
+    1 - NAMES.len() as isize,
     "MemoryError",
     "NotImplemented",
     "OSError",
@@ -187,9 +188,9 @@ pub use view::View;
 #[doc(hidden)]
 pub mod table_of {
     pub use crate::class::{Class, add_special};
-    pub use crate::define::{FunctionDef, Parameter, Role, flag};
-    pub use crate::function::finish;
-    pub use crate::import::InitReturn;
+    pub use crate::define::{Ended, FunctionDef, Parameter, Role, flag};
+    pub use crate::error::ErrorText;
+    pub use crate::import::{InitReturn, import_module};
     pub use crate::instance::{
         ClassDef, ClassState, Members, NewDef, NoMembers, Pinned, Protocol, dispatch_new, lend,
         native_cells, plain_cells,
@@ -206,7 +207,7 @@ pub use micropython_macros::{class, constant, export, function, init, module};
 pub mod prelude {
     pub use crate::{
         Block, Buffer, BufferMut, Dict, Errno, Error, List, Module, Obj, Result, Static, This,
-        Tuple, catch, qstr,
+        Tuple, catch, error, qstr,
     };
     pub use crate::{class, constant, export, function, init, module};
 }

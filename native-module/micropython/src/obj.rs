@@ -11,7 +11,7 @@ use micropython_sys::types::MP_TYPE_FLAG_INSTANCE_TYPE;
 use micropython_sys::{MpObj, ObjType};
 
 use crate::table::table;
-use crate::{Error, Qstr, Result};
+use crate::{Qstr, Result};
 
 /// A reference to a Python object. Copying it copies the reference.
 ///
@@ -150,7 +150,7 @@ impl Obj {
         if again == self || again.equals(self) {
             Ok(value)
         } else {
-            Err(Error::text(qstr!("OverflowError"), c"int too large"))
+            Err(error!("OverflowError", "int too large"))
         }
     }
 
@@ -243,29 +243,5 @@ impl Obj {
     /// True if the object is a dict (not a subclass).
     pub fn is_dict(self) -> bool {
         self.raw_type() == table().type_dict
-    }
-
-    /// Copies the entries of a dict, key and value in turn, into `pairs` and returns how many there are.
-    /// An error if the object is no dict or has more entries than fit. Does not raise.
-    pub fn dict_entries(self, pairs: &mut [[Obj; 2]]) -> Result<&[[Obj; 2]]> {
-        if !self.is_dict() {
-            return Err(Error::text(qstr!("TypeError"), c"a dict is needed"));
-        }
-        // SAFETY: the type says that the reference points to a dict; nothing below runs Python code, so
-        // the dict does not change while it is read.
-        let map = unsafe { &(*self.0.0.cast::<micropython_sys::ObjDict>()).map };
-        let mut n = 0;
-        for i in 0..map.alloc {
-            // SAFETY: `table` has `alloc` entries.
-            let entry = unsafe { &*map.table.add(i) };
-            if entry.key != MpObj::NULL && entry.key != MpObj::SENTINEL {
-                let place = pairs.get_mut(n).ok_or_else(|| {
-                    Error::text(qstr!("TypeError"), c"too many keyword arguments")
-                })?;
-                *place = [Obj(entry.key), Obj(entry.value)];
-                n += 1;
-            }
-        }
-        Ok(pairs.get(..n).unwrap_or(&[]))
     }
 }

@@ -8,7 +8,11 @@
 /// An interned string: a place in the module's qstr table. Make one with [`qstr!`](crate::qstr).
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
-pub struct Qstr(u16);
+pub struct Qstr(i16);
+
+/// Names of this crate, whose places in the table come before those of the module's. They are counted down from 0, so
+/// that the module's begin at 1 and the names that its code uses most often take short instructions.
+const OWN: usize = crate::qstr_list::NAMES.len();
 
 unsafe extern "C" {
     /// The module's qstr table, which the loader fills: the interpreter's number for each place. The linker
@@ -20,15 +24,16 @@ impl Qstr {
     /// What stands for "no name" where one is not looked at.
     pub const UNUSED: Qstr = Qstr(0);
 
-    /// The place of `name` in a list whose first entry has place `first`.
+    /// The place of `name` in a list whose first entry has place `first`. (That a name of this crate's has the place of
+    /// [`Qstr::UNUSED`] does no harm: no table asks whether it is one.)
     ///
     /// Evaluated at compile time; a name that is missing is a compile error.
     #[doc(hidden)]
-    pub const fn find(name: &str, list: &[&str], first: usize) -> Self {
+    pub const fn find(name: &str, list: &[&str], first: isize) -> Self {
         let mut i = 0;
         while i < list.len() {
             if same(name, list[i]) {
-                return Qstr((first + i) as u16);
+                return Qstr((first + i as isize) as i16);
             }
             i += 1;
         }
@@ -47,7 +52,7 @@ impl Qstr {
         let table = (&raw const mp_native_qstr_table).cast::<u16>();
         // SAFETY: the table has as many entries as the lists have names, and one more at its start; the loader
         // fills it before any code of the module runs and nobody changes it afterwards.
-        usize::from(unsafe { table.add(usize::from(self.0)).read() })
+        usize::from(unsafe { table.add(OWN).offset(isize::from(self.0)).read() })
     }
 }
 
@@ -71,7 +76,7 @@ const fn same(a: &str, b: &str) -> bool {
 #[macro_export]
 macro_rules! qstrs {
     ($($name:literal),* $(,)?) => {
-        $crate::qstr_list! { ".mpy_qstrs.1", 1 + $crate::qstr_list::NAMES.len(), $($name),* }
+        $crate::qstr_list! { ".mpy_qstrs.1", 1, $($name),* }
     };
 }
 
@@ -82,7 +87,7 @@ macro_rules! qstr_list {
     ($section:literal, $first:expr, $($name:literal),*) => {
         #[doc(hidden)]
         pub mod qstr_list {
-            pub const FIRST: usize = $first;
+            pub const FIRST: isize = $first;
             pub const NAMES: &[&str] = &[$($name),*];
             const TEXT: &str = concat!($($name, "\0"),*);
 

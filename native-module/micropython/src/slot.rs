@@ -5,6 +5,7 @@
 //! their slot here.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 
 use micropython_sys::MpObj;
 
@@ -70,7 +71,8 @@ pub(crate) union Slot {
 /// The arguments of one call.
 #[doc(hidden)]
 pub struct Frame {
-    pub(crate) slots: [Slot; MAX_PARAMETERS],
+    /// As many are filled as the function has parameters, the receiver counted.
+    pub(crate) slots: [MaybeUninit<Slot>; MAX_PARAMETERS],
     /// Bit i: argument i is None, and its type an `Option`.
     pub(crate) absent: u16,
     /// Bit i: argument i was not given, and its default is an expression.
@@ -78,6 +80,16 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Slot `i`.
+    ///
+    /// # Safety
+    /// The function must have as many parameters.
+    #[inline(always)]
+    pub(crate) unsafe fn slot(&self, i: usize) -> &Slot {
+        // SAFETY: as the caller promises.
+        unsafe { self.slots[i].assume_init_ref() }
+    }
+
     /// True if the body must supply argument `i` itself.
     #[inline(always)]
     pub fn is_missing(&self, i: usize) -> bool {
@@ -132,9 +144,9 @@ macro_rules! integers {
                 // SAFETY: as the caller promises.
                 unsafe {
                     if size_of::<$type>() > size_of::<usize>() {
-                        frame.slots[i].wide as $type
+                        frame.slot(i).wide as $type
                     } else {
-                        frame.slots[i].word as $type
+                        frame.slot(i).word as $type
                     }
                 }
             }
@@ -152,9 +164,11 @@ macro_rules! arguments {
 
             #[inline(always)]
             unsafe fn take(frame: &'a Frame, i: usize) -> Self {
-                let $slot = &frame.slots[i];
                 // SAFETY: as the caller promises.
-                unsafe { $value }
+                unsafe {
+                    let $slot = frame.slot(i);
+                    $value
+                }
             }
         }
     )*};
@@ -212,7 +226,7 @@ unsafe impl<'a> Argument<'a> for &'a [Obj] {
     unsafe fn take(frame: &'a Frame, i: usize) -> Self {
         // SAFETY: as the caller promises; `Obj` is a transparent `MpObj`.
         unsafe {
-            let span = frame.slots[i].span;
+            let span = frame.slot(i).span;
             core::slice::from_raw_parts(span.start.cast(), span.len)
         }
     }

@@ -131,6 +131,11 @@ pub(crate) trait Architecture {
         Ok(None)
     }
 
+    /// Gives pieces ranks that make code shorter, before anything has an address.
+    fn arrange(&self, pieces: &mut Pieces<'_>) {
+        let _ = pieces;
+    }
+
     /// Makes code shorter now that the layout says how far things are. True if anything changed, so
     /// that a new layout is needed.
     fn relax(&self, pieces: &mut Pieces<'_>, layout: &Layout) -> bool {

@@ -258,6 +258,13 @@ impl<'f> Reader<'f> {
             });
         }
         let text = self.take(length >> 1, "a qstr")?;
+        if text.len() > mpy::QSTR_LENGTH_LIMIT {
+            return Err(self.malformed(format!(
+                "a qstr of {} bytes; MicroPython takes up to {}",
+                text.len(),
+                mpy::QSTR_LENGTH_LIMIT
+            )));
+        }
         self.nul("a qstr's end")?;
         Ok(Qstr {
             text: String::from_utf8_lossy(text).into_owned(),

@@ -51,6 +51,10 @@ pub enum LinkError {
     NoInput,
     #[error("{object}: malformed: {problem}; compile it again")]
     Malformed { object: String, problem: String },
+    #[error(
+        "{archive}: malformed archive: {problem}; it may be cut off: make it again with ar, or copy it again"
+    )]
+    MalformedArchive { archive: String, problem: String },
     #[error("{object}: {found}; give ELF objects (.o) or archives (.a, .rlib)")]
     NotAnObject { object: String, found: &'static str },
     #[error(
@@ -69,12 +73,14 @@ pub enum LinkError {
     )]
     NotRelocatable { object: String },
     #[error(
-        "{object}: made for ELF machine {machine} with {bits} bits, but the module is for {wanted}; compile it for {wanted} or choose another --arch"
+        "{object}: made for ELF machine {machine} with {bits} bits, {order}-endian, but the module is for {wanted}; compile it for {wanted} or choose another --arch"
     )]
     WrongMachine {
         object: String,
         machine: u16,
         bits: usize,
+        /// `little` or `big`.
+        order: &'static str,
         wanted: &'static str,
     },
     #[error("{object}: {problem}")]
@@ -102,8 +108,13 @@ pub enum LinkError {
         first: String,
         object: String,
     },
-    #[error("{}", undefined_list(.0))]
-    UndefinedSymbols(Vec<Undefined>),
+    #[error("{}", undefined_list(.shown, *.more))]
+    UndefinedSymbols {
+        /// The first ones by name, at most [`UNDEFINED_SHOWN`].
+        shown: Vec<Undefined>,
+        /// How many there are beside those.
+        more: usize,
+    },
     #[error(
         "the entry {symbol} is not a function in the inputs' code ({found}); define it with C linkage (Rust: #[unsafe(no_mangle)] extern \"C\")"
     )]
@@ -163,11 +174,12 @@ impl LinkError {
     }
 }
 
-fn undefined_list(symbols: &[Undefined]) -> String {
-    /// A missing library can leave hundreds open; the first ones say which.
-    const SHOWN: usize = 20;
+/// A missing library can leave hundreds of symbols open; the first ones say which library.
+pub const UNDEFINED_SHOWN: usize = 20;
+
+fn undefined_list(symbols: &[Undefined], more: usize) -> String {
     let mut text = String::new();
-    for (index, undefined) in symbols.iter().take(SHOWN).enumerate() {
+    for (index, undefined) in symbols.iter().enumerate() {
         if index > 0 {
             text.push('\n');
         }
@@ -185,11 +197,8 @@ fn undefined_list(symbols: &[Undefined]) -> String {
             text.push_str(undefined.hint);
         }
     }
-    if symbols.len() > SHOWN {
-        text.push_str(&format!(
-            "\nand {} more undefined symbols",
-            symbols.len() - SHOWN
-        ));
+    if more > 0 {
+        text.push_str(&format!("\nand {more} more undefined symbols"));
     }
     text
 }

@@ -9,6 +9,7 @@ use object::read::elf::{FileHeader, Rel, Rela, SectionHeader, Sym};
 use object::{Endianness, SectionIndex, SymbolIndex};
 
 use crate::arch::Architecture;
+use crate::bounds::{Names, sections_lie_apart};
 use crate::error::LinkError;
 use crate::relocation::{Meaning, RelocationKind};
 use crate::section::{SectionKind, section_kind};
@@ -24,7 +25,7 @@ pub(crate) struct SectionId(pub usize);
 pub(crate) struct Section<'a> {
     /// Index into [`Program::objects`].
     pub object: usize,
-    pub name: String,
+    pub name: Cow<'a, str>,
     pub kind: SectionKind,
     /// Empty for [`SectionKind::Bss`].
     pub data: &'a [u8],
@@ -181,14 +182,11 @@ impl<'a> Program<'a> {
         bytes: &'a [u8],
         from_archive: bool,
     ) -> Result<usize, LinkError> {
-        let malformed = |error: object::read::Error| LinkError::Malformed {
-            object: name.clone(),
-            problem: error.to_string(),
-        };
         let wrong = |problem: String| LinkError::Malformed {
             object: name.clone(),
             problem,
         };
+        let malformed = |error: object::read::Error| wrong(error.to_string());
         let header = Elf::parse(bytes).map_err(malformed)?;
         let endian = header.endian().map_err(malformed)?;
         check_header(header, endian, arch, &name)?;
@@ -196,6 +194,8 @@ impl<'a> Program<'a> {
         self.code_mark = !arch.code_offset(u64::MAX);
 
         let table = header.sections(endian, bytes).map_err(malformed)?;
+        sections_lie_apart(table.iter(), endian, bytes).map_err(wrong)?;
+        let mut names = Names::of(bytes);
         let attributes = arch
             .attributes_section()
             .and_then(|wanted| table.section_by_name(endian, wanted.as_bytes()))
@@ -226,24 +226,33 @@ impl<'a> Program<'a> {
         let object = self.objects.len();
         let first_section = self.sections.len();
         let mut discarded = vec![false; table.len()];
-        for (_, header) in table.enumerate() {
-            let Some((flags, members)) = header.group(endian, bytes).map_err(malformed)? else {
+        // Of errors in a section that has no name yet, or whose own bytes are no part of the module.
+        let in_section = |index: SectionIndex, error: object::read::Error| {
+            let header = table.section(index);
+            let known = header.and_then(|header| table.section_name(endian, header));
+            let known = String::from_utf8_lossy(known.unwrap_or_default()).into_owned();
+            wrong(format!("section {known} (number {}): {error}", index.0))
+        };
+        for (index, header) in table.enumerate() {
+            let Some((flags, members)) = header
+                .group(endian, bytes)
+                .map_err(|error| in_section(index, error))?
+            else {
                 continue;
             };
             if !flags.contains(elf::GRP_COMDAT) {
                 continue;
             }
             let signature = SymbolIndex(header.sh_info(endian) as usize);
-            let symbol = symbol_table.symbol(signature).map_err(malformed)?;
-            let mut key = symbol_table
-                .symbol_name(endian, symbol)
-                .map_err(malformed)?;
+            let in_group = |error| in_section(index, error);
+            let symbol = symbol_table.symbol(signature).map_err(in_group)?;
+            let mut key = symbol_table.symbol_name(endian, symbol).map_err(in_group)?;
             if key.is_empty() {
                 // Some assemblers name the group by a section symbol.
                 let section = table.section(SectionIndex(symbol.st_shndx(endian).0.into()));
                 key = table
-                    .section_name(endian, section.map_err(malformed)?)
-                    .map_err(malformed)?;
+                    .section_name(endian, section.map_err(in_group)?)
+                    .map_err(in_group)?;
             }
             if !self.groups.insert(key) {
                 for member in members {
@@ -259,13 +268,17 @@ impl<'a> Program<'a> {
 
         let mut ids: Vec<Option<SectionId>> = vec![None; table.len()];
         for (index, header) in table.enumerate() {
-            let section_name = table.section_name(endian, header).map_err(malformed)?;
-            let section_name = String::from_utf8_lossy(section_name).into_owned();
+            let section_name = table
+                .section_name(endian, header)
+                .map_err(|error| in_section(index, error))?;
+            let section_name = names
+                .text(section_name, || format!("section {}", index.0))
+                .map_err(wrong)?;
             let Some(mut kind) =
-                section_kind(header, endian, &section_name, arch).map_err(|problem| {
+                section_kind(header, endian, section_name, arch).map_err(|problem| {
                     LinkError::UnknownSection {
                         object: name.clone(),
-                        section: section_name.clone(),
+                        section: section_name.to_owned(),
                         problem,
                     }
                 })?
@@ -293,7 +306,7 @@ impl<'a> Program<'a> {
             ids[index.0] = Some(SectionId(self.sections.len()));
             self.sections.push(Section {
                 object,
-                name: section_name,
+                name: Cow::Borrowed(section_name),
                 kind,
                 data,
                 size,
@@ -306,11 +319,14 @@ impl<'a> Program<'a> {
 
         let mut symbols = Vec::with_capacity(symbol_table.len());
         for (index, symbol) in symbol_table.enumerate() {
+            let in_symbol =
+                |error: object::read::Error| wrong(format!("symbol {}: {error}", index.0));
             let symbol_name = symbol_table
                 .symbol_name(endian, symbol)
-                .map_err(malformed)?;
-            let symbol_name = std::str::from_utf8(symbol_name)
-                .map_err(|_| wrong(format!("the name of symbol {} is not UTF-8", index.0)))?;
+                .map_err(in_symbol)?;
+            let symbol_name = names
+                .text(symbol_name, || format!("symbol {}", index.0))
+                .map_err(wrong)?;
             let value: u64 = symbol.st_value(endian).into();
             let size: u64 = symbol.st_size(endian).into();
             let place = match symbol.st_shndx(endian) {
@@ -328,7 +344,7 @@ impl<'a> Program<'a> {
                 _ => {
                     let section = symbol_table
                         .symbol_section(endian, symbol, index)
-                        .map_err(malformed)?;
+                        .map_err(in_symbol)?;
                     let section = section.ok_or_else(|| {
                         wrong(format!(
                             "symbol {symbol_name}: reserved section number {:#x}",
@@ -376,9 +392,10 @@ impl<'a> Program<'a> {
             }
         }
 
-        for (_, header) in table.enumerate() {
+        for (index, header) in table.enumerate() {
             let mut found = Vec::new();
-            if let Some((relocations, _)) = header.rela(endian, bytes).map_err(malformed)? {
+            let in_table = |error| in_section(index, error);
+            if let Some((relocations, _)) = header.rela(endian, bytes).map_err(in_table)? {
                 for relocation in relocations {
                     found.push((
                         relocation.r_offset(endian).into(),
@@ -387,7 +404,7 @@ impl<'a> Program<'a> {
                         Some(relocation.r_addend(endian).into()),
                     ));
                 }
-            } else if let Some((relocations, _)) = header.rel(endian, bytes).map_err(malformed)? {
+            } else if let Some((relocations, _)) = header.rel(endian, bytes).map_err(in_table)? {
                 for relocation in relocations {
                     found.push((
                         relocation.r_offset(endian).into(),
@@ -472,14 +489,20 @@ fn check_header<Elf: FileHeader<Endian = Endianness>>(
             object: name.to_owned(),
             machine,
             bits: word * 8,
+            order: if header.is_big_endian() {
+                "big"
+            } else {
+                "little"
+            },
             wanted: arch.name(),
         });
     }
     Ok(())
 }
 
-/// The names that an object would define, to index an archive without loading its members.
-pub(crate) fn defined_names(bytes: &[u8]) -> Result<Vec<&str>, object::read::Error> {
+/// The names that an object would define, common ones included as in an archive's index.
+/// What is wrong with it in words, if it cannot be read.
+pub(crate) fn defined_names(bytes: &[u8]) -> Result<Vec<&str>, String> {
     match file_kind(bytes) {
         FileKind::Elf32 => defined_names_in::<elf::FileHeader32<Endianness>>(bytes),
         FileKind::Elf64 => defined_names_in::<elf::FileHeader64<Endianness>>(bytes),
@@ -489,24 +512,28 @@ pub(crate) fn defined_names(bytes: &[u8]) -> Result<Vec<&str>, object::read::Err
 
 fn defined_names_in<Elf: FileHeader<Endian = Endianness>>(
     bytes: &[u8],
-) -> Result<Vec<&str>, object::read::Error> {
-    let header = Elf::parse(bytes)?;
-    let endian = header.endian()?;
+) -> Result<Vec<&str>, String> {
+    let problem = |error: object::read::Error| error.to_string();
+    let header = Elf::parse(bytes).map_err(problem)?;
+    let endian = header.endian().map_err(problem)?;
     let symbols = header
-        .sections(endian, bytes)?
-        .symbols(endian, bytes, elf::SHT_SYMTAB)?;
-    let mut names = Vec::new();
-    for symbol in symbols.iter() {
+        .sections(endian, bytes)
+        .and_then(|table| table.symbols(endian, bytes, elf::SHT_SYMTAB))
+        .map_err(problem)?;
+    let mut names = Names::of(bytes);
+    let mut defined = Vec::new();
+    for (index, symbol) in symbols.enumerate() {
         let shndx = symbol.st_shndx(endian);
-        if symbol.st_bind() == elf::STB_LOCAL || shndx == elf::SHN_UNDEF || shndx == elf::SHN_COMMON
-        {
+        if symbol.st_bind() == elf::STB_LOCAL || shndx == elf::SHN_UNDEF {
             continue;
         }
-        if let Ok(name) = std::str::from_utf8(symbols.symbol_name(endian, symbol)?) {
-            names.push(name);
-        }
+        let owner = || format!("symbol {}", index.0);
+        let name = symbols
+            .symbol_name(endian, symbol)
+            .map_err(|error| format!("{}: {error}", owner()))?;
+        defined.push(names.text(name, owner)?);
     }
-    Ok(names)
+    Ok(defined)
 }
 
 /// The object's or section's name as error messages show it.

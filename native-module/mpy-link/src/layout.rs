@@ -44,7 +44,7 @@ pub(crate) fn lay_out(
     let mut order: Vec<PieceId> = (0..pieces.pieces.len()).map(PieceId).collect();
     order.sort_by_key(|id| {
         let piece = &pieces.pieces[id.0];
-        (piece.block, *id != first, piece.group, *id)
+        (piece.block, *id != first, piece.group, piece.rank, *id)
     });
 
     let got = got_block as usize;
@@ -63,7 +63,7 @@ pub(crate) fn lay_out(
                     let section = &program.sections[section.0];
                     (
                         program.objects[section.object].name.clone(),
-                        section.name.clone(),
+                        section.name.to_string(),
                     )
                 }
                 None => (String::new(), piece.name.clone()),

@@ -61,6 +61,8 @@
 //!   for more goes to rodata there.
 
 mod arch;
+mod archive;
+mod bounds;
 mod destination;
 pub mod dump;
 mod dump_text;
@@ -80,11 +82,12 @@ mod writer;
 
 pub use destination::Destination;
 pub use dump::{Dump, DumpError, dump};
-pub use error::{LinkError, Location, Undefined};
+pub use error::{LinkError, Location, UNDEFINED_SHOWN, Undefined};
 pub use map::{MapEntry, MapSymbol};
 pub use micropython_sys::arch::Arch;
 
 use input::Program;
+use micropython_sys::mpy;
 use piece::Goal;
 use resolution::Target;
 use section::SectionKind;
@@ -129,10 +132,10 @@ impl LinkOptions {
 
 /// An object or archive.
 #[derive(Clone, Debug)]
-pub struct Input {
+pub struct Input<Bytes = Vec<u8>> {
     /// As error messages show it.
     pub name: String,
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// A linked module.
@@ -201,9 +204,20 @@ const MOST_ROUNDS: usize = 50;
 ///
 /// # Errors
 /// Everything that the output could not hold faithfully, each with its place and what to change.
-pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError> {
+pub fn link<Bytes: AsRef<[u8]>>(
+    options: &LinkOptions,
+    inputs: &[Input<Bytes>],
+) -> Result<Linked, LinkError> {
+    let files: Vec<(&str, &[u8])> = inputs
+        .iter()
+        .map(|input| (input.name.as_str(), input.bytes.as_ref()))
+        .collect();
+    link_files(options, &files)
+}
+
+fn link_files(options: &LinkOptions, files: &[(&str, &[u8])]) -> Result<Linked, LinkError> {
     let arch = arch::for_arch(options.arch);
-    if inputs.is_empty() {
+    if files.is_empty() {
         return Err(LinkError::NoInput);
     }
     let mut roots: Vec<&str> = vec![&options.entry];
@@ -211,9 +225,7 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
 
     let mut program = Program::default();
     program.arch_flags = options.arch_flags;
-    let files = inputs
-        .iter()
-        .map(|input| (input.name.as_str(), input.bytes.as_slice()));
+    let files = files.iter().copied();
     let resolution = resolution::resolve(&mut program, arch, files, &roots, &options.externs)?;
     let live = liveness::live_sections(&program, &resolution, &roots)?;
     let (mut pieces, piece_of) = references::plan(&program, &resolution, &live, arch)?;
@@ -261,6 +273,7 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
     if arch.text_holds_statics() {
         references::hold_statics(&mut pieces, entry);
     }
+    arch.arrange(&mut pieces);
     let first_qstrs = qstrs::numbered(&program, &options.qstrs)?;
     let mut layout = layout::lay_out(&program, &pieces, arch, first)?;
     // What becomes shorter brings other things nearer, until nothing changes any more. Every state on
@@ -287,20 +300,18 @@ pub fn link(options: &LinkOptions, inputs: &[Input]) -> Result<Linked, LinkError
     })
 }
 
-/// A longer string could not be interned: `MICROPY_QSTR_BYTES_IN_LEN` is 1 by default, and the loader
-/// would raise RuntimeError.
+/// A longer string could not be interned.
 fn check_qstrs(source_name: &str, image: &image::Image<'_>) -> Result<(), LinkError> {
-    const LIMIT: usize = 255;
     match image
         .qstrs
         .iter()
         .chain([&source_name])
-        .find(|text| text.len() > LIMIT)
+        .find(|text| text.len() > mpy::QSTR_LENGTH_LIMIT)
     {
         Some(text) => Err(LinkError::TooLarge {
             what: "longest qstr",
             size: text.len() as u64,
-            limit: LIMIT as u64,
+            limit: mpy::QSTR_LENGTH_LIMIT as u64,
         }),
         None => Ok(()),
     }

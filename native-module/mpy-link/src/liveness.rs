@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::error::{LinkError, Undefined};
+use crate::error::{LinkError, UNDEFINED_SHOWN};
 use crate::input::{Program, SectionId, shown_symbol};
 use crate::resolution::{Resolution, Target, location, undefined};
 use crate::section::SectionKind;
@@ -19,7 +19,8 @@ pub(crate) fn live_sections<'a>(
 ) -> Result<Vec<bool>, LinkError> {
     let mut live = vec![false; program.sections.len()];
     let mut queue = Vec::new();
-    let mut missing: Vec<Undefined> = Vec::new();
+    // Where each is used first; `None` for roots.
+    let mut missing: Vec<(&str, Option<(SectionId, u64)>)> = Vec::new();
     let mut reported: HashSet<&str> = HashSet::new();
 
     for name in roots {
@@ -28,7 +29,7 @@ pub(crate) fn live_sections<'a>(
             Some(_) => {}
             None => {
                 reported.insert(name);
-                missing.push(undefined(name, None));
+                missing.push((name, None));
             }
         }
     }
@@ -51,8 +52,7 @@ pub(crate) fn live_sections<'a>(
             let Some(target) = resolution.target(program, section.object, relocation.symbol) else {
                 let symbol = &program.objects[section.object].symbols[relocation.symbol];
                 if reported.insert(symbol.name) {
-                    let at = location(program, id, relocation.offset);
-                    missing.push(undefined(symbol.name, Some(at)));
+                    missing.push((symbol.name, Some((id, relocation.offset))));
                 }
                 continue;
             };
@@ -76,7 +76,7 @@ pub(crate) fn live_sections<'a>(
                 owner: program.objects[program.sections[next.0].object]
                     .name
                     .clone(),
-                section: program.sections[next.0].name.clone(),
+                section: program.sections[next.0].name.to_string(),
                 why,
             });
         }
@@ -84,7 +84,16 @@ pub(crate) fn live_sections<'a>(
     if missing.is_empty() {
         Ok(live)
     } else {
-        missing.sort_by(|a, b| a.symbol.cmp(&b.symbol));
-        Err(LinkError::UndefinedSymbols(missing))
+        missing.sort_unstable();
+        // A place takes a search through the symbols and copies names, so only those that are shown
+        // get one.
+        let shown = missing.iter().take(UNDEFINED_SHOWN).map(|(symbol, at)| {
+            let at = at.map(|(section, offset)| location(program, section, offset));
+            undefined(symbol, at)
+        });
+        Err(LinkError::UndefinedSymbols {
+            shown: shown.collect(),
+            more: missing.len().saturating_sub(UNDEFINED_SHOWN),
+        })
     }
 }

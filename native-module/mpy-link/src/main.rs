@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
+use memmap2::Mmap;
 use mpy_link::{Arch, Input, LinkOptions};
 
 #[derive(Parser)]
@@ -175,10 +176,43 @@ fn link(args: LinkArgs) -> Result<(), String> {
     write(&output, &linked.mpy)
 }
 
+/// An input's bytes.
+enum Bytes {
+    /// Libraries are megabytes of which a link needs little, so files are mapped, not read.
+    Mapped(Mmap),
+    /// From a pipe.
+    Read(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(bytes) => bytes,
+            Bytes::Read(bytes) => bytes,
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Bytes, String> {
+    let mapped = fs::File::open(path).and_then(|file| {
+        if !file.metadata()?.is_file() {
+            return Ok(None);
+        }
+        // SAFETY: the memory is only read. Whoever changes the file meanwhile changes what is linked, or ends this
+        // process if it gets shorter; nothing has been written by then.
+        unsafe { Mmap::map(&file) }.map(Some)
+    });
+    match mapped {
+        Ok(Some(bytes)) => Ok(Bytes::Mapped(bytes)),
+        Ok(None) => Ok(Bytes::Read(read(path)?)),
+        Err(error) => Err(format!("{}: cannot be read: {error}", path.display())),
+    }
+}
+
 /// Adds a file, or those that it names.
-fn add_input(inputs: &mut Vec<Input>, path: &Path) -> Result<(), String> {
-    let bytes = read(path)?;
-    let Some(files) = upstream::group(&bytes) else {
+fn add_input(inputs: &mut Vec<Input<Bytes>>, path: &Path) -> Result<(), String> {
+    let bytes = open(path)?;
+    let Some(files) = upstream::group(bytes.as_ref()) else {
         inputs.push(Input {
             name: path.display().to_string(),
             bytes,
@@ -187,7 +221,7 @@ fn add_input(inputs: &mut Vec<Input>, path: &Path) -> Result<(), String> {
     };
     for file in files {
         inputs.push(Input {
-            bytes: read(Path::new(&file))?,
+            bytes: open(Path::new(&file))?,
             name: file,
         });
     }
@@ -209,20 +243,28 @@ fn preprocess(args: &LinkArgs) -> Result<(), String> {
 }
 
 fn show(text: &str) -> Result<(), String> {
-    // A reader that has seen enough (`head`) is no failure.
-    match std::io::stdout().write_all(text.as_bytes()) {
+    unless_closed(std::io::stdout().write_all(text.as_bytes()))
+}
+
+/// A reader that has seen enough (`head`) is no failure.
+fn unless_closed(written: std::io::Result<()>) -> Result<(), String> {
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     }
 }
 
+/// Writes as it goes: a malformed file can make much more text than it has bytes itself.
 fn dump(args: &DumpArgs) -> Result<(), String> {
     let dump = mpy_link::dump(&read(&args.file)?)
         .map_err(|error| format!("{}: {error}", args.file.display()))?;
-    let text = if args.json {
-        serde_json::to_string_pretty(&dump).map_err(|error| error.to_string())? + "\n"
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    unless_closed(if args.json {
+        serde_json::to_writer_pretty(&mut out, &dump)
+            .map_err(std::io::Error::from)
+            .and_then(|()| writeln!(out))
+            .and_then(|()| out.flush())
     } else {
-        dump.to_string()
-    };
-    show(&text)
+        write!(out, "{dump}").and_then(|()| out.flush())
+    })
 }

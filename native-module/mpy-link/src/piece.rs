@@ -139,6 +139,8 @@ pub(crate) struct Piece<'a> {
     pub name: String,
     pub block: Block,
     pub group: Group,
+    /// Order within the group; the inputs' among equals.
+    pub rank: usize,
     pub data: Cow<'a, [u8]>,
     pub size: u64,
     pub align: u64,
@@ -158,6 +160,7 @@ impl<'a> Piece<'a> {
             name,
             block: Block::Text,
             group,
+            rank: 0,
             size: code.len() as u64,
             data: Cow::Owned(code),
             align: 4,

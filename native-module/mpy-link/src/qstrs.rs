@@ -21,7 +21,7 @@ pub(crate) fn numbered<'a>(
     lists.sort_by(|a, b| a.name.cmp(&b.name));
     let error = |list: &crate::input::Section<'_>, problem: String| LinkError::UnknownSection {
         object: program.objects[list.object].name.clone(),
-        section: list.name.clone(),
+        section: list.name.to_string(),
         problem,
     };
     for pair in lists.windows(2) {

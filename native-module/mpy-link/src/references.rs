@@ -27,7 +27,7 @@ pub(crate) fn plan<'a>(
         if let SectionKind::Refused(why) = section.kind {
             return Err(LinkError::UnknownSection {
                 object: program.objects[section.object].name.clone(),
-                section: section.name.clone(),
+                section: section.name.to_string(),
                 problem: why.to_owned(),
             });
         }
@@ -37,6 +37,7 @@ pub(crate) fn plan<'a>(
         piece_of[index] = Some(pieces.add(Piece {
             name: format!("{}:{}", program.objects[section.object].name, section.name),
             block,
+            rank: 0,
             group,
             data: Cow::Borrowed(section.data),
             // An address must belong to one thing, even of something without a size.
@@ -327,7 +328,7 @@ pub(crate) fn init_functions<'a>(
         let section = &program.sections[id.0];
         let wrong = |problem: &str| LinkError::UnknownSection {
             object: program.objects[section.object].name.clone(),
-            section: section.name.clone(),
+            section: section.name.to_string(),
             problem: problem.to_owned(),
         };
         if section.relocations.len() * word != section.data.len() {

@@ -10,9 +10,9 @@
 use std::collections::HashMap;
 
 use micropython_sys::fun_table;
-use object::read::archive::ArchiveFile;
 
 use crate::arch::{Architecture, Provided};
+use crate::archive::{self, Member};
 use crate::error::{LinkError, Location, Undefined};
 use crate::input::{self, Binding, FileKind, Place, Program, SectionId};
 use crate::section::SectionKind;
@@ -71,13 +71,6 @@ pub(crate) struct Resolution<'a> {
     pub skipped: Vec<String>,
 }
 
-/// An archive member that has not been asked for yet.
-struct Member<'a> {
-    name: String,
-    bytes: &'a [u8],
-    loaded: bool,
-}
-
 /// Loads the inputs and as many archive members as the names in use ask for.
 pub(crate) fn resolve<'a>(
     program: &mut Program<'a>,
@@ -103,7 +96,19 @@ pub(crate) fn resolve<'a>(
 
     for (name, bytes) in inputs {
         if input::file_kind(bytes) == FileKind::Archive {
-            resolution.open_archive(name, bytes, &mut members, &mut offers)?;
+            let mut note = |defined, member| {
+                offers.entry(defined).or_insert(member);
+                if let Some(alias) = c_name_of_builtin(defined) {
+                    resolution.aliases.entry(alias).or_insert(defined);
+                }
+            };
+            archive::open(
+                name,
+                bytes,
+                &mut members,
+                &mut resolution.skipped,
+                &mut note,
+            )?;
         } else {
             let object = program.add_object(arch, name.to_owned(), bytes, false)?;
             resolution.take_names(program, object, &mut queue)?;
@@ -122,7 +127,7 @@ pub(crate) fn resolve<'a>(
         if std::mem::replace(&mut member.loaded, true) {
             continue;
         }
-        let object = program.add_object(arch, member.name.clone(), member.bytes, true)?;
+        let object = program.add_object(arch, member.name(), member.bytes, true)?;
         resolution.take_names(program, object, &mut queue)?;
     }
     resolution.make_commons(program);
@@ -184,57 +189,6 @@ fn c_name_of_builtin(name: &str) -> Option<&'static str> {
 }
 
 impl<'a> Resolution<'a> {
-    /// Notes what each member offers, without loading it.
-    fn open_archive(
-        &mut self,
-        name: &str,
-        bytes: &'a [u8],
-        members: &mut Vec<Member<'a>>,
-        offers: &mut HashMap<&'a str, usize>,
-    ) -> Result<(), LinkError> {
-        let malformed = |error: object::read::Error| LinkError::Malformed {
-            object: name.to_owned(),
-            problem: error.to_string(),
-        };
-        let archive = ArchiveFile::parse(bytes).map_err(malformed)?;
-        for member in archive.members() {
-            let member = member.map_err(malformed)?;
-            let short = String::from_utf8_lossy(member.name()).into_owned();
-            let full = format!("{name}({short})");
-            let data = member.data(bytes).map_err(malformed)?;
-            // rustc's metadata travels in the archive, bare or wrapped in an object without code.
-            if short.ends_with(".rmeta") {
-                self.skipped.push(format!("{full}: metadata of rustc"));
-                continue;
-            }
-            match input::file_kind(data) {
-                FileKind::Elf32 | FileKind::Elf64 => {}
-                FileKind::LlvmBitcode => {
-                    self.skipped
-                        .push(format!("{full}: LLVM bitcode, no machine code"));
-                    continue;
-                }
-                kind => return Err(LinkError::not_an_object(full, kind)),
-            }
-            let names = input::defined_names(data).map_err(|error| LinkError::Malformed {
-                object: full.clone(),
-                problem: error.to_string(),
-            })?;
-            for defined in names {
-                offers.entry(defined).or_insert(members.len());
-                if let Some(alias) = c_name_of_builtin(defined) {
-                    self.aliases.entry(alias).or_insert(defined);
-                }
-            }
-            members.push(Member {
-                name: full,
-                bytes: data,
-                loaded: false,
-            });
-        }
-        Ok(())
-    }
-
     /// Enters an object's definitions, and puts on the queue what it needs.
     fn take_names(
         &mut self,
@@ -316,7 +270,7 @@ impl<'a> Resolution<'a> {
             self.commons.insert(name, SectionId(program.sections.len()));
             program.sections.push(input::Section {
                 object,
-                name: format!("COMMON.{name}"),
+                name: format!("COMMON.{name}").into(),
                 kind: SectionKind::Bss,
                 data: &[],
                 size: program.objects[object].symbols[symbol].size,
@@ -420,7 +374,7 @@ pub(crate) fn location(program: &Program<'_>, section: SectionId, offset: u64) -
         .map(|(_, name)| name.to_owned());
     Box::new(Location {
         object: object.name.clone(),
-        section: owner.name.clone(),
+        section: owner.name.to_string(),
         offset,
         inside,
     })

@@ -63,7 +63,9 @@ pub(crate) fn section_kind<Section: SectionHeader<Endian = Endianness>>(
         )));
     }
     if has(elf::SHF_COMPRESSED) {
-        return Err("a compressed section cannot be in memory".to_owned());
+        return Err(
+            "a compressed section cannot be in memory; compile without compressing it".to_owned(),
+        );
     }
     // Everything else that a flag could ask for is unknown here and so refused. Section merging may
     // be left undone; the rest says nothing about the content.
@@ -94,7 +96,12 @@ pub(crate) fn section_kind<Section: SectionHeader<Endian = Endianness>>(
         elf::SHT_PREINIT_ARRAY => {
             return Err("use .init_array instead of .preinit_array".to_owned());
         }
-        other => return Err(format!("unknown section type {:#x}", other.0)),
+        other => {
+            return Err(format!(
+                "unknown section type {:#x}; compile without special section attributes",
+                other.0
+            ));
+        }
     }
     match name {
         ".ctors" | ".init" => {
@@ -108,8 +115,12 @@ pub(crate) fn section_kind<Section: SectionHeader<Endian = Endianness>>(
         _ => {}
     }
     Ok(Some(match (has(elf::SHF_EXECINSTR), has(elf::SHF_WRITE)) {
-        (true, true) => return Err("code that is also writable".to_owned()),
-        (true, false) if kind == elf::SHT_NOBITS => return Err("code without content".to_owned()),
+        (true, true) => {
+            return Err("code that is also writable; keep data in sections of its own".to_owned());
+        }
+        (true, false) if kind == elf::SHT_NOBITS => {
+            return Err("code without content; compile it again".to_owned());
+        }
         (true, false) => SectionKind::Code,
         (false, _) if kind == elf::SHT_NOBITS => SectionKind::Bss,
         (false, true) if is_or_under(name, ".data.rel.ro") => SectionKind::ReadOnlyAfterLoad,
@@ -146,7 +157,9 @@ fn init_array(name: &str) -> Result<SectionKind, String> {
             .strip_prefix('.')
             .and_then(|number| number.parse::<u32>().ok())
             .map(SectionKind::InitArray)
-            .ok_or_else(|| "the priority after .init_array. is not a number".to_owned()),
+            .ok_or_else(|| {
+                "the priority after .init_array. is not a number; rename the section".to_owned()
+            }),
         None => Ok(SectionKind::InitArray(u32::MAX)),
     }
 }

@@ -50,6 +50,14 @@ impl KeepAlive {
         self.interval != 0
     }
 
+    /// After how many milliseconds of silence the broker ends the connection (section 3.1.2.10); `u32::MAX` if never.
+    pub fn given_up(&self) -> u32 {
+        match self.interval {
+            0 => u32::MAX,
+            interval => interval + interval / 2,
+        }
+    }
+
     /// A PINGREQ was sent, by ourselves (`own`) or by the program.
     pub fn asked(&mut self, now: u32, own: bool) {
         self.own = self.own.saturating_add(u8::from(own));
@@ -125,6 +133,8 @@ mod tests {
         let mut keep_alive = KeepAlive::default();
         keep_alive.start(u16::MAX, PERIOD - 1);
         assert_eq!(keep_alive.due(0), Due::In(65_535_000 / 4));
+        assert_eq!(keep_alive.given_up(), 98_302_500);
+        assert_eq!(KeepAlive::default().given_up(), u32::MAX);
     }
 
     #[test]

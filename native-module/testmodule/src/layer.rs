@@ -71,12 +71,9 @@ pub fn call_method(obj: Obj, arg: Obj) -> Option<Obj> {
 
 /// `obj.method(1, **keywords)`.
 #[function]
-pub fn call_keywords(obj: Obj, keywords: Obj) -> Result<Obj> {
-    let mut pairs = [[Obj::none(); 2]; 3];
-    let pairs = keywords.dict_entries(&mut pairs)?;
-    Ok(obj
-        .method(qstr!("method"))
-        .call_with(&[Obj::from_int(1)], pairs))
+pub fn call_keywords(obj: Obj, keywords: Obj) -> Obj {
+    obj.method(qstr!("method"))
+        .call_with(&[Obj::from_int(1)], keywords)
 }
 
 /// Raises in each of the ways that there are.
@@ -84,7 +81,7 @@ pub fn call_keywords(obj: Obj, keywords: Obj) -> Result<Obj> {
 pub fn fail(kind: i32) -> Result<()> {
     Err(match kind {
         0 => Error::new(qstr!("KeyError")),
-        1 => Error::text(qstr!("ValueError"), c"a message with ñ"),
+        1 => error!("ValueError", "a message with ñ"),
         2 => Error::int(qstr!("OSError"), -7),
         3 => Error::text(qstr!("OwnError"), c"of this module"),
         4 => Error::instance(Obj::global(qstr!("OwnError")).call(&[Obj::from_int(4)])),

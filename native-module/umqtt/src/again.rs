@@ -9,7 +9,7 @@ use mqtt_core::AckKind;
 use crate::outgoing::next_packet_id;
 use crate::state::State;
 use crate::wait::{left, milliseconds, sleep, ticks};
-use crate::{requests, value_error};
+use crate::{caught, requests};
 
 /// The default policy: the first delay and the longest, in milliseconds.
 const FIRST: u32 = 1000;
@@ -32,18 +32,19 @@ pub fn recover(this: Obj, state: *mut State, error: Error) -> Result<()> {
     if !is_loss(this, state, error) {
         return Err(error);
     }
-    if is_robust(this) {
-        if let Some(exception) = error.exception() {
-            this.call_method(qstr!("log"), &[Obj::from_bool(false), exception]);
+    // What is raised here must not pass by the caller, who may have something to take back.
+    caught(|| {
+        if is_robust(this) {
+            this.call_method(qstr!("log"), &[Obj::from_bool(false), error.exception()]);
+            this.call_method(qstr!("reconnect"), &[]);
+            return Ok(());
         }
-        this.call_method(qstr!("reconnect"), &[]);
-        return Ok(());
-    }
-    begin(state);
-    while !try_once(this, state)? {
-        sleep(to_next_try(state));
-    }
-    Ok(())
+        begin(state);
+        while !try_once(this, state)? {
+            sleep(to_next_try(state));
+        }
+        Ok(())
+    })
 }
 
 /// For `check_msg`, which does not wait: notes that the connection is lost, and tries at once to make it anew. Returns the
@@ -60,7 +61,7 @@ pub fn note_loss(this: Obj, state: *mut State, error: Error) -> Result<()> {
 fn is_loss(this: Obj, state: *mut State, error: Error) -> bool {
     // SAFETY: the state is the client's own.
     let of_callback = unsafe { (*state).callback_error.get() };
-    error.is(qstr!("OSError")) && error.exception() != of_callback && has_policy(this)
+    error.is(qstr!("OSError")) && Some(error.exception()) != of_callback && has_policy(this)
 }
 
 fn begin(state: *mut State) {
@@ -105,10 +106,11 @@ fn may_pass(error: Error) -> bool {
         return true;
     }
     error.is(qstr!("MQTTException"))
-        && error.exception().is_some_and(|exception| {
-            let code = exception.get(qstr!("args")).item(Obj::from_int(0));
-            code.equals(Obj::from_int(3))
-        })
+        && error
+            .exception()
+            .get(qstr!("args"))
+            .item(Obj::from_int(0))
+            .equals(Obj::from_int(3))
 }
 
 /// How many milliseconds to wait after so many failures: the first delay doubled with each, up to the longest, and of
@@ -119,7 +121,10 @@ fn delay(this: Obj, tries: u8) -> Result<u32> {
     if policy != Obj::from_bool(true) {
         let policy = Tuple::from_obj(policy)?;
         let [a, b] = policy.as_slice() else {
-            return Err(value_error(c"reconnect: True or (first, longest) seconds"));
+            return Err(error!(
+                "ValueError",
+                "reconnect: True or (first, longest) seconds"
+            ));
         };
         (first, longest) = (milliseconds(*a), milliseconds(*b));
     }
@@ -143,7 +148,6 @@ pub fn connect(this: Obj, state: *mut State) -> Result<Obj> {
         if !session_present.is_true() {
             subscribe_again(this, state)?;
         }
-        (*state).lost = 0;
         Ok(session_present)
     }
 }

@@ -4,7 +4,7 @@ use micropython::Qstr;
 use micropython::prelude::*;
 
 use crate::state::State;
-use crate::{again, assertion, connect, outgoing, pieces, requests, serve};
+use crate::{again, connect, outgoing, pieces, requests, serve};
 
 /// A connection to an MQTT broker.
 ///
@@ -114,10 +114,10 @@ impl Client {
     #[signature(topic: "str | bytes", msg: "str | bytes", retain: "bool" = false, qos: "int" = 0, -> "None")]
     fn set_last_will(this: Obj, topic: Obj, msg: Obj, retain: Obj, qos: Obj) -> Result<()> {
         if !(0..=2).contains(&qos.to_int()?) {
-            return Err(assertion(c"will: qos must be 0, 1 or 2"));
+            return Err(error!("AssertionError", "will: qos must be 0, 1 or 2"));
         }
         if !topic.is_true() {
-            return Err(assertion(c"will: topic is empty"));
+            return Err(error!("AssertionError", "will: topic is empty"));
         }
         this.set(qstr!("lw_topic"), topic);
         this.set(qstr!("lw_msg"), msg);

@@ -11,9 +11,7 @@ use crate::io::Block;
 use crate::outgoing::resend;
 use crate::state::State;
 use crate::wait::{FOREVER, Wait, left, milliseconds, seconds, ticks, timed_out};
-use crate::{
-    again, assertion, caught, io, mqtt_exception, no_memory, packet_error, refuse, value_error,
-};
+use crate::{again, caught, io, mqtt_exception, packet_error, refuse};
 
 /// Level and option name of `setsockopt` that switch Nagle's algorithm off: IPPROTO_TCP and TCP_NODELAY, the
 /// same numbers on Linux and on lwIP.
@@ -109,16 +107,15 @@ fn open(this: Obj, state: *mut State, deadline: &Deadline) -> Result<()> {
         return Ok(());
     }
     deadline.arm(state, sock)?;
-    let sock = if ssl == Obj::from_bool(true) {
-        let mut pairs = [[Obj::none(); 2]; 10];
-        let params = this.get(qstr!("ssl_params")).dict_entries(&mut pairs)?;
-        let wrap = import(qstr!("ssl")).method(qstr!("wrap_socket"));
-        wrap.call_with(&[sock], params)
+    let (wrapper, params) = if ssl == Obj::from_bool(true) {
+        (import(qstr!("ssl")), this.get(qstr!("ssl_params")))
     } else {
-        let wrap = ssl.method(qstr!("wrap_socket"));
-        let name = [[Obj::from_qstr(qstr!("server_hostname")), server]];
-        wrap.call_with(&[sock], &name)
+        let params = Obj::new_dict();
+        params.set_item(Obj::from_qstr(qstr!("server_hostname")), server);
+        (ssl, params)
     };
+    let wrap = wrapper.method(qstr!("wrap_socket"));
+    let sock = wrap.call_with(&[sock], params);
     this.set(qstr!("sock"), sock);
     // SAFETY: the state is the client's own.
     unsafe { (*state).tls = 1 };
@@ -140,7 +137,7 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
         0
     };
     let keep_alive = u16::try_from(keep_alive)
-        .map_err(|_| assertion(c"keepalive must be 0 to 65535 seconds"))?;
+        .map_err(|_| error!("AssertionError", "keepalive must be 0 to 65535 seconds"))?;
     let lw_topic = this.get(qstr!("lw_topic"));
     let will = if lw_topic.is_true() {
         let qos = this.get(qstr!("lw_qos")).to_int()? as u8 & 3;
@@ -179,7 +176,7 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
         (*state).clean_session = u8::from(clean_session);
         (*state).max_size = usize::try_from(max_size).unwrap_or(0);
         (*state).session.keep_alive.start(keep_alive, now);
-        let block = Block::take(state, packet.size()).ok_or_else(no_memory)?;
+        let block = Block::take(state, packet.size()).ok_or(Error::NO_MEMORY)?;
         let n = packet.encode(&mut block.memory()).map_err(packet_error)?;
         block.send(this, state, stream, n)
     }
@@ -188,7 +185,7 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
 /// Refuses what the broker would ([MQTT-3.1.3-4], [MQTT-3.1.3-7], [MQTT-3.1.3-10], [MQTT-3.1.3-11]).
 fn check(packet: &Connect) -> Result<()> {
     if packet.client_id.is_empty() && !packet.clean_session {
-        return Err(value_error(c"empty client_id needs clean_session"));
+        return Err(error!("ValueError", "empty client_id needs clean_session"));
     }
     check_string(packet.client_id)
         .and_then(|()| packet.will.map_or(Ok(()), |will| check_name(will.topic)))
@@ -231,7 +228,7 @@ fn accept(this: Obj, state: *mut State) -> Result<isize> {
                 return_code,
             }) => (session_present, return_code),
             Err(error) => return Err(refuse(this, state, error)),
-            _ => return Err(not_connack()),
+            _ => return Err(NOT_CONNACK),
         }
     };
     // SAFETY: as above.
@@ -241,6 +238,7 @@ fn accept(this: Obj, state: *mut State) -> Result<isize> {
             return Err(mqtt_exception(return_code, words(return_code)));
         }
         (*state).session.accepted(session_present);
+        (*state).lost = 0;
         if !session_present && (*state).resuming == 0 {
             // The program subscribes by itself to what it wants.
             (*state).subscriptions = Default::default();
@@ -251,9 +249,7 @@ fn accept(this: Obj, state: *mut State) -> Result<isize> {
 }
 
 /// The error of an answer that is none to a CONNECT.
-pub fn not_connack() -> Error {
-    assertion(c"not a CONNACK")
-}
+pub const NOT_CONNACK: Error = error!("AssertionError", "not a CONNACK");
 
 /// What a return code means (section 3.2.2.3, table 3.1).
 fn words(return_code: u8) -> &'static core::ffi::CStr {

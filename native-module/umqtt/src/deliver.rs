@@ -32,9 +32,9 @@ pub unsafe fn make_place(state: *mut State) -> Result<()> {
     // SAFETY: as the caller promises.
     unsafe {
         if usize::from((*state).deferred_len) >= PLACES {
-            return Err(Error::text(
-                qstr!("RuntimeError"),
-                c"too many messages wait for the callback",
+            return Err(error!(
+                "RuntimeError",
+                "too many messages wait for the callback"
             ));
         }
         if (*state).deferred.get().is_none() {
@@ -152,7 +152,11 @@ pub unsafe fn acknowledge(
 ///
 /// # Safety
 /// `state` must come from [`State::of`].
-pub unsafe fn call_back(this: Obj, state: *mut State, args: &[Obj]) -> Result<()> {
+pub unsafe fn call_back<const N: usize>(
+    this: Obj,
+    state: *mut State,
+    args: &[Obj; N],
+) -> Result<()> {
     // SAFETY: as the caller promises.
     unsafe {
         let (outer, role) = ((*state).in_callback, (*state).role);

@@ -5,7 +5,7 @@ use micropython::{BytesBuilder, Stream};
 use mqtt_core::topic::check_name;
 use mqtt_core::{Error as CoreError, Next, Packet, PacketType, Part, Place, Publish, encode};
 
-use crate::connect::not_connack;
+use crate::connect::NOT_CONNACK;
 use crate::deliver::{self, Message};
 use crate::io::Block;
 use crate::pieces::{self, NO_PIECES, OVER_BUFFER, OVER_MAX_SIZE, PIECES, SILENT};
@@ -100,7 +100,7 @@ unsafe fn place_for(
                 Place::Topic => (*state).topic,
                 Place::Payload => (*state).payload,
             };
-            let field = field.ok_or_else(lost_storage)?;
+            let field = field.ok_or(LOST_STORAGE)?;
             return Ok(Some((field.data().add(offset), len)));
         }
         if place == Place::Topic {
@@ -213,7 +213,7 @@ pub fn read(stream: Stream, wait: &mut Wait, at_once: bool) -> Result<bool> {
                 // SAFETY: as above.
                 let first_byte = unsafe { (*state).session.receiver.first_byte() };
                 if !matches!(first_byte, 0 | CONNACK) {
-                    return Err(not_connack());
+                    return Err(NOT_CONNACK);
                 }
             }
             Step::More => {}
@@ -226,7 +226,7 @@ pub fn read(stream: Stream, wait: &mut Wait, at_once: bool) -> Result<bool> {
                 // SAFETY: as above.
                 let idle = unsafe { (*state).session.receiver.is_idle() };
                 return Err(if idle {
-                    Error::int(qstr!("OSError"), -1)
+                    Errno(-1).into()
                 } else {
                     closed(c"closed inside a packet")
                 });
@@ -453,13 +453,11 @@ fn object(part: Part, stored: Option<BytesBuilder>) -> Result<Obj> {
             };
             Ok(object.object())
         }
-        Part::Stored => stored.map(|bytes| bytes.object()).ok_or_else(lost_storage),
+        Part::Stored => stored.map(|bytes| bytes.object()).ok_or(LOST_STORAGE),
     }
 }
 
-fn lost_storage() -> Error {
-    Error::text(qstr!("RuntimeError"), c"_state was changed")
-}
+const LOST_STORAGE: Error = error!("RuntimeError", "_state was changed");
 
 /// Forgets the packet at hand.
 ///

@@ -1,19 +1,19 @@
 //! Writing whole packets to a client's socket, and how the socket waits.
 
-use micropython::{Errno, Error, Obj, Result, Stream, alloc, free, qstr};
+use micropython::{Errno, Obj, Result, Stream, alloc, error, free, qstr};
 use mqtt_core::encode::Sink;
 
 use crate::state::State;
-use crate::{value_error, wait};
+use crate::wait;
 
 /// The stream of a connected client. Raises AttributeError as umqtt.simple does when there is none.
 #[inline]
 pub fn socket(client: Obj) -> Result<Stream> {
     let sock = client.get(qstr!("sock"));
     if sock.is_none() {
-        return Err(Error::text(
-            qstr!("AttributeError"),
-            c"not connected: call connect() first",
+        return Err(error!(
+            "AttributeError",
+            "not connected: call connect() first"
         ));
     }
     Ok(Stream::new(sock))
@@ -217,7 +217,7 @@ impl Block {
                 let want = left.min(self.len - filled);
                 // SAFETY: within the block, which the collector does not move.
                 match unsafe { from.read(self.start.add(filled), want)? } {
-                    Ok(0) => return Err(value_error(c"stream ended early")),
+                    Ok(0) => return Err(error!("ValueError", "stream ended early")),
                     Ok(n) => {
                         filled += n;
                         left -= n;

@@ -67,25 +67,11 @@ fn caught<R>(mut f: impl FnMut() -> Result<R>) -> Result<R> {
     catch(&mut f).unwrap_or_else(|exception| Err(exception.into()))
 }
 
-/// `AssertionError(message)`: the exception that umqtt.simple's assertions raise.
-#[cold]
-#[inline(never)]
-fn assertion(message: &'static CStr) -> Error {
-    Error::text(qstr!("AssertionError"), message)
-}
-
 /// `MQTTException(code, words)`.
 #[cold]
 #[inline(never)]
 fn mqtt_exception(code: u8, words: &'static CStr) -> Error {
     with_words(qstr!("MQTTException"), isize::from(code), words)
-}
-
-/// `MQTTException(words)`.
-#[cold]
-#[inline(never)]
-fn mqtt_error(words: &'static CStr) -> Error {
-    Error::text(qstr!("MQTTException"), words)
 }
 
 /// `OSError(-1, words)`, the number being umqtt.simple's for a stream that has ended.
@@ -101,24 +87,7 @@ fn with_words(class: Qstr, number: isize, words: &'static CStr) -> Error {
     Error::instance(Obj::global(class).call(&args))
 }
 
-/// `ValueError(words)`.
-#[cold]
-#[inline(never)]
-fn value_error(words: &'static CStr) -> Error {
-    Error::text(qstr!("ValueError"), words)
-}
-
-#[cold]
-fn bad_qos() -> Error {
-    value_error(c"qos must be 0, 1 or 2")
-}
-
-/// `MemoryError`, as MicroPython words it.
-#[cold]
-#[inline(never)]
-fn no_memory() -> Error {
-    Error::text(qstr!("MemoryError"), c"memory allocation failed")
-}
+const BAD_QOS: Error = error!("ValueError", "qos must be 0, 1 or 2");
 
 /// The error of a packet that cannot be encoded, or is not understood.
 #[cold]
@@ -145,7 +114,9 @@ fn refuse(client: Obj, state: *mut State, error: mqtt_core::Error) -> Error {
     };
     io::close(client);
     match first_byte >> 4 {
-        2 | 4 | 9 | 13 if error != mqtt_core::Error::UnexpectedPacket => assertion(error.words()),
+        2 | 4 | 9 | 13 if error != mqtt_core::Error::UnexpectedPacket => {
+            Error::text(qstr!("AssertionError"), error.words())
+        }
         _ => packet_error(error),
     }
 }

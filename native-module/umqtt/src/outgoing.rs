@@ -13,7 +13,7 @@ use crate::io::{Block, KEPT_MAX, Memory};
 use crate::serve::serve_for;
 use crate::state::{Kept, State};
 use crate::wait::Wait;
-use crate::{caught, closed, io, no_memory, packet_error, value_error};
+use crate::{caught, closed, io, packet_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
 const STACK_PACKET: usize = 256;
@@ -37,7 +37,7 @@ pub fn publish(
         return Ok(Obj::none());
     }
     if !(0..=2).contains(&qos) {
-        return Err(crate::bad_qos());
+        return Err(crate::BAD_QOS);
     }
     let source = Source {
         topic,
@@ -62,7 +62,7 @@ impl Source {
     fn publish(&self, this: Obj, qos: u8, waits: bool) -> Result<Obj> {
         let streamed = !self.size.is_none();
         if streamed && !waits {
-            return Err(value_error(c"a stream needs wait=True"));
+            return Err(error!("ValueError", "a stream needs wait=True"));
         }
         let state = State::of(this)?;
         io::socket(this)?;
@@ -130,7 +130,7 @@ impl Source {
             return Message::of(self.topic, self.msg, self.retain).send(this, delivery, false);
         }
         let size = usize::try_from(self.size.to_int()?);
-        let size = size.map_err(|_| value_error(c"size is negative"))?;
+        let size = size.map_err(|_| error!("ValueError", "size is negative"))?;
         let topic = self.topic.buffer();
         let head = PublishHead {
             // SAFETY: the slice is used only to encode the head, which runs no Python code.
@@ -144,7 +144,7 @@ impl Source {
         let state = State::of(this)?;
         let bound = (PUBLISH_OVERHEAD + topic.len()).max(KEPT_MAX);
         // SAFETY: the state is the client's own.
-        let block = unsafe { Block::take(state, bound) }.ok_or_else(no_memory)?;
+        let block = unsafe { Block::take(state, bound) }.ok_or(Error::NO_MEMORY)?;
         let n = head.encode(&mut block.memory()).map_err(packet_error)?;
         // Once the head is out, only the whole message can follow. What reading or writing raises must not pass by.
         let sent = caught(|| block.send_from(this, n, Stream::new(self.msg), size));
@@ -283,7 +283,7 @@ impl Message {
             Block::take(state, bound.min(KEPT_MAX).max(head_bound))
                 .or_else(|| Block::take(state, head_bound))
         };
-        let block = block.ok_or_else(no_memory)?;
+        let block = block.ok_or(Error::NO_MEMORY)?;
         let mut memory = block.memory();
         let n = head.encode(&mut memory).map_err(packet_error)?;
         // SAFETY: the payload's bytes are copied before other code runs. What goes out straight from the object is

@@ -10,7 +10,6 @@ use mqtt_core::{CHUNK, Error as CoreError};
 
 use crate::deliver::call_back;
 use crate::state::State;
-use crate::value_error;
 
 /// What is done with the PUBLISH at hand: nothing special,
 pub const NO_PIECES: u8 = 0;
@@ -36,7 +35,7 @@ pub fn set_buffer(state: *mut State, buffer: Obj) -> Result<()> {
     }
     let bytes = buffer.buffer_mut();
     if bytes.len() < CHUNK {
-        return Err(value_error(c"buffer under 256 bytes"));
+        return Err(error!("ValueError", "buffer under 256 bytes"));
     }
     let class = Obj::global(qstr!("memoryview"));
     let (topic, piece) = (class.call(&[buffer]), class.call(&[buffer]));

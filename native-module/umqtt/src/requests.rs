@@ -11,12 +11,12 @@ use crate::outgoing::next_packet_id;
 use crate::serve::serve_for;
 use crate::state::State;
 use crate::wait::{Wait, ticks};
-use crate::{assertion, bad_qos, io, mqtt_exception, no_memory, packet_error, value_error};
+use crate::{BAD_QOS, io, mqtt_exception, packet_error};
 
 /// `subscribe`. Returns the packet identifier if it does not wait.
 pub fn subscribe(this: Obj, topic: Obj, qos: Obj, wait: Obj) -> Result<Obj> {
     if this.get(qstr!("cb")).is_none() {
-        return Err(assertion(c"Subscribe callback is not set"));
+        return Err(error!("AssertionError", "Subscribe callback is not set"));
     }
     request(this, topic, AckKind::SubAck, qos_of(qos)?, wait.is_true())
 }
@@ -31,7 +31,7 @@ pub fn send_subunsub(this: Obj, topic: Obj, typ: Obj, qos: Obj) -> Result<Obj> {
     match typ.to_int()? {
         0x82 => request(this, topic, AckKind::SubAck, qos_of(qos)?, true),
         0xa2 => request(this, topic, AckKind::UnsubAck, 0, true),
-        _ => Err(value_error(c"typ must be 0x82 or 0xa2")),
+        _ => Err(error!("ValueError", "typ must be 0x82 or 0xa2")),
     }
 }
 
@@ -40,7 +40,7 @@ fn qos_of(qos: Obj) -> Result<u8> {
     if (0..=2).contains(&qos) {
         Ok(qos as u8)
     } else {
-        Err(bad_qos())
+        Err(BAD_QOS)
     }
 }
 
@@ -97,10 +97,7 @@ fn await_answer(this: Obj, state: *mut State, packet_id: u16, connection: u16) -
                 return Err(crate::closed(c"connection lost"));
             }
             Answer::Forgotten => {
-                return Err(Error::text(
-                    qstr!("RuntimeError"),
-                    c"too many calls wait for the broker",
-                ));
+                return Err(error!("RuntimeError", "too many calls wait for the broker"));
             }
         }
     }
@@ -120,7 +117,7 @@ pub fn send(
     let size = encode::packet_size(2 + 2 + filter.len() + 1);
     // SAFETY: the state is the client's own; no other code runs while the filter's bytes are read.
     unsafe {
-        let block = Block::take(state, size).ok_or_else(no_memory)?;
+        let block = Block::take(state, size).ok_or(Error::NO_MEMORY)?;
         let mut memory = block.memory();
         let n = match kind {
             AckKind::SubAck => encode::subscribe(&mut memory, packet_id, filter.as_slice(), qos),
@@ -173,7 +170,7 @@ pub fn send_str(this: Obj, s: Obj) -> Result<()> {
     let state = State::of(this)?;
     // SAFETY: the state is the client's own; the field is copied before other code runs.
     unsafe {
-        let block = Block::take(state, 2 + field.len()).ok_or_else(no_memory)?;
+        let block = Block::take(state, 2 + field.len()).ok_or(Error::NO_MEMORY)?;
         let mut memory = block.memory();
         let n = memory.fill(len.as_ptr(), len.len()) + memory.fill(field.as_ptr(), field.len());
         block.send(this, state, stream, n)
@@ -188,10 +185,7 @@ pub fn _encode_len(pkt: Obj, sz: Obj) -> Result<usize> {
     let packet = pkt.buffer_mut();
     for (i, byte) in bytes.iter().enumerate().take(n) {
         if !packet.set(1 + i, *byte) {
-            return Err(Error::text(
-                qstr!("IndexError"),
-                c"bytearray index out of range",
-            ));
+            return Err(error!("IndexError", "bytearray index out of range"));
         }
     }
     Ok(n)

@@ -9,7 +9,7 @@ use crate::incoming::{Served, serve};
 use crate::pieces::{OVER_BUFFER, OVER_MAX_SIZE};
 use crate::state::State;
 use crate::wait::{Role, Wait};
-use crate::{WAIT_MSG, caught, io, mqtt_error, packet_error};
+use crate::{WAIT_MSG, caught, io, packet_error};
 
 /// The most packets that one `check_msg` serves, so that a flood of them does not keep a program from its work.
 const CHECKED: usize = 32;
@@ -81,7 +81,7 @@ pub fn check_msg(this: Obj) -> Result<Obj> {
                 break;
             }
         }
-        if !stream.is_native() {
+        if stream.object().is_instance_of_python_class() {
             break;
         }
     }
@@ -114,8 +114,8 @@ fn returned(served: &Served) -> Obj {
 fn report_dropped(state: *mut State) -> Result<()> {
     // SAFETY: the state is the client's own.
     match unsafe { core::mem::take(&mut (*state).dropped) } {
-        OVER_MAX_SIZE => Err(mqtt_error(c"message over max_size")),
-        OVER_BUFFER => Err(mqtt_error(c"topic over buffer")),
+        OVER_MAX_SIZE => Err(error!("MQTTException", "message over max_size")),
+        OVER_BUFFER => Err(error!("MQTTException", "topic over buffer")),
         _ => Ok(()),
     }
 }

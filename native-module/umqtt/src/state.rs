@@ -1,6 +1,6 @@
 //! What a client keeps between calls and no script needs to see.
 
-use micropython::{BytesBuilder, Error, MaybeObj, Obj, Result, qstr};
+use micropython::{BytesBuilder, MaybeObj, Obj, Result, error, qstr};
 use mqtt_core::Session;
 
 use crate::EMPTY_BYTES;
@@ -97,7 +97,7 @@ impl State {
     pub fn of(client: Obj) -> Result<*mut State> {
         let memory = client.get(qstr!("_state")).buffer();
         if memory.len() != size_of::<State>() || !memory.as_ptr().cast::<State>().is_aligned() {
-            return Err(Error::text(qstr!("RuntimeError"), c"_state was changed"));
+            return Err(error!("RuntimeError", "_state was changed"));
         }
         Ok(memory.as_ptr().cast())
     }

@@ -114,10 +114,10 @@ pub fn may_write_again(client: Obj, errno: Errno, waited: &mut u32) -> Result<bo
     if armed == 0 || tls || Obj::from_int(errno.0 as isize) != etimedout() {
         return Ok(false);
     }
-    *waited += armed;
-    // The timeout may be a quarter of the keep alive; after one and a half the broker has given up too.
-    let limit = milliseconds(client.get(qstr!("timeout"))).min(armed.saturating_mul(6));
-    Ok(*waited < limit)
+    *waited = waited.saturating_add(armed);
+    // SAFETY: as above.
+    let given_up = unsafe { (*state).session.keep_alive.given_up() };
+    Ok(*waited < milliseconds(client.get(qstr!("timeout"))).min(given_up))
 }
 
 impl Wait {
@@ -128,9 +128,9 @@ impl Wait {
         let role = if in_callback {
             // SAFETY: as above.
             if unsafe { (*state).pieces != 0 } {
-                return Err(Error::text(
-                    qstr!("RuntimeError"),
-                    c"cannot wait between the pieces of a message: use wait=False",
+                return Err(error!(
+                    "RuntimeError",
+                    "cannot wait between the pieces of a message: use wait=False"
                 ));
             }
             Role::OwedInCallback
@@ -212,7 +212,7 @@ impl Wait {
         let tls = unsafe { (*self.state).tls != 0 };
         match self.role {
             Role::Check => tls || stream.poll(POLL_READ).is_none(),
-            _ => tls && self.limited && stream.is_native(),
+            _ => tls && self.limited && !stream.object().is_instance_of_python_class(),
         }
     }
 

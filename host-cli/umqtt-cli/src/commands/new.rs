@@ -107,9 +107,13 @@ pub fn run(options: &NewOptions, lang: Lang) -> Result<(), Failure> {
     let layer = repository.join(LAYER);
     let folder = PathBuf::from(name);
     let failed = |path: &Path, error: std::io::Error| {
-        let message = match lang {
-            Lang::En => format!("{} cannot be made: {error}", path.display()),
-            Lang::Es => format!("no se puede crear {}: {error}", path.display()),
+        let there = error.kind() == std::io::ErrorKind::AlreadyExists;
+        let path = path.display();
+        let message = match (lang, there) {
+            (Lang::En, true) => format!("there is a {path} here already, which is left alone"),
+            (Lang::Es, true) => format!("aquí ya hay un {path}, que queda como está"),
+            (Lang::En, false) => format!("{path} cannot be made: {error}"),
+            (Lang::Es, false) => format!("no se puede crear {path}: {error}"),
         };
         let help = lang.pick(
             "another name, or another folder",

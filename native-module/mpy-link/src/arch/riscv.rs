@@ -10,6 +10,8 @@ mod atomics;
 mod attributes;
 mod code;
 mod encoding;
+mod frames;
+mod order;
 mod relax;
 
 use micropython_sys::arch::Arch;
@@ -185,7 +187,8 @@ impl Architecture for RiscV {
     }
 
     fn provided(&self, name: &str) -> Option<Provided> {
-        atomics::known(name, self.0.word_size()).map(Provided::Made)
+        let atomic = atomics::known(name, self.word_size());
+        atomic.or_else(|| frames::known(name)).map(Provided::Made)
     }
 
     fn make<'a>(&self, pieces: &mut Pieces<'a>, name: &'static str, cause: Cause) -> Goal<'a> {
@@ -195,7 +198,7 @@ impl Architecture for RiscV {
                 piece: pieces.add(function),
                 offset: 0,
             },
-            None => Goal::Absolute(0),
+            None => frames::make(self.word_size(), pieces, name).unwrap_or(Goal::Absolute(0)),
         }
     }
 
@@ -236,6 +239,10 @@ impl Architecture for RiscV {
         references: &[Reference<'a>],
     ) -> Result<Vec<Fixup<'a>>, PlanError> {
         code::plan_data(pieces, bytes, references)
+    }
+
+    fn arrange(&self, pieces: &mut Pieces<'_>) {
+        order::arrange(self.word_size(), pieces);
     }
 
     fn relax(&self, pieces: &mut Pieces<'_>, layout: &Layout) -> bool {

@@ -35,7 +35,7 @@ fn assert_error(bytes: &[u8], expected: &str) {
 #[test]
 fn files_of_other_kinds_are_named() {
     assert!(matches!(
-        mpy_link::link(&options(), &[]),
+        mpy_link::link::<Vec<u8>>(&options(), &[]),
         Err(LinkError::NoInput)
     ));
     assert_error(
@@ -84,7 +84,7 @@ fn link_time_bytecode_and_linked_files_are_named() {
     let message = error(&[other]);
     assert!(
         message.contains(
-            "made for ELF machine 3 with 32 bits, but the module is for x64; compile it for x64"
+            "made for ELF machine 3 with 32 bits, little-endian, but the module is for x64; compile it for x64"
         ),
         "{message}"
     );

@@ -372,7 +372,7 @@ fn damaged_objects() {
                 fs::copy(cases().join(file), folder.join(file)).expect("a copy");
             }
             if let Some(object) = tool.object(&test, &copy, &[]) {
-                hammer_for(arch, &test, &object, 3000);
+                hammer_for(arch, &test, &object, 1000);
             }
         }
     }
