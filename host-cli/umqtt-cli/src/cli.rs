@@ -9,6 +9,7 @@ use std::time::Duration;
 use board_link::Lang;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::board_options::{DeployOptions, ExecOptions, FsOptions, ReplOptions, ResetOptions};
 use crate::usage::{self, Answer};
 
 /// MQTT lessons on MicroPython boards, real or simulated
@@ -28,6 +29,14 @@ struct Cli {
     /// Language of messages and help: en or es; else that of the locale
     #[arg(long, global = true, value_name = "LANG", value_parser = ["en", "es"], hide_possible_values = true)]
     lang: Option<String>,
+
+    /// Write all that goes over the wire to FILE, passwords included
+    #[arg(long, global = true, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
+    /// Tell on standard error what is done; -vv tells more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
 
     /// Show this help
     #[arg(short, long, global = true, action = ArgAction::Help)]
@@ -56,6 +65,16 @@ pub enum Command {
     Boards(BoardsOptions),
     /// List the ports that boards are attached to, and what each board is doing
     Ports(PortsOptions),
+    /// Put a script on a board so that it starts with it, and what it needs
+    Deploy(DeployOptions),
+    /// Work with the board's files
+    Fs(FsOptions),
+    /// Run Python code on the board
+    Exec(ExecOptions),
+    /// Talk to the board's interpreter
+    Repl(ReplOptions),
+    /// Start the board anew
+    Reset(ResetOptions),
     /// Run the MQTT broker alone and show every packet
     Broker(BrokerOptions),
 }
@@ -206,7 +225,7 @@ pub struct PortOption {
 }
 
 /// A number of seconds above 0, with or without a fraction.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| text.to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
@@ -219,11 +238,22 @@ pub fn description(lang: Lang) -> clap::Command {
     usage::localize(Cli::command(), lang)
 }
 
+/// What is told about the work itself.
+#[derive(Debug)]
+pub struct Telling {
+    pub trace: Option<PathBuf>,
+    pub verbose: u8,
+}
+
 /// Takes the command line apart, or gives what to print instead.
-pub fn parse(arguments: &[OsString], lang: Lang) -> Result<Command, Answer> {
+pub fn parse(arguments: &[OsString], lang: Lang) -> Result<(Command, Telling), Answer> {
     let matches = description(lang)
         .try_get_matches_from(arguments)
         .map_err(|error| usage::answer(&error, lang))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| usage::answer(&error, lang))?;
-    Ok(cli.command)
+    let telling = Telling {
+        trace: cli.trace,
+        verbose: cli.verbose,
+    };
+    Ok((cli.command, telling))
 }

@@ -1,12 +1,14 @@
 //! Decides what can be done to this repository by one command: set-up, all tests, the prebuilt modules, benchmarks.
 
 mod bench;
+mod bench_deploy;
 mod bench_link;
 mod fuzz;
 mod prebuilt;
 mod readme;
 mod seeds;
 mod setup;
+mod slow_line;
 mod table;
 mod test;
 
@@ -81,6 +83,8 @@ enum Bench {
     Client,
     /// Encoding and decoding on a board in QEMU, in counted instructions
     Board,
+    /// Moving files to a board: umqtt against mpremote of PyPI, on the same emulated board
+    Deploy,
     /// Linking: mpy-link against MicroPython's mpy_ld.py on the same objects
     Link,
 }
@@ -118,6 +122,9 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Publish,
         } => bench::publish(),
+        Task::Bench {
+            what: Bench::Deploy,
+        } => bench_deploy::deploy(),
         Task::Bench { what: Bench::Link } => bench_link::link(),
     };
     match done {

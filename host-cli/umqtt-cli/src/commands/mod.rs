@@ -4,10 +4,16 @@ pub mod boards;
 pub mod broker;
 pub mod build;
 pub mod check;
+pub mod deploy;
+pub mod exec;
+pub mod fs;
+pub mod fs_copy;
 pub mod install;
 pub mod new;
 pub mod package;
 pub mod ports;
+pub mod repl;
+pub mod reset;
 pub mod run;
 
 use board_link::Lang;
