@@ -90,6 +90,25 @@ impl File {
         })
     }
 
+    /// What the first bytes of a file say: version, architecture, small ints. Its sizes and floats stay unknown.
+    /// `None` where it is no .mpy file. Source: `mp_raw_code_load` of `py/persistentcode.c`.
+    pub fn of_head(head: &[u8]) -> Option<Self> {
+        let [b'M', version, features, small_int_bits, ..] = *head else {
+            return None;
+        };
+        let arch = features >> 2 & 0x2f;
+        Some(Self {
+            version: (version, features & 3),
+            arch: Arch::from_number(arch),
+            flags: 0,
+            small_int_bits,
+            text: 0,
+            rodata: 0,
+            bss: 0,
+            passes_floats: false,
+        })
+    }
+
     pub fn arch_name(&self) -> &'static str {
         self.arch.map_or("bytecode", Arch::name)
     }

@@ -3,6 +3,7 @@
 //! | file | question it answers |
 //! |---|---|
 //! | `cli`, `usage` | what may be written on the command line, its help and its errors, in both languages |
+//! | `completion` | what a shell offers where the cursor is |
 //! | `board_options` | the same for the commands on a board's files and REPL |
 //! | `commands/` | what each subcommand does, one file each |
 //! | `script` | which script is to run, and whether its text can be sent |
@@ -11,8 +12,10 @@
 //! | `direct` | the same for commands whose answer is their own output, not a run's |
 //! | `simulated` | how the simulated board is started, and on which folder |
 //! | `module` | what belongs on a board, and whether it is there |
+//! | `doctor/` | what may stop a student, and what to do about it |
 //! | `package/` | what a lesson in one file is |
 //! | `fit` | whether a board can load a .mpy file |
+//! | `lan` | how boards of the local network find the embedded broker |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
 //! | `failure` | what an error says, and the exit status that goes with it |
@@ -25,10 +28,13 @@ mod board_options;
 mod broker_choice;
 mod cli;
 mod commands;
+mod completion;
 mod direct;
 mod display;
+mod doctor;
 mod failure;
 mod fit;
+mod lan;
 mod language;
 mod module;
 mod observer;
@@ -50,6 +56,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let lang = language::choose(&arguments, |name| std::env::var(name).ok());
+    completion::answer(lang);
     let (command, telling) = match cli::parse(&arguments, lang) {
         Ok(command) => command,
         Err(answer) => return answer.print(),
@@ -67,6 +74,9 @@ fn main() -> ExitCode {
         cli::Command::New(options) => commands::new::run(&options, lang),
         cli::Command::Build(options) => commands::build::run(&options, lang),
         cli::Command::Check(options) => commands::check::run(&options, lang),
+        cli::Command::Completions(options) => commands::completions::run(&options, lang),
+        cli::Command::Flash(options) => commands::flash::run(&options, lang),
+        cli::Command::Doctor(options) => commands::doctor::run(&options, lang),
         cli::Command::Package(options) => commands::package::run(&options, lang),
         cli::Command::Boards(options) => commands::boards::run(&options, lang),
         cli::Command::Ports(options) => commands::ports::run(&options, lang),

@@ -174,6 +174,11 @@ const SPANISH: &[(&str, &str)] = &[
          nombres de brokers públicos llevan a él. Por defecto: embedded",
     ),
     (
+        "run.lan",
+        "Que las placas de la red local lleguen al broker incluido: se anuncia por mDNS y el programa sabe dónde está \
+         (from settings import BROKER, BROKER_PORT); se puede decir la dirección del equipo",
+    ),
+    (
         "run.seconds",
         "Parar el programa a los N segundos, como hace Ctrl-C",
     ),
