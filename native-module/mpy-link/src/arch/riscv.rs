@@ -47,7 +47,6 @@ const NO_TLS: &str =
     "thread-local data, which MicroPython does not give a module; use a plain static";
 const NO_GP: &str = "data relative to gp, which belongs to MicroPython; compile without -msmall-data-limit or with -fpic";
 const LINKED: &str = "a slot of a shared library; do not link first";
-const NO_ULEB: &str = "a difference of variable length, which only tables for unwinding have; compile with -fno-exceptions or panic=abort";
 
 impl RiscV {
     fn known(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)> {
@@ -92,16 +91,8 @@ impl RiscV {
             // The field's width says nothing here: they fill no field of their own.
             elf::R_RISCV_ALIGN => ("R_RISCV_ALIGN", ALIGN, Field::signed(1)),
             elf::R_RISCV_RELAX => ("R_RISCV_RELAX", RELAX, Field::signed(1)),
-            elf::R_RISCV_SET_ULEB128 => (
-                "R_RISCV_SET_ULEB128",
-                Kind::Refused(NO_ULEB),
-                Field::signed(1),
-            ),
-            elf::R_RISCV_SUB_ULEB128 => (
-                "R_RISCV_SUB_ULEB128",
-                Kind::Refused(NO_ULEB),
-                Field::signed(1),
-            ),
+            elf::R_RISCV_SET_ULEB128 => ("R_RISCV_SET_ULEB128", SET, ULEB128),
+            elf::R_RISCV_SUB_ULEB128 => ("R_RISCV_SUB_ULEB128", SUBTRACT, ULEB128),
             elf::R_RISCV_GPREL_I => ("R_RISCV_GPREL_I", Kind::Refused(NO_GP), Field::signed(4)),
             elf::R_RISCV_GPREL_S => ("R_RISCV_GPREL_S", Kind::Refused(NO_GP), Field::signed(4)),
             elf::R_RISCV_TLS_GOT_HI20 => tls("R_RISCV_TLS_GOT_HI20"),

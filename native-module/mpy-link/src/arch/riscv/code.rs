@@ -396,9 +396,18 @@ fn difference<'a>(
             "taken off without anything of the same size that it is taken off from",
         ));
     };
+    let field = if added.field == ULEB128 {
+        let at = usize::try_from(added.offset).unwrap_or(usize::MAX);
+        bytes
+            .get(at..)
+            .and_then(uleb128)
+            .ok_or_else(|| problem(&added, "no ULEB128 number of at most 63 bits stands there"))?
+    } else {
+        added.field
+    };
     Ok(Some(Fixup {
         offset: added.offset,
-        field: added.field,
+        field,
         formula: Formula::Minus(reference.goal),
         goal: added.goal,
         addend: held

@@ -18,6 +18,9 @@ pub(super) const SHORT_BRANCH: Field = Field::code(2, &BRANCH_8);
 /// The lower six bits of a byte.
 pub(super) const SIX_BITS: Field = Field::code(1, &LOW_6);
 
+/// A number of variable length (ULEB128); [`uleb128`] says how long a certain one is.
+pub(super) const ULEB128: Field = Field::code(1, &ULEB128_OF[0]);
+
 pub(super) const ZERO: u32 = 0;
 pub(super) const RA: u32 = 1;
 pub(super) const SP: u32 = 2;
@@ -127,6 +130,41 @@ fn high(value: i128) -> u32 {
 fn fits_pair(value: i128) -> bool {
     fits(value + 0x800, 32)
 }
+
+/// The ULEB128 number that `bytes` begin with: it keeps the length that the assembler gave it, seven bits a byte.
+/// `None` where it has no end or more than 63 bits.
+pub(super) fn uleb128(bytes: &[u8]) -> Option<Field> {
+    let last = bytes.iter().position(|byte| byte & 0x80 == 0)?;
+    let encoding = ULEB128_OF.get(last)?;
+    Some(Field::code(last as u8 + 1, encoding))
+}
+
+const fn uleb128_of<const LENGTH: usize>() -> Encoding {
+    Encoding {
+        holds_what: "a number that is not negative and no longer than what the assembler left room for",
+        holds: |value| (0..1i128 << (7 * LENGTH)).contains(&value),
+        store: |bytes, value| {
+            for (place, byte) in bytes.iter_mut().enumerate() {
+                let more = if place + 1 < LENGTH { 0x80 } else { 0 };
+                *byte = (value >> (7 * place)) as u8 & 0x7f | more;
+            }
+        },
+        load: no_addend,
+    }
+}
+
+/// By length, from one byte on.
+static ULEB128_OF: [Encoding; 9] = [
+    uleb128_of::<1>(),
+    uleb128_of::<2>(),
+    uleb128_of::<3>(),
+    uleb128_of::<4>(),
+    uleb128_of::<5>(),
+    uleb128_of::<6>(),
+    uleb128_of::<7>(),
+    uleb128_of::<8>(),
+    uleb128_of::<9>(),
+];
 
 static HIGH_20: Encoding = Encoding {
     holds_what: "a pair of instructions with 32 bits",
