@@ -1,8 +1,11 @@
 //! What differs between boards: which objects fit, what their instructions can and cannot reach, and what
 //! becomes shorter.
 
+use std::fs;
+use std::path::Path;
+
 use crate::support::{BOARDS, BoardCompiler, board, scratch, skip};
-use mpy_link::{Arch, Destination, Linked};
+use mpy_link::{Arch, Destination, Input, LinkOptions, Linked};
 
 /// Links one assembly file; `None` (and said so) where there is no assembler.
 fn assembled(name: &str, arch: Arch, text: &str, flags: &[&str]) -> Option<Result<Linked, String>> {
@@ -83,6 +86,44 @@ fn objects_for_other_cores_and_float_abis_are_refused() {
         };
         assert_refused(name, arch, &format!("{convention}{text}"), flags, expected);
     }
+}
+
+/// Assembly that says nothing of numbers, as libgcc's, fits objects of either float ABI; one that passes floats does not.
+#[test]
+fn only_objects_that_pass_floats_have_a_float_abi() {
+    let name = "float-abis";
+    let assemble = |part: &str, text: String| {
+        let folder = scratch(&format!("boards-{name}-{part}"));
+        let flags = ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16"];
+        board(Arch::Armv7m).assemble(&folder, &text, &flags)
+    };
+    // Tag_ABI_FP_number_model 3 and Tag_ABI_VFP_args 1, as gcc writes them under -mfloat-abi=hard.
+    let hard = assemble(
+        "hard",
+        format!(".eabi_attribute 23, 3\n.eabi_attribute 28, 1\n{THUMB} b.w f\n"),
+    );
+    let part = ".syntax unified\n.thumb\n.global f\n.type f, %function\nf: bx lr\n";
+    let none = assemble("none", part.to_owned());
+    let soft = assemble("soft", format!(".eabi_attribute 23, 3\n{part}"));
+    let (hard, none, soft) = match (hard, none, soft) {
+        (Ok(hard), Ok(none), Ok(soft)) => (hard, none, soft),
+        (Err(reason), ..) | (_, Err(reason), _) | (.., Err(reason)) => return skip(name, &reason),
+    };
+    let link = |files: [&Path; 2]| {
+        let inputs = files.map(|file| Input {
+            name: file.display().to_string(),
+            bytes: fs::read(file).expect("the object"),
+        });
+        mpy_link::link(&LinkOptions::new(Arch::Armv7emsp, "case.py"), &inputs)
+    };
+    link([&hard, &none]).expect("it links");
+    let error = link([&hard, &soft])
+        .expect_err("two float ABIs")
+        .to_string();
+    assert!(
+        error.contains("compiled for the soft-float ABI, but") && error.contains("hard-float ABI"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::piece::{Block, Goal, Group, PieceId, Pieces, Slack};
 const REACH: i64 = 2000;
 /// Turns over all functions. The first two do nearly everything.
 const MOST_TURNS: usize = 6;
+/// Functions times calls, to which a turn's work is proportional: a hundredth of a second or so. Larger programs keep
+/// the order of their inputs.
+const MOST_WORK: usize = 4_000_000;
 
 /// A call that may become short. Offsets are in bytes, in the functions.
 struct Call {
@@ -38,14 +41,10 @@ struct Functions {
 /// Gives functions their ranks.
 pub(super) fn arrange(word_size: usize, pieces: &mut Pieces<'_>) {
     let (ids, mut functions) = functions(word_size, pieces);
-    for _ in 0..MOST_TURNS {
-        let moved = (functions.fixed..ids.len())
-            .map(|function| functions.move_to_best(function))
-            .fold(false, |any, moved| any | moved);
-        if !moved {
-            break;
-        }
+    if ids.len().saturating_mul(functions.calls.len()) > MOST_WORK {
+        return;
     }
+    functions.improve();
     for (rank, function) in functions.order.iter().enumerate() {
         pieces.pieces[ids[*function].0].rank = rank;
     }
@@ -116,6 +115,18 @@ fn functions(word_size: usize, pieces: &Pieces<'_>) -> (Vec<PieceId>, Functions)
 }
 
 impl Functions {
+    /// Moves functions as long as that helps.
+    fn improve(&mut self) {
+        for _ in 0..MOST_TURNS {
+            let moved = (self.fixed..self.order.len())
+                .map(|function| self.move_to_best(function))
+                .fold(false, |any, moved| any | moved);
+            if !moved {
+                break;
+            }
+        }
+    }
+
     /// Moves a function to where most calls are short. True if that is elsewhere.
     fn move_to_best(&mut self, function: usize) -> bool {
         let Some(place) = self.order.iter().position(|other| *other == function) else {
@@ -168,5 +179,66 @@ impl Functions {
                 (to - from).abs() <= REACH
             })
             .count() as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Functions of these sizes, the first of them fixed, that call each other's starts from their own.
+    fn program(sizes: &[i64], calls: &[(usize, usize)]) -> Functions {
+        let mut calls_of = vec![Vec::new(); sizes.len()];
+        for (number, (from, to)) in calls.iter().enumerate() {
+            calls_of[*from].push(number);
+            calls_of[*to].push(number);
+        }
+        let starts = (0..sizes.len()).map(|n| sizes[..n].iter().sum()).collect();
+        Functions {
+            sizes: sizes.to_vec(),
+            calls: calls
+                .iter()
+                .map(|(from, to)| Call {
+                    from: *from,
+                    from_offset: 0,
+                    to: *to,
+                    to_offset: 0,
+                })
+                .collect(),
+            calls_of,
+            starts,
+            order: (0..sizes.len()).collect(),
+            fixed: 1,
+        }
+    }
+
+    fn short(functions: &Functions) -> usize {
+        let start = |n: usize| functions.starts[n];
+        let near = |call: &&Call| (start(call.from) - start(call.to)).abs() <= REACH;
+        functions.calls.iter().filter(near).count()
+    }
+
+    #[test]
+    fn callers_and_callees_come_together() {
+        let mut functions = program(&[8, 100, 5000, 100, 5000, 100], &[(1, 3), (3, 5), (1, 5)]);
+        assert_eq!(short(&functions), 0);
+        functions.improve();
+        assert_eq!(short(&functions), 3);
+        assert_eq!(functions.order[0], 0, "the entry stays");
+        let mut places = functions.order.clone();
+        places.sort_unstable();
+        assert_eq!(places, [0, 1, 2, 3, 4, 5]);
+        let mut start = 0;
+        for function in &functions.order {
+            assert_eq!(functions.starts[*function], start);
+            start += functions.sizes[*function];
+        }
+    }
+
+    #[test]
+    fn what_is_near_already_stays() {
+        let mut functions = program(&[8, 100, 100, 100], &[(1, 3), (2, 3)]);
+        functions.improve();
+        assert_eq!(functions.order, [0, 1, 2, 3]);
     }
 }
