@@ -183,7 +183,7 @@ const SPANISH: &[(&str, &str)] = &[
     ("run.json", JSON_ES),
     (
         "install",
-        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo o una lección propios",
+        "Poner umqtt en una placa (el módulo nativo, umqtt.robust, umqtt.aio y upip), o un módulo o una lección propios",
     ),
     (
         "install.module",

@@ -161,8 +161,27 @@ pub fn unsubscribe(sink: impl Sink, packet_id: u16, filter: &[u8]) -> Result<usi
 
 /// PUBACK (section 3.4).
 pub fn puback(packet_id: u16) -> [u8; 4] {
+    ack(PacketType::PubAck.first_byte(0), packet_id)
+}
+
+/// PUBREC (section 3.5).
+pub fn pubrec(packet_id: u16) -> [u8; 4] {
+    ack(PacketType::PubRec.first_byte(0), packet_id)
+}
+
+/// PUBREL (section 3.6).
+pub fn pubrel(packet_id: u16) -> [u8; 4] {
+    ack(PacketType::PubRel.first_byte(2), packet_id)
+}
+
+/// PUBCOMP (section 3.7).
+pub fn pubcomp(packet_id: u16) -> [u8; 4] {
+    ack(PacketType::PubComp.first_byte(0), packet_id)
+}
+
+fn ack(first_byte: u8, packet_id: u16) -> [u8; 4] {
     let [high, low] = packet_id.to_be_bytes();
-    [PacketType::PubAck.first_byte(0), 2, high, low]
+    [first_byte, 2, high, low]
 }
 
 /// The size in bytes of a packet whose remaining length is `remaining`.
@@ -295,7 +314,14 @@ mod tests {
         assert_eq!(&out[..n], b"\x82\x08\x00\x0a\x00\x03a/b\x01");
         let n = unsubscribe(&mut out[..], 10, b"c/d").unwrap();
         assert_eq!(&out[..n], b"\xa2\x07\x00\x0a\x00\x03c/d");
+    }
+
+    #[test]
+    fn acknowledgements_are_as_in_sections_3_4_to_3_7() {
         assert_eq!(puback(0x1234), [0x40, 2, 0x12, 0x34]);
+        assert_eq!(pubrec(0x1234), [0x50, 2, 0x12, 0x34]);
+        assert_eq!(pubrel(0x1234), [0x62, 2, 0x12, 0x34]);
+        assert_eq!(pubcomp(0x1234), [0x70, 2, 0x12, 0x34]);
     }
 
     #[test]
