@@ -1,8 +1,11 @@
 //! A board: its connection, the time-outs, and what is known about the state of its REPL.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::error::LinkError;
+use crate::agent::{Agent, Parts};
+use crate::error::{LinkError, Step};
 use crate::link::Link;
 use crate::transport::Transport;
 
@@ -18,7 +21,8 @@ pub struct Timeouts {
     pub reply: Duration,
     /// A soft reset, `boot.py` included.
     pub boot: Duration,
-    /// Code run by [`Board::exec`] and the file functions, per piece of code.
+    /// Code run by [`Board::exec`]; for file functions, the longest time without a sign of
+    /// progress: a large file's checksum takes seconds on a small board.
     pub exec: Duration,
     /// From the first Ctrl-C until a program has stopped.
     pub stop: Duration,
@@ -51,6 +55,18 @@ pub struct Board {
     pub(crate) at_prompt: bool,
     /// Whether the firmware knows raw-paste; `None` until it was asked.
     pub(crate) raw_paste: Option<bool>,
+    /// The raw REPL was asked for more than once, so that a slow board may answer more than once.
+    pub(crate) asked_twice: bool,
+    /// Raw-paste's window, bytes: half of what the board can take without reading it.
+    pub(crate) window: Option<usize>,
+    /// The program that moves files, if it is what the board runs now.
+    pub(crate) agent: Option<Agent>,
+    /// The board computes SHA-256; true until it says that it does not.
+    pub(crate) sha: bool,
+    /// Ends file work when it is set.
+    pub(crate) stop: Option<Arc<AtomicBool>>,
+    /// A program was running when the raw REPL was first entered.
+    pub(crate) found_running: Option<bool>,
 }
 
 impl Board {
@@ -61,6 +77,12 @@ impl Board {
             timeouts,
             at_prompt: false,
             raw_paste: None,
+            asked_twice: false,
+            window: None,
+            agent: None,
+            sha: true,
+            stop: None,
+            found_running: None,
         }
     }
 
@@ -93,6 +115,59 @@ impl Board {
     /// the first code was sent.
     pub fn raw_paste(&self) -> Option<bool> {
         self.raw_paste
+    }
+
+    /// Setting `flag` ends work on files with [`LinkError::Interrupted`].
+    pub fn stop_on(&mut self, flag: Arc<AtomicBool>) {
+        self.stop = Some(flag);
+    }
+
+    pub(crate) fn check_stop(&self) -> Result<(), LinkError> {
+        match &self.stop {
+            Some(stop) if stop.load(Ordering::Relaxed) => {
+                Err(LinkError::Interrupted { port: self.port() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves the board as it was found: at its ordinary prompt, and if a program was running then
+    /// (`main.py`, say), it is started anew by a soft reset. Waits for neither.
+    ///
+    /// # Errors
+    /// As [`Board::exit_raw`].
+    pub fn leave(&mut self) -> Result<(), LinkError> {
+        self.exit_raw()?;
+        if self.found_running == Some(true) {
+            self.link.write(b"\x04", Step::Leave)?;
+        }
+        Ok(())
+    }
+
+    /// Says that files will be looked at and written, so that the program for both is sent once.
+    ///
+    /// # Errors
+    /// As [`Board::exec`].
+    pub fn expect_files(&mut self) -> Result<(), LinkError> {
+        let parts = Parts::LOOK.and(Parts::WRITE);
+        self.with_agent(parts, |_| Ok(()))
+    }
+
+    /// Starts Python anew as Ctrl-D at the ordinary prompt does: `boot.py` and `main.py` run.
+    /// Returns when the restart has begun.
+    ///
+    /// # Errors
+    /// As [`Board::exit_raw`]; [`LinkError::TimedOut`] if the board does not take it.
+    pub fn restart(&mut self) -> Result<(), LinkError> {
+        self.exit_raw()?;
+        self.link.write(b"\x04", Step::SoftReset)?;
+        self.expect(
+            &[b"soft reboot"],
+            self.timeouts.reply,
+            Step::SoftReset,
+            "soft reboot",
+        )?;
+        Ok(())
     }
 
     /// The time-outs in use; they may be changed between calls.

@@ -107,6 +107,8 @@ pub enum LinkError {
         step: Step,
         after: Duration,
     },
+    /// The stop request came while files were moved; what was under way is not kept.
+    Interrupted { port: String },
     /// The running program ignores Ctrl-C.
     Unstoppable { port: String, after: Duration },
     /// The board sent something else than the protocol says.
@@ -175,6 +177,7 @@ impl LinkError {
             Silent { .. }
             | NoPrompt { .. }
             | TimedOut { .. }
+            | Interrupted { .. }
             | Unstoppable { .. }
             | Restarted { .. } => Fault::Board,
             Protocol { .. } => Fault::Protocol,

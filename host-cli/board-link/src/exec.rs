@@ -96,12 +96,6 @@ impl Board {
         self.collect(code, Limit::Total(limit))
     }
 
-    /// Runs this crate's own code: it may take as long as it likes as long as it prints, but
-    /// must not be silent for longer than [`exec`](crate::Timeouts::exec).
-    pub(crate) fn exec_quiet(&mut self, code: &str) -> Result<Execution, LinkError> {
-        self.collect(code, Limit::Silence(self.timeouts.exec))
-    }
-
     fn collect(&mut self, code: &str, limit: Limit) -> Result<Execution, LinkError> {
         let mut stdout = String::new();
         let mut collect = |event: Event<'_>| {
@@ -151,6 +145,14 @@ impl Board {
         let run = self.follow(&mut output, stop, limit, handed.interrupted);
         output.finish();
         run
+    }
+
+    /// Reads the rest of a program's output and throws it away, its traceback excepted.
+    pub(crate) fn follow_to_end(&mut self) -> Result<Run, LinkError> {
+        let mut ignore = |_: Event<'_>| {};
+        let mut output = Output::new(&mut ignore);
+        let limit = Limit::Silence(self.timeouts.exec);
+        self.follow(&mut output, None, limit, false)
     }
 
     /// Reads a running program's output to its end, by the protocol above.
@@ -363,7 +365,7 @@ fn last_line(text: &str) -> &str {
 
 /// Signs of a board that has started anew: the ordinary REPL's banner and prompt at the very
 /// end, or the boot message of the ESP32 family's ROM.
-fn looks_restarted(recent: &[u8]) -> bool {
+pub(crate) fn looks_restarted(recent: &[u8]) -> bool {
     let text = String::from_utf8_lossy(recent);
     let prompt = text.ends_with("\r\n>>> ") && text.contains("MicroPython v");
     let rom = (text.lines()).any(|line| line.starts_with("rst:0x") && line.contains(",boot:0x"));

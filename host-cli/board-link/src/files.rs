@@ -1,15 +1,16 @@
 //! The board's filesystem: looking, hashing, reading, making folders, removing. Writing is in `put`.
 //!
-//! Each function runs one piece of Python on the board. Its replies are lines that start with
-//! the byte 0x1f, so that whatever else a board prints does not disturb them.
+//! Each function gives orders to the agent, whose replies start with a letter for their kind.
+
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 
+use crate::agent::Parts;
 use crate::board::Board;
-use crate::error::{LinkError, Step};
-use crate::python::{list_literal, str_literal};
+use crate::error::{Fault, LinkError, Step};
 
 /// A checksum of a file's content, of the better kind that the board can compute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,12 +38,25 @@ impl Digest {
         Some(Digest::Crc32(u32::from_str_radix(digits, 16).ok()?))
     }
 
-    /// Both notations of `data`'s checksum, for the board to compare with: sha256, crc.
-    pub(crate) fn notations(data: &[u8]) -> (String, String) {
-        let sha: String = (Sha256::digest(data).iter())
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        (format!("s{sha}"), format!("c{:08x}", crc32fast::hash(data)))
+    /// The board's notation of `data`'s size and checksum: SHA-256 or CRC-32.
+    pub(crate) fn notation(data: &[u8], sha: bool) -> String {
+        let digest = if sha {
+            Digest::Sha256(Sha256::digest(data).into())
+        } else {
+            Digest::Crc32(crc32fast::hash(data))
+        };
+        let kind = if sha { 's' } else { 'c' };
+        format!("{} {kind}{digest}", data.len())
+    }
+}
+
+impl fmt::Display for Digest {
+    /// Hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Digest::Sha256(hash) => hash.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+            Digest::Crc32(crc) => write!(f, "{crc:08x}"),
+        }
     }
 }
 
@@ -58,170 +72,77 @@ pub enum FileState {
     },
 }
 
+impl FileState {
+    /// Whether it is a file with this content.
+    pub fn is(&self, content: &[u8]) -> bool {
+        matches!(self, FileState::File { size, digest }
+            if *size == content.len() as u64 && digest.matches(content))
+    }
+}
+
 /// One name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// Its name in the folder; with the folders between, separated by `/`, in a listing of all
+    /// that is below one.
     pub name: String,
     pub is_folder: bool,
     /// Bytes; 0 for folders.
     pub size: u64,
 }
 
-/// Python on the board: `_ud(file)` gives `s` and the SHA-256 or `c` and the CRC-32 of what is
-/// left in a binary file, and its length. The last resort computes the CRC by half bytes.
-pub(crate) const DIGEST: &str = "
-def _ud(f):
- k='s'
- try:
-  from hashlib import sha256
-  h=sha256()
-  u=h.update
- except ImportError:
-  k='c'
-  h=0
-  try:
-   from binascii import crc32 as u
-  except ImportError:
-   T=[]
-   for i in range(16):
-    c=i
-    for _ in range(4):c=c>>1^(0xedb88320 if c&1 else 0)
-    T.append(c)
-   def u(m,c):
-    c^=0xffffffff
-    for b in m:
-     c^=b
-     c=c>>4^T[c&15]
-     c=c>>4^T[c&15]
-    return c^0xffffffff
- b=bytearray(512)
- m=memoryview(b)
- n=0
- while 1:
-  i=f.readinto(b)
-  if not i:break
-  n+=i
-  if k=='s':u(m[:i])
-  else:h=u(m[:i],h)
- if k=='s':return n,k+''.join('%02x'%x for x in h.digest())
- return n,k+'%08x'%(h&0xffffffff)
-";
+/// Names in one order to the agent; bytes. More come in the next, before the first is answered.
+const NAMES: usize = 1024;
 
-const STATES: &str = "
-def _u(L):
- import os
- for i in range(len(L)):
-  try:
-   if os.stat(L[i])[0]&0x4000:r='D'
-   else:
-    with open(L[i],'rb') as f:r='F%d %s'%_ud(f)
-  except OSError as e:r='E%d'%e.args[0]
-  print('\\x1f%d %s'%(i,r))
-";
-
-const LIST: &str = "
-def _u(p):
- import os
- try:
-  if hasattr(os,'ilistdir'):I=os.ilistdir(p)
-  else:I=((n,0) for n in os.listdir(p))
-  for e in I:
-   n=e[0]
-   t=e[1]
-   z=e[3] if len(e)>3 else -1
-   if t==0 or (z<0 and t!=0x4000):
-    s=os.stat((p if p.endswith('/') else p+'/')+n if p else n)
-    t=s[0]
-    z=s[6]
-   print('\\x1fN%d %d %s'%(1 if t&0x4000 else 0,z,''.join('%02x'%x for x in n.encode())))
-  print('\\x1fK')
- except OSError as e:print('\\x1fE%d'%e.args[0])
-";
-
-const MAKE_FOLDERS: &str = "
-def _u(L):
- import os
- for p in L:
-  try:
-   try:s=os.stat(p)[0]
-   except OSError as e:
-    if e.args[0]!=2:raise
-    os.mkdir(p)
-    s=0x4000
-   if not s&0x4000:raise OSError(20)
-  except OSError as e:
-   print('\\x1fE%d'%e.args[0])
-   return
- print('\\x1fK')
-";
-
-const REMOVE: &str = "
-def _u(p,deep):
- import os
- def d(p):
-  if os.stat(p)[0]&0x4000:
-   if deep:
-    for n in os.listdir(p):d(p+'/'+n)
-   os.rmdir(p)
-  else:os.remove(p)
- try:
-  d(p)
-  print('\\x1fK')
- except OSError as e:print('\\x1fE%d'%e.args[0])
-";
-
-const READ: &str = "
-def _u(p):
- import os
- try:
-  from binascii import b2a_base64
-  t=lambda b:'b'+b2a_base64(b).decode().strip()
- except ImportError:t=lambda b:'x'+''.join('%02x'%x for x in b)
- try:
-  if os.stat(p)[0]&0x4000:raise OSError(21)
-  with open(p,'rb') as f:
-   while 1:
-    b=f.read(384)
-    if not b:break
-    print('\\x1f'+t(b))
-   f.seek(0)
-   print('\\x1fK%d %s'%_ud(f))
- except OSError as e:print('\\x1fE%d'%e.args[0])
-";
+/// Room on a filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes in one block: what even the smallest file takes.
+    pub block: u64,
+    pub total: u64,
+    pub free: u64,
+}
 
 impl Board {
-    /// What each of `paths` is, with the checksum of every file. One round trip per 32 paths.
+    /// What each of `paths` is, with the checksum of every file: one exchange, however many.
     ///
     /// # Errors
     /// [`LinkError::BadName`], filesystem errors other than a missing file, those of
     /// [`Board::exec`].
     pub fn states(&mut self, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
-        self.retrying(|board| board.states_once(paths))
+        for path in paths {
+            check_characters(path)?;
+        }
+        self.with_agent(Parts::LOOK, |board| board.states_once(paths))
     }
 
     fn states_once(&mut self, paths: &[&str]) -> Result<Vec<FileState>, LinkError> {
-        let mut states = Vec::with_capacity(paths.len());
-        for some in paths.chunks(32) {
-            for path in some {
-                check_characters(path)?;
-            }
-            let call = format!("_u({})", list_literal(some.iter().copied()));
-            let text = self.call(&[DIGEST, STATES], &call, "_u,_ud")?;
-            let mut found: Vec<Option<FileState>> = vec![None; some.len()];
-            for line in replies(&text) {
-                let Some((index, state)) = line.split_once(' ') else {
-                    continue;
-                };
-                let Some(index) = index.parse().ok().filter(|&i: &usize| i < some.len()) else {
-                    continue;
-                };
-                found[index] = parse_state(some[index], state)?;
-            }
-            for state in found {
-                states.push(state.ok_or_else(|| self.no_reply(&text))?);
+        let mut found = Found {
+            paths,
+            states: Vec::with_capacity(paths.len()),
+            refused: None,
+            answered: 0,
+        };
+        let mut orders = 0;
+        let mut rest = paths;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(some_names(rest));
+            self.order(b'N', now)?;
+            orders += 1;
+            rest = later;
+            while let Some(reply) = self.reply_at_hand() {
+                found.note(&reply).ok_or_else(|| self.no_reply(&reply))?;
             }
         }
-        Ok(states)
+        while found.answered < orders {
+            let reply = self.reply()?;
+            found.note(&reply).ok_or_else(|| self.no_reply(&reply))?;
+        }
+        match found.refused {
+            Some(error) => Err(error),
+            None if found.states.len() == paths.len() => Ok(found.states),
+            None => Err(self.no_reply("too few replies")),
+        }
     }
 
     /// What `path` is.
@@ -238,29 +159,36 @@ impl Board {
     /// # Errors
     /// [`LinkError::FileMissing`], [`LinkError::NotFolder`] and those of [`Board::exec`].
     pub fn ls(&mut self, path: &str) -> Result<Vec<Entry>, LinkError> {
-        self.retrying(|board| board.ls_once(path))
+        self.list(path, false)
     }
 
-    fn ls_once(&mut self, path: &str) -> Result<Vec<Entry>, LinkError> {
+    /// All that is below folder `path`, folders before what is in them.
+    ///
+    /// # Errors
+    /// As [`Board::ls`].
+    pub fn ls_all(&mut self, path: &str) -> Result<Vec<Entry>, LinkError> {
+        self.list(path, true)
+    }
+
+    fn list(&mut self, path: &str, deep: bool) -> Result<Vec<Entry>, LinkError> {
         check_characters(path)?;
-        let call = format!("_u({})", str_literal(path));
-        let text = self.call(&[LIST], &call, "_u")?;
-        let mut entries = Vec::new();
-        let mut complete = false;
-        for line in replies(&text) {
-            match line.split_at_checked(1) {
-                Some(("K", _)) => complete = true,
-                Some(("E", number)) => return Err(refused(path, number)),
-                Some(("N", rest)) => {
-                    entries.push(parse_entry(rest).ok_or_else(|| self.no_reply(line))?);
+        let mut entries = self.with_agent(Parts::MANAGE, |board| {
+            board.order(b'L', &[path, if deep { "1" } else { "" }])?;
+            let mut entries = Vec::new();
+            loop {
+                let reply = board.reply()?;
+                match reply.split_at_checked(1) {
+                    Some(("K", _)) => return Ok(entries),
+                    Some(("E", number)) => return Err(refused(path, number)),
+                    Some(("N", rest)) if entries.len() < MOST_ENTRIES => {
+                        entries.push(parse_entry(rest).ok_or_else(|| board.no_reply(&reply))?);
+                    }
+                    _ => return Err(board.no_reply(&reply)),
                 }
-                _ => {}
             }
-        }
-        if !complete {
-            return Err(self.no_reply(&text));
-        }
-        entries.sort_by(|a: &Entry, b| a.name.cmp(&b.name));
+        })?;
+        // By folders, so that "a/b" comes before "a.txt".
+        entries.sort_by(|a: &Entry, b| a.name.split('/').cmp(b.name.split('/')));
         Ok(entries)
     }
 
@@ -275,9 +203,21 @@ impl Board {
         let ends = trimmed.match_indices('/').map(|(at, _)| at);
         let ends = ends.chain([trimmed.len()]).filter(|&at| at > 0);
         let folders: Vec<&str> = ends.map(|at| &trimmed[..at]).collect();
-        let call = format!("_u({})", list_literal(folders));
-        let text = self.call(&[MAKE_FOLDERS], &call, "_u")?;
-        self.done(path, &text, 0)
+        self.mkdir_all(&folders)
+    }
+
+    /// Makes `folders`, in this order, where they do not exist yet.
+    ///
+    /// # Errors
+    /// As [`Board::mkdir_p`].
+    pub fn mkdir_all(&mut self, folders: &[&str]) -> Result<(), LinkError> {
+        let mut rest = folders;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(some_names(rest));
+            self.simple(Parts::WRITE, b'M', now[now.len() - 1], now)?;
+            rest = later;
+        }
+        Ok(())
     }
 
     /// Removes file or folder `path`; a folder that is not empty only if `deep`.
@@ -286,10 +226,41 @@ impl Board {
     /// [`LinkError::FileMissing`], other filesystem errors, those of [`Board::exec`].
     pub fn rm(&mut self, path: &str, deep: bool) -> Result<(), LinkError> {
         check_name(path)?;
-        let deep = if deep { "True" } else { "False" };
-        let call = format!("_u({},{deep})", str_literal(path.trim_end_matches('/')));
-        let text = self.call(&[REMOVE], &call, "_u")?;
-        self.done(path, &text, 0)
+        let deep = if deep { "1" } else { "" };
+        let trimmed = path.trim_end_matches('/');
+        self.simple(Parts::MANAGE, b'R', path, &[trimmed, deep])
+    }
+
+    /// Gives file or folder `from` the name `to`.
+    ///
+    /// # Errors
+    /// [`LinkError::FileMissing`], other filesystem errors, those of [`Board::exec`].
+    pub fn mv(&mut self, from: &str, to: &str) -> Result<(), LinkError> {
+        check_name(from)?;
+        check_name(to)?;
+        self.simple(Parts::MANAGE, b'V', from, &[from, to])
+    }
+
+    /// The room on the filesystem that each of `folders` lies on; `None` where the board cannot
+    /// tell.
+    ///
+    /// # Errors
+    /// Those of [`Board::exec`].
+    pub fn spaces(&mut self, folders: &[&str]) -> Result<Vec<Option<Space>>, LinkError> {
+        self.with_agent(Parts::WRITE, |board| {
+            board.order(b'S', folders)?;
+            let mut spaces = Vec::new();
+            loop {
+                let reply = board.reply()?;
+                match reply.split_at_checked(1) {
+                    Some(("K", _)) if spaces.len() == folders.len() => return Ok(spaces),
+                    Some(("S", numbers)) if spaces.len() < folders.len() => {
+                        spaces.push(parse_space(numbers));
+                    }
+                    _ => return Err(board.no_reply(&reply)),
+                }
+            }
+        })
     }
 
     /// The content of file `path`, checked against the checksum that the board computes.
@@ -298,35 +269,100 @@ impl Board {
     /// [`LinkError::FileMissing`], [`LinkError::IsFolder`], [`LinkError::Damaged`], those of
     /// [`Board::exec`].
     pub fn get(&mut self, path: &str) -> Result<Vec<u8>, LinkError> {
-        self.retrying(|board| board.get_once(path))
+        self.get_with(path, &mut |_| {})
     }
 
-    fn get_once(&mut self, path: &str) -> Result<Vec<u8>, LinkError> {
+    /// As [`Board::get`]; `progress` gets the number of bytes that have come so far.
+    ///
+    /// # Errors
+    /// As [`Board::get`].
+    pub fn get_with(
+        &mut self,
+        path: &str,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<u8>, LinkError> {
         check_name(path)?;
-        let call = format!("_u({})", str_literal(path));
-        let text = self.call(&[DIGEST, READ], &call, "_u,_ud")?;
+        self.with_agent(Parts::READ, |board| board.get_once(path, progress))
+    }
+
+    fn get_once(
+        &mut self,
+        path: &str,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<u8>, LinkError> {
+        self.order(b'G', &[path])?;
         let mut data = Vec::new();
         let mut check = None;
-        for line in replies(&text) {
-            match line.split_at_checked(1) {
+        loop {
+            let reply = self.reply()?;
+            match reply.split_at_checked(1) {
                 Some(("E", number)) => return Err(refused(path, number)),
                 // Bytes that the line lost or changed are found by the checksum.
-                Some(("b", digits)) => data.extend(BASE64.decode(digits).unwrap_or_default()),
-                Some(("x", digits)) => data.extend(unhex(digits).unwrap_or_default()),
-                Some(("K", sum)) => check = sum.split_once(' '),
-                _ => {}
+                Some(("B", digits)) => data.extend(BASE64.decode(digits).unwrap_or_default()),
+                Some(("X", digits)) => data.extend(unhex(digits).unwrap_or_default()),
+                Some(("F", sum)) => check = parse_file(sum),
+                Some(("K", _)) => break,
+                _ => return Err(self.no_reply(&reply)),
+            }
+            progress(data.len());
+            if data.len() > LARGEST_FILE {
+                return Err(self.no_reply("a file larger than any board's flash"));
             }
         }
-        let Some((size, digest)) = check else {
-            return Err(self.no_reply(&text));
+        let damaged = || LinkError::Damaged {
+            path: path.to_owned(),
         };
-        let digest = Digest::parse(digest).ok_or_else(|| self.no_reply(digest))?;
-        if size.parse() != Ok(data.len()) || !digest.matches(&data) {
-            return Err(LinkError::Damaged {
-                path: path.to_owned(),
-            });
+        let state = check.ok_or_else(damaged)?;
+        if state.is(&data) {
+            Ok(data)
+        } else {
+            Err(damaged())
         }
-        Ok(data)
+    }
+
+    /// An order whose only replies are success or an error.
+    fn simple(
+        &mut self,
+        parts: Parts,
+        kind: u8,
+        path: &str,
+        texts: &[&str],
+    ) -> Result<(), LinkError> {
+        // A repetition after a lost reply may find its work done; only what was not begun may be
+        // repeated without a look.
+        self.with_agent_once(parts, |board| {
+            board.order(kind, texts)?;
+            let reply = board.reply()?;
+            match reply.split_at_checked(1) {
+                Some(("K", _)) => Ok(()),
+                Some(("E", number)) => Err(refused(path, number)),
+                _ => Err(board.no_reply(&reply)),
+            }
+        })
+    }
+
+    /// Does work by an agent with these abilities, which is there when `work` begins.
+    pub(crate) fn with_agent_once<T>(
+        &mut self,
+        parts: Parts,
+        mut work: impl FnMut(&mut Board) -> Result<T, LinkError>,
+    ) -> Result<T, LinkError> {
+        let outcome = self.agent(parts).map(drop).and_then(|()| work(self));
+        if let Err(error) = &outcome
+            && error.fault() != Fault::Files
+        {
+            self.forget_agent();
+        }
+        outcome
+    }
+
+    /// As [`Board::with_agent_once`], for work that may be repeated when the line spoilt it.
+    pub(crate) fn with_agent<T>(
+        &mut self,
+        parts: Parts,
+        mut work: impl FnMut(&mut Board) -> Result<T, LinkError>,
+    ) -> Result<T, LinkError> {
+        self.retrying(|board| board.with_agent_once(parts, &mut work))
     }
 
     /// Repeats work that may be repeated when a reply was spoilt: another part of the firmware
@@ -337,48 +373,67 @@ impl Board {
     ) -> Result<T, LinkError> {
         for _ in 0..2 {
             match work(self) {
-                Err(LinkError::Damaged { .. } | LinkError::Protocol { .. }) => {}
+                Err(
+                    LinkError::Damaged { .. }
+                    | LinkError::Protocol { .. }
+                    | LinkError::Raised { .. }
+                    | LinkError::TimedOut {
+                        step: Step::Write, ..
+                    },
+                ) => {}
                 outcome => return outcome,
             }
         }
         work(self)
     }
 
-    /// Runs `parts` and then `call` on the board, and deletes the names in `temporary` again.
-    pub(crate) fn call(
-        &mut self,
-        parts: &[&str],
-        call: &str,
-        temporary: &str,
-    ) -> Result<String, LinkError> {
-        let code = format!("{}\n{call}\ndel {temporary}\n", parts.concat());
-        self.exec_quiet(&code)?.into_stdout()
-    }
-
-    /// `K` is success, `E` and a number a refusal, anything else a breach.
-    pub(crate) fn done(&self, path: &str, text: &str, needed: u64) -> Result<(), LinkError> {
-        for line in replies(text) {
-            match line.split_at_checked(1) {
-                Some(("K", _)) => return Ok(()),
-                Some(("E", number)) => {
-                    return Err(match number.parse() {
-                        Ok(errno) => LinkError::from_errno(path, errno, needed),
-                        Err(_) => self.no_reply(line),
-                    });
-                }
-                _ => {}
-            }
-        }
-        Err(self.no_reply(text))
-    }
-
     pub(crate) fn no_reply(&self, heard: &str) -> LinkError {
-        LinkError::Protocol {
-            port: self.port(),
-            step: Step::Read,
-            expected: "a reply about files",
-            heard: crate::link::excerpt(heard.as_bytes()),
+        self.breach("a reply about files", heard.as_bytes())
+    }
+}
+
+/// More files than any board has; a listing without end is refused.
+const MOST_ENTRIES: usize = 100_000;
+
+/// Larger than any board's filesystem, bytes.
+const LARGEST_FILE: usize = 256 * 1024 * 1024;
+
+/// How many of `names` go into one order: at least one.
+fn some_names(names: &[&str]) -> usize {
+    let mut length = 0;
+    let fitting = names.iter().take_while(|name| {
+        length += name.len() + 1;
+        length <= NAMES
+    });
+    fitting.count().max(1)
+}
+
+/// The states that have been told so far.
+struct Found<'a> {
+    paths: &'a [&'a str],
+    states: Vec<FileState>,
+    refused: Option<LinkError>,
+    /// Orders that are done.
+    answered: usize,
+}
+
+impl Found<'_> {
+    /// Takes one reply; `None` if it makes no sense.
+    fn note(&mut self, reply: &str) -> Option<()> {
+        if reply == "K" {
+            self.answered += 1;
+            return Some(());
         }
+        let state = match parse_state(self.paths.get(self.states.len())?, reply) {
+            Ok(state) => state?,
+            // The replies about the other paths come all the same.
+            Err(error) => {
+                self.refused.get_or_insert(error);
+                FileState::Missing
+            }
+        };
+        self.states.push(state);
+        Some(())
     }
 }
 
@@ -390,17 +445,36 @@ pub(crate) fn replies(text: &str) -> impl Iterator<Item = &str> {
 fn parse_state(path: &str, text: &str) -> Result<Option<FileState>, LinkError> {
     Ok(match text.split_at_checked(1) {
         Some(("D", _)) => Some(FileState::Folder),
-        Some(("F", rest)) => rest.split_once(' ').and_then(|(size, digest)| {
-            Some(FileState::File {
-                size: size.parse().ok()?,
-                digest: Digest::parse(digest)?,
-            })
-        }),
+        Some(("F", rest)) => parse_file(rest),
         Some(("E", "2")) => Some(FileState::Missing),
         // A file stands where a folder of the path should be: so the path does not exist.
         Some(("E", "20")) => Some(FileState::Missing),
         Some(("E", number)) => return Err(refused(path, number)),
         _ => None,
+    })
+}
+
+/// `12 s…`: size and digest.
+fn parse_file(text: &str) -> Option<FileState> {
+    let (size, digest) = text.split_once(' ')?;
+    Some(FileState::File {
+        size: size.parse().ok()?,
+        digest: Digest::parse(digest)?,
+    })
+}
+
+/// `4096 512 100 98`: block size in bytes, then blocks in all, free, and free to use.
+fn parse_space(text: &str) -> Option<Space> {
+    let numbers: Result<Vec<u64>, _> = text.split(' ').map(str::parse).collect();
+    let &[block, total, free, usable] = numbers.ok()?.as_slice() else {
+        return None;
+    };
+    // Some filesystems leave the last field at 0.
+    let free = if usable > 0 { usable.min(free) } else { free };
+    (total > 0).then_some(Space {
+        block,
+        total: block.saturating_mul(total),
+        free: block.saturating_mul(free),
     })
 }
 
@@ -416,7 +490,7 @@ fn parse_entry(text: &str) -> Option<Entry> {
     })
 }
 
-fn refused(path: &str, number: &str) -> LinkError {
+pub(crate) fn refused(path: &str, number: &str) -> LinkError {
     LinkError::from_errno(path, number.parse().unwrap_or(0), 0)
 }
 
@@ -426,6 +500,9 @@ fn unhex(digits: &str) -> Option<Vec<u8>> {
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
         .collect()
 }
+
+/// Longer than boards' filesystems take (255 bytes a name), bytes.
+const LONGEST_PATH: usize = 4096;
 
 /// Refuses what no filesystem can store.
 pub(crate) fn check_name(path: &str) -> Result<(), LinkError> {
@@ -437,8 +514,8 @@ pub(crate) fn check_name(path: &str) -> Result<(), LinkError> {
     check_characters(path)
 }
 
-fn check_characters(path: &str) -> Result<(), LinkError> {
-    if path.contains('\0') {
+pub(crate) fn check_characters(path: &str) -> Result<(), LinkError> {
+    if path.contains('\0') || path.len() > LONGEST_PATH {
         return Err(LinkError::BadName {
             path: path.to_owned(),
         });
@@ -463,8 +540,8 @@ mod tests {
         assert!(Digest::parse(sha).unwrap().matches(b"abc"));
         assert!(!Digest::parse(sha).unwrap().matches(b"abd"));
         assert!(Digest::parse("ccbf43926").unwrap().matches(b"123456789"));
-        assert_eq!(Digest::notations(b"abc").0, sha);
-        assert_eq!(Digest::notations(b"123456789").1, "ccbf43926");
+        assert_eq!(Digest::notation(b"abc", true), format!("3 {sha}"));
+        assert_eq!(Digest::notation(b"123456789", false), "9 ccbf43926");
         assert_eq!(Digest::parse("sba78"), None);
         assert_eq!(Digest::parse("é"), None);
     }

@@ -9,6 +9,7 @@
 //! | `raw_repl` | entering, leaving, soft reset, sending code with flow control |
 //! | `exec` | running code: live output, stopping it, how it ended |
 //! | `files`, `put` | the board's filesystem |
+//! | `agent/` | the program on the board that does it, and the conversation with it |
 //! | `info` | what kind of board it is |
 //! | `traceback` | showing an exception with the script's own file name |
 //! | `error`, `texts` | what went wrong, whose fault it is, what to try |
@@ -16,6 +17,7 @@
 //! Everything is synchronous and nothing waits without a limit. Nothing here starts or knows the
 //! simulated board: it is opened by the device it offers, like any other.
 
+mod agent;
 mod board;
 mod error;
 mod exec;
@@ -37,10 +39,11 @@ mod utf8;
 pub use board::{Board, Timeouts};
 pub use error::{Clue, Fault, LinkError, Step};
 pub use exec::{Ending, Event, Execution, Run};
-pub use files::{Digest, Entry, FileState};
+pub use files::{Digest, Entry, FileState, Space};
 pub use info::{BoardInfo, MpyVersion};
 pub use lang::Lang;
 pub use ports::{OpenOptions, PortInfo, PortSpec, UsbInfo, list, open, open_with, resolve};
+pub use put::{NewFile, PutProgress};
 pub use python::{bytes_literal, str_literal};
 pub use state::{PortState, look};
 pub use traceback::{Frame, Traceback};
@@ -48,3 +51,4 @@ pub use transport::Transport;
 pub use transport::rfc2217::Rfc2217Transport;
 pub use transport::serial::{DEFAULT_BAUD, SerialTransport};
 pub use transport::socket::SocketTransport;
+pub use transport::traced::{Traced, Watcher, Way};

@@ -114,6 +114,19 @@ impl Link {
         Ok(Wait::Passed(seen))
     }
 
+    /// Throws away what is there already.
+    pub(crate) fn discard(&mut self, step: Step) -> Result<(), LinkError> {
+        // A board that prints without end must not keep us here.
+        for _ in 0..256 {
+            let count = self.peek(Duration::ZERO, step)?.len();
+            if count == 0 {
+                break;
+            }
+            self.used(count);
+        }
+        Ok(())
+    }
+
     /// Throws away what comes, until nothing has come for `quiet` or `limit` has passed.
     pub(crate) fn drain(
         &mut self,

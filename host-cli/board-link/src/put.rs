@@ -1,86 +1,43 @@
-//! Writing a file to the board so that it is there whole or not at all.
+//! Writing files to the board so that each is there whole or not at all.
 //!
 //! The data goes under a temporary name in the same folder, is read back and hashed by the
-//! board, and only then renamed over the old file. Each block of data is one piece of code.
+//! board, and only then renamed over the old file. Blocks are deflated where that makes them
+//! smaller and the board can inflate them. Littlefs renames in one step; FAT first removes the old
+//! file, and a board that loses its power between the two has the new one under its temporary name.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use flate2::{Compress, Compression, FlushCompress, Status};
 
+use crate::agent::Parts;
 use crate::board::Board;
-use crate::error::LinkError;
-use crate::files::{DIGEST, Digest, check_name, replies};
-use crate::python::{bytes_literal, str_literal};
+use crate::error::{Fault, LinkError};
+use crate::files::{Digest, Space, check_name, refused};
 
 /// The temporary file. Always the same name: what a broken connection left is overwritten by
 /// the next transfer into the folder instead of piling up.
 const TEMPORARY: &str = ".umqtt-part";
 
-/// Largest and smallest block of data in one piece of code, bytes.
-const LARGEST: usize = 4096;
-const SMALLEST: usize = 128;
+/// Size of blocks when the board's memory does not suffice for larger ones, bytes.
+const SMALL_BLOCK: usize = 512;
 
-/// `_ub` decodes base64 if the board can; `_uw` writes a block. Replies: `S` free space in bytes
-/// and block size, `M` free heap, `B` base64 is there.
-const OPEN: &str = "
-def _u(T,P,D):
- global _uf,_ub
- import os,gc
- _ub=None
- try:
-  try:
-   if os.stat(T)[0]&0x4000:raise OSError(21)
-  except OSError as e:
-   if e.args[0]!=2:raise
-  try:os.remove(P)
-  except OSError:pass
-  try:
-   v=os.statvfs(D or os.getcwd())
-   if v[2]:print('\\x1fS%d %d'%(v[1]*v[4],v[0]))
-  except (OSError,AttributeError):pass
-  try:
-   from binascii import a2b_base64 as _ub
-   print('\\x1fB')
-  except ImportError:pass
-  gc.collect()
-  print('\\x1fM%d'%gc.mem_free())
-  _uf=open(P,'wb')
-  print('\\x1fK')
- except OSError as e:print('\\x1fE%d'%e.args[0])
-def _uw(d):
- try:
-  if _uf.write(d)!=len(d):raise OSError(28)
- except OSError as e:print('\\x1fE%d'%e.args[0])
- else:print('\\x1fK')
-";
+/// A file for the board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewFile<'a> {
+    pub path: &'a str,
+    pub content: &'a [u8],
+    /// Bytes of the file that it replaces; 0 if there is none.
+    pub replaces: u64,
+}
 
-/// Closes, compares the checksum with the expected ones and renames. Reply `H`: not equal.
-const CLOSE: &str = "
-def _uc(T,P,N,S):
- import os
- try:
-  _uf.close()
-  with open(P,'rb') as f:n,h=_ud(f)
-  if n!=N or h not in S:
-   print('\\x1fH')
-   return
-  os.rename(P,T)
-  if hasattr(os,'sync'):os.sync()
-  print('\\x1fK')
- except OSError as e:print('\\x1fE%d'%e.args[0])
-";
-
-/// Whatever state a transfer is in: no open file, no temporary file, no names left.
-const CLEAN_UP: &str = "
-def _u(P):
- import os
- g=globals()
- try:g['_uf'].close()
- except Exception:pass
- try:os.remove(P)
- except OSError:pass
- for n in ('_uf','_ub','_uw','_uc','_ud'):
-  if n in g:del g[n]
-";
+/// What [`Board::put_all`] tells while it works.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PutProgress {
+    /// Index of the file under way.
+    pub file: usize,
+    /// Bytes of all files that the board has taken.
+    pub taken: usize,
+    /// Bytes that went over the line for them.
+    pub sent: usize,
+}
 
 impl Board {
     /// Writes `data` to file `path`, replacing what is there. The folder must exist.
@@ -107,120 +64,191 @@ impl Board {
         data: &[u8],
         progress: &mut dyn FnMut(usize),
     ) -> Result<(), LinkError> {
-        check_name(path)?;
-        if path.ends_with('/') {
-            return Err(LinkError::IsFolder {
-                path: path.to_owned(),
-            });
-        }
-        // "/name" lies in the folder "/", "name" in the current one.
-        let folder = path.rfind('/').map_or("", |at| &path[..at.max(1)]);
-        let prefix = path.rfind('/').map_or("", |at| &path[..=at]);
-        let part = format!("{prefix}{TEMPORARY}");
-        let result = self.retrying(|board| board.put_part(path, &part, folder, data, progress));
-        if !matches!(result, Err(LinkError::Lost { .. })) {
-            let call = format!("_u({})", str_literal(&part));
-            let cleaned = self.call(&[CLEAN_UP], &call, "_u");
-            result?;
-            cleaned?;
-            return Ok(());
-        }
-        result
-    }
-
-    fn put_part(
-        &mut self,
-        path: &str,
-        part: &str,
-        folder: &str,
-        data: &[u8],
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<(), LinkError> {
-        let needed = data.len() as u64;
-        let (target, part) = (str_literal(path), str_literal(part));
-        let call = format!("_u({target},{part},{})", str_literal(folder));
-        let text = self.call(&[OPEN], &call, "_u")?;
-        self.done(path, &text, needed)?;
-        let facts = Facts::parse(&text);
-        if let Some((free, block)) = facts.space
-            && needed.next_multiple_of(block.max(1)) > free
-        {
-            return Err(LinkError::NoSpace {
-                path: path.to_owned(),
-                needed,
-                free: Some(free),
-            });
-        }
-
-        // A block's text is a third longer than its data and is held twice while it is parsed.
-        let mut size = (facts.heap / 16).clamp(SMALLEST, LARGEST);
-        let mut sent = 0;
-        while sent < data.len() {
-            let block = &data[sent..data.len().min(sent + size)];
-            let code = format!("_uw({})", block_literal(block, facts.base64));
-            let text = match self.exec_quiet(&code)?.into_stdout() {
-                // The block was not written: parsing and decoding come first.
-                Err(LinkError::Raised { traceback })
-                    if traceback.contains("MemoryError") && size > SMALLEST =>
-                {
-                    size /= 2;
-                    continue;
-                }
-                other => other?,
-            };
-            self.done(path, &text, needed)?;
-            sent += block.len();
-            progress(sent);
-        }
-
-        let (sha, crc) = Digest::notations(data);
-        let call = format!("_uc({target},{part},{needed},('{sha}','{crc}'))");
-        let text = self.call(&[DIGEST, CLOSE], &call, "_uc")?;
-        if replies(&text).any(|line| line == "H") {
-            return Err(LinkError::Damaged {
-                path: path.to_owned(),
-            });
-        }
-        self.done(path, &text, needed)
-    }
-}
-
-/// The shorter of the two ways to write a block: text mostly stands for itself.
-fn block_literal(block: &[u8], base64: bool) -> String {
-    let plain = bytes_literal(block);
-    if !base64 || plain.len() <= block.len().div_ceil(3) * 4 + "_ub('')".len() {
-        return plain;
-    }
-    format!("_ub('{}')", BASE64.encode(block))
-}
-
-/// What the board said on opening.
-struct Facts {
-    /// Free space and block size, bytes.
-    space: Option<(u64, u64)>,
-    heap: usize,
-    base64: bool,
-}
-
-impl Facts {
-    fn parse(text: &str) -> Facts {
-        let mut facts = Facts {
-            space: None,
-            heap: 0,
-            base64: false,
+        let file = NewFile {
+            path,
+            content: data,
+            replaces: 0,
         };
-        for line in replies(text) {
-            match line.split_at_checked(1) {
-                Some(("S", rest)) => {
-                    facts.space = (rest.split_once(' '))
-                        .and_then(|(free, block)| Some((free.parse().ok()?, block.parse().ok()?)));
-                }
-                Some(("M", heap)) => facts.heap = heap.parse().unwrap_or(0),
-                Some(("B", _)) => facts.base64 = true,
-                _ => {}
+        self.put_all(&[file], &mut |now| progress(now.taken))
+    }
+
+    /// Writes all of `files`, one after the other, each as [`Board::put`] does. Their folders must
+    /// exist. If they do not all fit, nothing is written.
+    ///
+    /// # Errors
+    /// As [`Board::put`]; the files before the one that failed are written.
+    pub fn put_all(
+        &mut self,
+        files: &[NewFile<'_>],
+        progress: &mut dyn FnMut(PutProgress),
+    ) -> Result<(), LinkError> {
+        for file in files {
+            check_name(file.path)?;
+            if file.path.ends_with('/') {
+                return Err(LinkError::IsFolder {
+                    path: file.path.to_owned(),
+                });
             }
         }
-        facts
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.check_space(files)?;
+        let mut now = PutProgress::default();
+        for (index, file) in files.iter().enumerate() {
+            let before = now.taken;
+            let done = self.with_agent(Parts::WRITE, |board| {
+                now.file = index;
+                now.taken = before;
+                board.put_once(file, &mut now, progress)
+            });
+            if let Err(error) = &done
+                && ![Fault::Lost, Fault::Files].contains(&error.fault())
+            {
+                // Ctrl-C makes the agent remove its unfinished file now, not when somebody next
+                // comes. The error at hand is what counts.
+                let _ = self.enter_raw();
+            }
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Files replace each other's predecessors one by one, so that both are there for a while.
+    fn check_space(&mut self, files: &[NewFile<'_>]) -> Result<(), LinkError> {
+        let mut mounts: Vec<&str> = files.iter().map(|file| mount(file.path)).collect();
+        mounts.sort_unstable();
+        mounts.dedup();
+        let mut spaces = self.spaces(&mounts)?;
+        // A folder that is no mount point of its own shares the root's room.
+        let root = (mounts.iter().position(|mount| mount.len() < 2)).and_then(|at| spaces[at]);
+        // Nor is one that does not exist yet.
+        let shared = |space: &Option<Space>| space.is_none() || *space == root;
+        let mut of_root = root;
+        for file in files {
+            let at = mounts.iter().position(|name| *name == mount(file.path));
+            let at = at.unwrap_or_default();
+            let place = if shared(&spaces[at]) {
+                &mut of_root
+            } else {
+                &mut spaces[at]
+            };
+            let Some(space) = place else { continue };
+            let blocks = |bytes: u64| bytes.next_multiple_of(space.block.max(1));
+            let needed = blocks(file.content.len() as u64);
+            if needed > space.free {
+                return Err(LinkError::NoSpace {
+                    path: file.path.to_owned(),
+                    needed: file.content.len() as u64,
+                    free: Some(space.free),
+                });
+            }
+            space.free = space.free - needed + blocks(file.replaces);
+        }
+        Ok(())
+    }
+
+    fn put_once(
+        &mut self,
+        file: &NewFile<'_>,
+        now: &mut PutProgress,
+        progress: &mut dyn FnMut(PutProgress),
+    ) -> Result<(), LinkError> {
+        self.check_stop()?;
+        log::info!("writing {}, {} bytes", file.path, file.content.len());
+        let agent = self.agent(Parts::WRITE)?;
+        let (block, deflate) = (agent.block, agent.deflate);
+        let before = now.taken;
+        match self.put_blocks(file, block, deflate, now, progress) {
+            Err(LinkError::FileFailed { errno: ENOMEM, .. }) if block > SMALL_BLOCK => {
+                now.taken = before;
+                self.put_blocks(file, SMALL_BLOCK, false, now, progress)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn put_blocks(
+        &mut self,
+        file: &NewFile<'_>,
+        block: usize,
+        deflate: bool,
+        now: &mut PutProgress,
+        progress: &mut dyn FnMut(PutProgress),
+    ) -> Result<(), LinkError> {
+        let (path, needed) = (file.path, file.content.len() as u64);
+        let prefix = path.rfind('/').map_or("", |at| &path[..=at]);
+        self.order(b'O', &[path, &format!("{prefix}{TEMPORARY}")])?;
+        for data in file.content.chunks(block) {
+            let smaller = if deflate { deflated(data) } else { None };
+            let (kind, payload) = match &smaller {
+                Some(smaller) => (b'Z', smaller.as_slice()),
+                None => (b'D', data),
+            };
+            self.send_frame(kind, payload)?;
+            if let Some(reply) = self.reply_at_hand() {
+                return Err(self.abandon(path, needed, &reply));
+            }
+            now.taken += data.len();
+            now.sent += payload.len();
+            progress(*now);
+        }
+        let notation = Digest::notation(file.content, self.sha);
+        self.order(b'C', &[path, &notation])?;
+        let reply = self.reply()?;
+        match reply.as_str() {
+            "K" => Ok(()),
+            // Its success is that it found this out.
+            "H" => {
+                self.reply()?;
+                Err(LinkError::Damaged {
+                    path: path.to_owned(),
+                })
+            }
+            _ => Err(self.abandon(path, needed, &reply)),
+        }
+    }
+
+    /// Removes the temporary file after an error, whose number is in `reply`; what follows from it.
+    fn abandon(&mut self, path: &str, needed: u64, reply: &str) -> LinkError {
+        let error = match reply.strip_prefix('E').map(str::parse) {
+            Some(Ok(errno)) => LinkError::from_errno(path, errno, needed),
+            Some(Err(_)) => refused(path, "0"),
+            None => return self.no_reply(reply),
+        };
+        // Errors of the blocks that were still on their way come before the answer.
+        let mut answer = self.order(b'X', &[]);
+        loop {
+            match answer.and_then(|()| self.reply()) {
+                Ok(reply) if reply == "K" => return error,
+                Ok(reply) if reply.starts_with('E') => answer = Ok(()),
+                Ok(reply) => return self.no_reply(&reply),
+                Err(error) => return error,
+            }
+        }
+    }
+}
+
+/// Not enough memory.
+const ENOMEM: i32 = 12;
+
+/// Where a filesystem of its own may begin: `/sd` of `/sd/lib/x.py`; the root or the current
+/// folder for files right in it.
+fn mount(path: &str) -> &str {
+    match path.strip_prefix('/') {
+        Some(below) => below.find('/').map_or("/", |at| &path[..=at]),
+        None => path.find('/').map_or("", |at| &path[..at]),
+    }
+}
+
+/// `data` as raw deflate, if that is smaller.
+fn deflated(data: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(data.len());
+    let mut compress = Compress::new(Compression::best(), false);
+    // What does not fit into as much as the data takes is of no use.
+    match compress.compress_vec(data, &mut out, FlushCompress::Finish) {
+        Ok(Status::StreamEnd) if out.len() < data.len() => Some(out),
+        _ => None,
     }
 }
 
@@ -229,18 +257,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_take_the_shorter_notation() {
-        assert_eq!(block_literal(b"import umqtt\n", true), r"b'import umqtt\n'");
-        assert_eq!(block_literal(&[0, 1, 2, 3, 4, 5], true), "_ub('AAECAwQF')");
-        assert_eq!(block_literal(&[0, 255], false), r"b'\x00\xff'");
-        assert_eq!(block_literal(b"", true), "b''");
+    fn only_what_gets_smaller_is_deflated() {
+        let text = b"print('hola')\n".repeat(100);
+        let small = deflated(&text).expect("text gets smaller");
+        assert!(small.len() < text.len() / 10);
+        let mut inflate = flate2::Decompress::new(false);
+        let mut back = Vec::with_capacity(text.len() + 1);
+        inflate
+            .decompress_vec(&small, &mut back, flate2::FlushDecompress::Finish)
+            .expect("it is raw deflate");
+        assert_eq!(back, text);
+        assert_eq!(deflated(&[7]), None);
+        assert_eq!(deflated(b""), None);
     }
 
     #[test]
-    fn the_boards_facts() {
-        let facts = Facts::parse("\x1fS4096 512\n\x1fB\n\x1fM90000\n\x1fK\n");
-        assert_eq!(facts.space, Some((4096, 512)));
-        assert_eq!((facts.heap, facts.base64), (90000, true));
-        assert_eq!(Facts::parse("\x1fK\n").space, None);
+    fn where_filesystems_may_begin() {
+        for (path, place) in [
+            ("/main.py", "/"),
+            ("/sd/x/y.py", "/sd"),
+            ("main.py", ""),
+            ("lib/a.py", "lib"),
+        ] {
+            assert_eq!(mount(path), place, "{path}");
+        }
     }
 }

@@ -44,12 +44,6 @@ fn push_hex(out: &mut String, byte: u8) {
     write!(out, "\\x{byte:02x}").expect("writing to a String succeeds");
 }
 
-/// A list of string literals: `['a','b']`.
-pub(crate) fn list_literal<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
-    let items: Vec<String> = texts.into_iter().map(str_literal).collect();
-    format!("[{}]", items.join(","))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +55,5 @@ mod tests {
             r#"'año \'x\' "y" \\ \n\x00'"#
         );
         assert_eq!(bytes_literal(b"a'\\\n\x00\xff~"), r"b'a\'\\\n\x00\xff~'");
-        assert_eq!(list_literal(["a b", "ñ"]), "['a b','ñ']");
     }
 }

@@ -46,26 +46,38 @@ impl Board {
         let mut patience = Patience::new(self.timeouts.enter);
         let slice = (self.timeouts.enter / 8).max(self.timeouts.quiet);
         self.at_prompt = false;
+        self.agent = None;
+        // An answer to somebody who was here before is none to us.
+        self.link.discard(step)?;
         self.link.forget_recent();
         let mut first = true;
         while first || !patience.is_over() {
             // Ctrl-C alone throws away half a line that somebody typed; a carriage return in
-            // front would run it. It is worth that risk only when Ctrl-C did not help.
-            self.link
-                .write(if first { b"\x03" } else { b"\r\x03\x03" }, step)?;
-            // A program may print without end until Ctrl-C reaches it.
-            self.link
-                .drain(self.timeouts.quiet, self.timeouts.quiet * 8, step)?;
-            self.link
-                .write(if first { b"\x01" } else { b"\r\x01" }, step)?;
+            // front would run it. It is worth that risk only when Ctrl-C did not help. At a
+            // prompt Ctrl-A may follow at once; a program that takes its time to stop may take
+            // it for its own, so that the next attempts wait until the board is quiet.
+            if first {
+                self.link.write(b"\x03\x01", step)?;
+            } else {
+                self.link.write(b"\r\x03\x03", step)?;
+                // A program may print without end until Ctrl-C reaches it.
+                self.link
+                    .drain(self.timeouts.quiet, self.timeouts.quiet * 8, step)?;
+                self.link.write(b"\r\x01", step)?;
+            }
             let mut soon = Patience::new(slice.min(patience.left()));
-            if let Wait::Found { .. } = self.link.wait_for(&[BANNER], &mut soon, step)? {
+            if let Wait::Found { before, .. } = self.link.wait_for(&[BANNER], &mut soon, step)? {
+                // At a prompt Ctrl-C is answered by a new prompt; a program that it stops says so.
+                let stopped = before.windows(17).any(|text| text == b"KeyboardInterrupt");
+                self.found_running.get_or_insert(stopped);
+                log::info!("{}: at the raw REPL", self.port());
                 if !first {
                     // A slow board may answer the earlier attempts as well.
                     self.link
                         .drain(self.timeouts.quiet * 2, self.timeouts.quiet * 8, step)?;
                 }
                 self.at_prompt = true;
+                self.asked_twice = !first;
                 return Ok(());
             }
             first = false;
@@ -83,6 +95,9 @@ impl Board {
 
     /// Enters the raw REPL unless its prompt is known to be there.
     pub(crate) fn ensure_raw(&mut self) -> Result<(), LinkError> {
+        if self.agent.is_some() && self.end_agent().is_err() {
+            self.forget_agent();
+        }
         if self.at_prompt {
             return Ok(());
         }
@@ -102,6 +117,9 @@ impl Board {
     /// # Errors
     /// [`LinkError::TimedOut`] if its prompt does not come, [`LinkError::Lost`].
     pub fn exit_raw(&mut self) -> Result<(), LinkError> {
+        if self.agent.is_some() {
+            self.ensure_raw()?;
+        }
         self.at_prompt = false;
         self.link.write(b"\r\x02", Step::Leave)?;
         self.expect(
@@ -146,7 +164,7 @@ impl Board {
     }
 
     /// Waits for one of `patterns`, `within` this time; an error that fits if none comes.
-    fn expect(
+    pub(crate) fn expect(
         &mut self,
         patterns: &[&[u8]],
         within: Duration,
@@ -197,6 +215,7 @@ impl Board {
         check_controls(code)?;
         self.ensure_raw()?;
         self.at_prompt = false;
+        log::debug!("sending code, {} bytes", code.len());
         if self.raw_paste != Some(false) {
             let (yes, mut noise) = self.ask_raw_paste()?;
             self.raw_paste = Some(yes);
@@ -230,9 +249,15 @@ impl Board {
         }
         // The banner is the answer of old firmware, which took the bytes for a reset of the raw
         // REPL; but it may also be a late answer to an earlier Ctrl-A.
-        let mut soon = Patience::new(self.timeouts.quiet * 4);
+        let within = if self.asked_twice {
+            self.timeouts.reply / 2
+        } else {
+            self.timeouts.quiet * 4
+        };
+        let mut soon = Patience::new(within);
         match self.link.wait_for(&[yes], &mut soon, step)? {
-            Wait::Found { .. } => Ok((true, noise)),
+            // Then all before it belongs to that time as well.
+            Wait::Found { .. } => Ok((true, Vec::new())),
             Wait::Passed(_) => Ok((false, noise)),
         }
     }
@@ -256,6 +281,7 @@ impl Board {
             return Err(self.unexpected(step, self.timeouts.reply, "a window size", &header));
         }
 
+        self.window = Some(window);
         let mut free = window;
         let mut rest = code;
         let mut ended = false;

@@ -108,18 +108,24 @@ fn judge(bytes: &[u8], link: &Link) -> PortState {
         Clue::NoFirmware => PortState::NoFirmware,
         Clue::Garbage => PortState::Garbage,
         Clue::Text => PortState::Running {
-            heard: text
-                .lines()
-                .rev()
-                .find(|line| !line.trim().is_empty())
-                .unwrap_or_default()
-                .trim()
+            heard: last_line(&text)
                 .chars()
                 .filter(|c| !c.is_control())
                 .take(60)
                 .collect(),
         },
     }
+}
+
+/// The last line that came whole; what there is of one where none did.
+fn last_line(text: &str) -> &str {
+    let lines = || {
+        text.split_inclusive(['\r', '\n'])
+            .rev()
+            .filter(|line| !line.trim().is_empty())
+    };
+    let whole = lines().find(|line| line.ends_with(['\r', '\n']));
+    whole.or_else(|| lines().next()).unwrap_or_default().trim()
 }
 
 /// Firmware and machine of the last complete banner: `MicroPython v1.26.1 on 2025-09-11; Generic ESP32 module with ESP32`.
@@ -155,5 +161,17 @@ mod tests {
         );
         assert_eq!(banner("MicroPython v1.26.1 on 2025-09-11; Generic"), None);
         assert_eq!(banner("I like Python \r\n>>> "), None);
+    }
+
+    #[test]
+    fn a_line_that_is_still_coming_is_not_shown() {
+        for (text, line) in [
+            ("vuelta 1\r\nvuelta 2\r\nvuelta", "vuelta 2"),
+            ("vuelta 1\r\n\r\n", "vuelta 1"),
+            ("vuel", "vuel"),
+            ("\r\n", ""),
+        ] {
+            assert_eq!(last_line(text), line, "{text:?}");
+        }
     }
 }

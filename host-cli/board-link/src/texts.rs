@@ -153,6 +153,10 @@ pub(crate) fn message(error: &LinkError, lang: Lang) -> String {
                 "no terminó en {after} {doing} en {port}"
             )
         }
+        Interrupted { port } => say!(
+            "interrupted while {port} was being worked on",
+            "interrumpido mientras se trabajaba con {port}"
+        ),
         Unstoppable { port, after } => {
             let after = seconds(after);
             say!(
@@ -358,6 +362,10 @@ pub(crate) fn help(error: &LinkError, lang: Lang) -> String {
         IsFolder { .. } | NotFolder { .. } => lang.pick(
             "Use another name, or remove what is there first.",
             "Usa otro nombre, o borra antes lo que hay.",
+        ),
+        Interrupted { .. } => lang.pick(
+            "The file under way is as it was before; run the same command again to finish.",
+            "El archivo en curso sigue como antes; repite la orden para terminar.",
         ),
         NotEmpty { .. } => lang.pick(
             "Remove its files first, or remove it with all that is in it.",

@@ -7,7 +7,9 @@
 mod certificates;
 pub mod cross;
 #[cfg(unix)]
+pub mod emulator;
 mod fake_port;
+mod faulty;
 mod implementation;
 mod interpreter;
 mod machine;
@@ -20,11 +22,13 @@ mod peer;
 mod program;
 pub mod qemu;
 mod ran;
+mod random;
 mod require;
 
 pub use certificates::Certificates;
 #[cfg(unix)]
 pub use fake_port::FakePort;
+pub use faulty::{Faults, Faulty};
 pub use implementation::{Implementation, Module};
 pub use interpreter::{Interpreter, Version, x86_options};
 pub use machine::Machine;
@@ -33,6 +37,7 @@ pub use mpremote::mpremote;
 pub use peer::{Peer, Step};
 pub use program::{Finished, Program};
 pub use ran::{RAN, ran};
+pub use random::Random;
 pub use require::{REQUIRE_ALL, skip};
 
 use std::path::{Path, PathBuf};
@@ -43,6 +48,27 @@ pub fn repository() -> PathBuf {
         .join("../..")
         .canonicalize()
         .expect("the repository's root")
+}
+
+/// The SHA-256 of `data` in hexadecimal digits, by coreutils: not by what is tested.
+///
+/// # Panics
+/// Where there is no `sha256sum`.
+pub fn sha256(data: &[u8]) -> String {
+    use std::io::Write;
+    let mut child = std::process::Command::new("sha256sum")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("sha256sum starts");
+    let mut input = child.stdin.take().expect("its input");
+    input.write_all(data).expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    String::from_utf8_lossy(&output.stdout)
+        .chars()
+        .take(64)
+        .collect()
 }
 
 /// The folder that `cargo xtask setup` fills: `$XDG_CACHE_HOME/umqtt`, else `~/.cache/umqtt`.

@@ -14,6 +14,8 @@ use board_link::{Board, PortSpec, Timeouts, open};
 use board_sim::micropython::{FindOptions, source_package};
 use mpy_link::Arch;
 
+use crate::emulator::additions;
+
 /// A board that QEMU emulates and MicroPython's QEMU port is for.
 #[derive(Debug)]
 pub struct QemuModel {
@@ -23,8 +25,8 @@ pub struct QemuModel {
     ours: Option<&'static str>,
     /// What its firmware loads.
     pub arch: Arch,
-    emulator: &'static str,
-    arguments: &'static [&'static str],
+    pub(crate) emulator: &'static str,
+    pub(crate) arguments: &'static [&'static str],
     compiler: &'static str,
     /// Arguments of each `make`, which are made in this order.
     builds: &'static [&'static [&'static str]],
@@ -198,7 +200,7 @@ impl QemuBoard {
     /// What is missing for that.
     pub fn start(model: &QemuModel) -> Result<QemuBoard, String> {
         installed(model.emulator)?;
-        let firmware = firmware(model)?;
+        let firmware = firmware(model, false)?;
         let mut child = Command::new(model.emulator)
             .args(model.arguments)
             .args(["-nographic", "-monitor", "none", "-semihosting"])
@@ -282,7 +284,8 @@ impl Drop for QemuBoard {
     }
 }
 
-fn firmware(model: &QemuModel) -> Result<PathBuf, String> {
+/// The firmware of a board, with a disk, Ctrl-C, boot.py and main.py if `disk` (see `emulator`).
+pub(crate) fn firmware(model: &QemuModel, disk: bool) -> Result<PathBuf, String> {
     for program in [model.compiler, "make", "python3"] {
         installed(program)?;
     }
@@ -296,6 +299,10 @@ fn firmware(model: &QemuModel) -> Result<PathBuf, String> {
         "ports/qemu/Makefile",
     ];
     let mut files: Vec<PathBuf> = upstream.iter().map(|file| source.join(file)).collect();
+    if disk {
+        files.extend(additions::files());
+        additions::FLAGS.hash(&mut hasher);
+    }
     let ours = model.ours.map(|board| Path::new(OUR_BOARDS).join(board));
     if let Some(folder) = &ours {
         let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -323,7 +330,7 @@ fn firmware(model: &QemuModel) -> Result<PathBuf, String> {
     let work = folder.join("build");
     let mut said = String::new();
     for arguments in model.builds {
-        said = make(&port, model, ours.as_deref(), &work, arguments)?;
+        said = make(&port, model, disk, ours.as_deref(), &work, arguments)?;
     }
     let built = work.join("firmware.elf");
     if !built.is_file() {
@@ -338,6 +345,7 @@ fn firmware(model: &QemuModel) -> Result<PathBuf, String> {
 fn make(
     port: &Path,
     model: &QemuModel,
+    disk: bool,
     ours: Option<&Path>,
     build: &Path,
     arguments: &[&str],
@@ -353,6 +361,9 @@ fn make(
         .env_remove("MAKEFLAGS");
     if let Some(folder) = ours {
         command.arg(format!("BOARD_DIR={}", folder.display()));
+    }
+    if disk {
+        additions::add(&mut command, build, model.compiler.starts_with("arm-"))?;
     }
     let output = command.output().map_err(|error| format!("make: {error}"))?;
     Ok(String::from_utf8_lossy(&output.stderr).into_owned())

@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("board-data", &["micropython-sys"]),
+    ("board-flash", &["board-data", "testkit"]),
     ("board-link", &["testkit"]),
     ("board-sim", &["board-link", "testkit"]),
     ("broker", &["testkit"]),
@@ -47,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "umqtt-cli",
         &[
             "board-data",
+            "board-flash",
             "board-link",
             "board-sim",
             "broker",

@@ -9,6 +9,7 @@ use std::time::Duration;
 use board_link::Lang;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::board_options::{DeployOptions, ExecOptions, FsOptions, ReplOptions, ResetOptions};
 use crate::usage::{self, Answer};
 
 /// MQTT lessons on MicroPython boards, real or simulated
@@ -28,6 +29,14 @@ struct Cli {
     /// Language of messages and help: en or es; else that of the locale
     #[arg(long, global = true, value_name = "LANG", value_parser = ["en", "es"], hide_possible_values = true)]
     lang: Option<String>,
+
+    /// Write all that goes over the wire to FILE, passwords included
+    #[arg(long, global = true, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
+    /// Tell on standard error what is done; -vv tells more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
 
     /// Show this help
     #[arg(short, long, global = true, action = ArgAction::Help)]
@@ -50,14 +59,30 @@ pub enum Command {
     Build(BuildOptions),
     /// Tell whether a .mpy file fits a board: version, architecture, flags, floats, memory
     Check(CheckOptions),
+    /// Put a firmware on a board: MicroPython on a new one, or another version
+    Flash(FlashOptions),
+    /// Find what stands in the way between this computer and a board, and say what to do
+    Doctor(DoctorOptions),
     /// Pack a lesson into one file that other computers deploy and mip installs
     Package(PackageOptions),
     /// List the boards that are known, or describe one
     Boards(BoardsOptions),
     /// List the ports that boards are attached to, and what each board is doing
     Ports(PortsOptions),
+    /// Put a script on a board so that it starts with it, and what it needs
+    Deploy(DeployOptions),
+    /// Work with the board's files
+    Fs(FsOptions),
+    /// Run Python code on the board
+    Exec(ExecOptions),
+    /// Talk to the board's interpreter
+    Repl(ReplOptions),
+    /// Start the board anew
+    Reset(ResetOptions),
     /// Run the MQTT broker alone and show every packet
     Broker(BrokerOptions),
+    /// Print what a shell has to read so that it completes umqtt's words
+    Completions(CompletionsOptions),
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +97,11 @@ pub struct RunOptions {
     /// brokers lead to it on the simulated board. Default: embedded
     #[arg(long, value_name = "BROKER")]
     pub broker: Option<String>,
+
+    /// Let the boards of the local network reach the embedded broker, announce it by mDNS, and tell the script where
+    /// it is (from settings import BROKER, BROKER_PORT); the computer's address may be named
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub lan: Option<String>,
 
     /// Stop the script after N seconds, as Ctrl-C does
     #[arg(long, value_name = "N", value_parser = seconds)]
@@ -143,6 +173,67 @@ pub struct CheckOptions {
 }
 
 #[derive(Debug, Args)]
+pub struct CompletionsOptions {
+    /// The shell: bash, zsh, fish or powershell
+    #[arg(value_enum, hide_possible_values = true)]
+    pub shell: Shell,
+}
+
+/// The shells that can be taught.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+}
+
+#[derive(Debug, Args)]
+pub struct FlashOptions {
+    /// The board's serial device (/dev/ttyUSB0, COM3), id:SERIAL or auto; not needed where a Pico shows its drive
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+
+    /// The firmware file, .bin or .uf2; without it, the newest that was used before for --board
+    #[arg(long, value_name = "FILE")]
+    pub firmware: Option<PathBuf>,
+
+    /// The board, such as esp32-c3 or pico-w; without it, what the firmware file is for
+    #[arg(long, value_name = "NAME")]
+    pub board: Option<String>,
+
+    /// Erase all of the flash memory first, the board's files included
+    #[arg(long)]
+    pub erase: bool,
+
+    /// The speed of the line, in bits per second. Default: 460800
+    #[arg(long, value_name = "BAUD", value_parser = clap::value_parser!(u32).range(9_600..=4_000_000))]
+    pub baud: Option<u32>,
+
+    /// The folder of a Pico's drive, where it is not found by itself
+    #[arg(long, value_name = "FOLDER")]
+    pub drive: Option<PathBuf>,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorOptions {
+    #[command(flatten)]
+    pub port: PortOption,
+
+    /// A Wi-Fi network that the board should see; it looks for networks for that
+    #[arg(long, value_name = "NETWORK")]
+    pub wifi: Option<String>,
+
+    /// Print one JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct PackageOptions {
     /// The lesson's folder, with its main.py
     pub folder: PathBuf,
@@ -206,7 +297,7 @@ pub struct PortOption {
 }
 
 /// A number of seconds above 0, with or without a fraction.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| text.to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
@@ -219,11 +310,22 @@ pub fn description(lang: Lang) -> clap::Command {
     usage::localize(Cli::command(), lang)
 }
 
+/// What is told about the work itself.
+#[derive(Debug)]
+pub struct Telling {
+    pub trace: Option<PathBuf>,
+    pub verbose: u8,
+}
+
 /// Takes the command line apart, or gives what to print instead.
-pub fn parse(arguments: &[OsString], lang: Lang) -> Result<Command, Answer> {
+pub fn parse(arguments: &[OsString], lang: Lang) -> Result<(Command, Telling), Answer> {
     let matches = description(lang)
         .try_get_matches_from(arguments)
         .map_err(|error| usage::answer(&error, lang))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| usage::answer(&error, lang))?;
-    Ok(cli.command)
+    let telling = Telling {
+        trace: cli.trace,
+        verbose: cli.verbose,
+    };
+    Ok((cli.command, telling))
 }

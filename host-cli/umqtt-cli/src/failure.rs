@@ -6,7 +6,7 @@ use std::io::Write;
 use board_link::{Fault, Lang, LinkError};
 
 /// The exit statuses of the command, see `umqtt --help`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
     /// The script raised, or the work could not be done.
     Failed = 1,
@@ -62,6 +62,10 @@ impl Failure {
             (_, Fault::Script | Fault::Files) => Status::Failed,
         };
         Self::new(status, error.message(lang), error.help(lang))
+    }
+
+    pub fn kind(&self) -> Status {
+        self.status
     }
 
     pub fn status(&self) -> u8 {

@@ -90,6 +90,25 @@ impl File {
         })
     }
 
+    /// What the first bytes of a file say: version, architecture, small ints. Its sizes and floats stay unknown.
+    /// `None` where it is no .mpy file. Source: `mp_raw_code_load` of `py/persistentcode.c`.
+    pub fn of_head(head: &[u8]) -> Option<Self> {
+        let [b'M', version, features, small_int_bits, ..] = *head else {
+            return None;
+        };
+        let arch = features >> 2 & 0x2f;
+        Some(Self {
+            version: (version, features & 3),
+            arch: Arch::from_number(arch),
+            flags: 0,
+            small_int_bits,
+            text: 0,
+            rodata: 0,
+            bss: 0,
+            passes_floats: false,
+        })
+    }
+
     pub fn arch_name(&self) -> &'static str {
         self.arch.map_or("bytecode", Arch::name)
     }
@@ -339,8 +358,9 @@ fn passes_floats(bytes: &[u8], dump: &Dump, arch: Arch) -> bool {
     let loaded = halfwords.windows(2).any(|pair| {
         // LDR (immediate, T3), and where that is not to be had, on armv6m, MOVS and ADDS (immediate) of a distance
         // that LDR cannot reach (Arm Architecture Reference Manual, A7.7). Elsewhere a MOVS is only a number, such as
-        // the mask 0xf0.
-        let wide = pair[0] & 0xfff0 == 0xf8d0 && entry_at(u64::from(pair[1] & 0xfff));
+        // the mask 0xf0. With the base PC, LDR takes a constant that stands beside the code.
+        let wide =
+            pair[0] & 0xfff0 == 0xf8d0 && pair[0] != 0xf8df && entry_at(u64::from(pair[1] & 0xfff));
         let narrow = arch <= Arch::Armv6m
             && [0x2000, 0x3000].contains(&(pair[0] & 0xf800))
             && entry_at(u64::from(pair[0] & 0xff));
@@ -647,6 +667,10 @@ mod tests {
         };
         assert!(File::read(&mpy(240)).expect("a file").passes_floats);
         assert!(!File::read(&mpy(236)).expect("a file").passes_floats);
+        // `ldr.w r9, [pc, #248]`.
+        let head = [b'M', 6, 5 << 2 | 3, 31, 1, 0, 2, b'x', 0, 4 << 3 | 2];
+        let literal = [&head[..], &[0xdf, 0xf8, 0xf8, 0x90, 0]].concat();
+        assert!(!File::read(&literal).expect("a file").passes_floats);
         assert!(File::read(b"print(1)").is_err());
     }
 }

@@ -3,35 +3,52 @@
 //! | file | question it answers |
 //! |---|---|
 //! | `cli`, `usage` | what may be written on the command line, its help and its errors, in both languages |
+//! | `completion` | what a shell offers where the cursor is |
+//! | `board_options` | the same for the commands on a board's files and REPL |
 //! | `commands/` | what each subcommand does, one file each |
 //! | `script` | which script is to run, and whether its text can be sent |
+//! | `source`, `settings` | what `deploy` puts on a board besides umqtt |
 //! | `target` | which board a command works on, and how it is reached |
+//! | `direct` | the same for commands whose answer is their own output, not a run's |
 //! | `simulated` | how the simulated board is started, and on which folder |
 //! | `module` | what belongs on a board, and whether it is there |
+//! | `doctor/` | what may stop a student, and what to do about it |
 //! | `package/` | what a lesson in one file is |
 //! | `fit` | whether a board can load a .mpy file |
+//! | `lan` | how boards of the local network find the embedded broker |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
 //! | `failure` | what an error says, and the exit status that goes with it |
+//! | `progress` | how long work shows that it moves |
+//! | `trace` | the log of `-v` and the transcript of `--trace` |
 //! | `table` | how rows of words become a table |
 //! | `stop` | Ctrl-C and the end of `--seconds` |
 
+mod board_options;
 mod broker_choice;
 mod cli;
 mod commands;
+mod completion;
+mod direct;
 mod display;
+mod doctor;
 mod failure;
 mod fit;
+mod lan;
 mod language;
 mod module;
 mod observer;
 mod package;
+mod progress;
 mod script;
+mod settings;
 #[cfg_attr(not(unix), path = "simulated_unsupported.rs")]
 mod simulated;
+mod source;
 mod stop;
 mod table;
 mod target;
+mod trace;
 mod usage;
 
 use std::process::ExitCode;
@@ -39,19 +56,35 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let lang = language::choose(&arguments, |name| std::env::var(name).ok());
-    let command = match cli::parse(&arguments, lang) {
+    completion::answer(lang);
+    let (command, telling) = match cli::parse(&arguments, lang) {
         Ok(command) => command,
         Err(answer) => return answer.print(),
     };
+    trace::start_log(telling.verbose);
+    if let Some(path) = &telling.trace
+        && let Err(failure) = trace::start_transcript(path, lang)
+    {
+        failure.print(lang);
+        return ExitCode::from(failure.status());
+    }
     let done = match command {
         cli::Command::Run(options) => commands::run::run(&options, lang),
         cli::Command::Install(options) => commands::install::run(&options, lang),
         cli::Command::New(options) => commands::new::run(&options, lang),
         cli::Command::Build(options) => commands::build::run(&options, lang),
         cli::Command::Check(options) => commands::check::run(&options, lang),
+        cli::Command::Completions(options) => commands::completions::run(&options, lang),
+        cli::Command::Flash(options) => commands::flash::run(&options, lang),
+        cli::Command::Doctor(options) => commands::doctor::run(&options, lang),
         cli::Command::Package(options) => commands::package::run(&options, lang),
         cli::Command::Boards(options) => commands::boards::run(&options, lang),
         cli::Command::Ports(options) => commands::ports::run(&options, lang),
+        cli::Command::Deploy(options) => commands::deploy::run(&options, lang),
+        cli::Command::Fs(options) => commands::fs::run(&options, lang),
+        cli::Command::Exec(options) => commands::exec::run(&options, lang),
+        cli::Command::Repl(options) => commands::repl::run(&options, lang),
+        cli::Command::Reset(options) => commands::reset::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };
     match done {

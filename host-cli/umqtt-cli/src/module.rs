@@ -2,9 +2,10 @@
 //! missing.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use board_link::{Board, BoardInfo, FileState, Lang, LinkError};
+use board_link::{Board, BoardInfo, FileState, Lang, LinkError, NewFile, PutProgress};
 use mpy_link::Arch;
 
 use crate::display::Sender;
@@ -243,9 +244,98 @@ impl InstallError {
     }
 }
 
+/// What has to be done so that a board has its files.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// Those that differ from what is there, and the bytes that each replaces.
+    pub differing: Vec<(&'a Item, u64)>,
+    /// Python files that would hide a module.
+    hiding: Vec<String>,
+}
+
+impl Plan<'_> {
+    /// Bytes to be written.
+    pub fn bytes(&self) -> usize {
+        let sizes = self.differing.iter().map(|(item, _)| item.content.len());
+        sizes.sum()
+    }
+}
+
+/// Compares what the board has with what it should have, in one exchange. A module that is to be written is looked at
+/// first: one that does not fit is refused.
+pub fn plan<'a>(
+    board: &mut Board,
+    info: &BoardInfo,
+    items: &'a [Item],
+    display: &Sender,
+    lang: Lang,
+) -> Result<Plan<'a>, InstallError> {
+    let hiding: Vec<String> = items.iter().filter_map(Item::hiding).collect();
+    let paths = items.iter().map(|item| item.path.as_str());
+    let paths: Vec<&str> = paths.chain(hiding.iter().map(String::as_str)).collect();
+    board.expect_files()?;
+    let states = board.states(&paths)?;
+    let (ours, others) = states.split_at(items.len());
+    let differing: Vec<(&Item, u64)> = items
+        .iter()
+        .zip(ours)
+        .filter(|(item, state)| !state.is(&item.content))
+        .map(|(item, state)| match state {
+            FileState::File { size, .. } => (item, *size),
+            _ => (item, 0),
+        })
+        .collect();
+    for (item, _) in &differing {
+        look_at(board, info, item, display, lang)?;
+    }
+    let is_file = |state: &FileState| matches!(state, FileState::File { .. });
+    let hiding = hiding
+        .iter()
+        .zip(others)
+        .filter(|(_, state)| is_file(state));
+    Ok(Plan {
+        differing,
+        hiding: hiding.map(|(path, _)| path.clone()).collect(),
+    })
+}
+
+/// Does what was planned.
+pub fn apply(
+    board: &mut Board,
+    plan: &Plan<'_>,
+    display: &Sender,
+    progress: &mut dyn FnMut(PutProgress),
+    lang: Lang,
+) -> Result<(), InstallError> {
+    let mut folders = BTreeSet::new();
+    for folder in plan.differing.iter().filter_map(|(item, _)| item.folder()) {
+        let ends = folder.match_indices('/').map(|(at, _)| at);
+        let ends = ends.chain([folder.len()]).filter(|at| *at > 0);
+        folders.extend(ends.map(|at| &folder[..at]));
+    }
+    let folders: Vec<&str> = folders.into_iter().collect();
+    board.mkdir_all(&folders)?;
+    let files: Vec<NewFile<'_>> = (plan.differing.iter())
+        .map(|(item, replaces)| NewFile {
+            path: &item.path,
+            content: &item.content,
+            replaces: *replaces,
+        })
+        .collect();
+    board.put_all(&files, progress)?;
+    for hiding in &plan.hiding {
+        let aside = format!("{hiding}.old");
+        board.mv(hiding, &aside)?;
+        display.note(match lang {
+            Lang::En => format!("{hiding} would hide the native module; it is {aside} now"),
+            Lang::Es => format!("{hiding} taparía el módulo nativo; ahora se llama {aside}"),
+        });
+    }
+    Ok(())
+}
+
 /// Makes the board's files what they should be, touching only those that differ, and returns the
-/// paths written. A module is looked at first: one that does not fit is refused before anything is written. What would
-/// hide a module is moved aside.
+/// paths written. What would hide a module is moved aside.
 pub fn install(
     board: &mut Board,
     info: &BoardInfo,
@@ -253,33 +343,10 @@ pub fn install(
     display: &Sender,
     lang: Lang,
 ) -> Result<Vec<String>, InstallError> {
-    let paths: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
-    let states = board.states(&paths)?;
-    let differing: Vec<&Item> = items
-        .iter()
-        .zip(&states)
-        .filter(|(item, state)| {
-            !matches!(state, FileState::File { size, digest }
-                if *size == item.content.len() as u64 && digest.matches(&item.content))
-        })
-        .map(|(item, _)| item)
-        .collect();
-    for item in &differing {
-        look_at(board, info, item, display, lang)?;
-    }
-    for item in &differing {
-        if let Some(folder) = item.folder() {
-            board.mkdir_p(folder)?;
-        }
-        board.put(&item.path, &item.content)?;
-    }
-    for item in items {
-        move_aside(board, item, display, lang)?;
-    }
-    Ok(differing
-        .into_iter()
-        .map(|item| item.path.clone())
-        .collect())
+    let plan = plan(board, info, items, display, lang)?;
+    apply(board, &plan, display, &mut |_| {}, lang)?;
+    let written = plan.differing.iter().map(|(item, _)| item.path.clone());
+    Ok(written.collect())
 }
 
 /// Refuses a module that the board cannot load, and mentions doubts.
@@ -315,29 +382,6 @@ fn look_at(
             Verdict::Unfit => return Err(InstallError::Unfit(finding)),
         }
     }
-    Ok(())
-}
-
-fn move_aside(
-    board: &mut Board,
-    item: &Item,
-    display: &Sender,
-    lang: Lang,
-) -> Result<(), InstallError> {
-    let Some(hiding) = item.hiding() else {
-        return Ok(());
-    };
-    if !matches!(board.state(&hiding)?, FileState::File { .. }) {
-        return Ok(());
-    }
-    let aside = format!("{hiding}.old");
-    let content = board.get(&hiding)?;
-    board.put(&aside, &content)?;
-    board.rm(&hiding, false)?;
-    display.note(match lang {
-        Lang::En => format!("{hiding} would hide the native module; it is {aside} now"),
-        Lang::Es => format!("{hiding} taparía el módulo nativo; ahora se llama {aside}"),
-    });
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::broker_choice::StandIn;
 use crate::display::Sender;
 use crate::failure::{Failure, Status};
 use crate::stop::Stop;
+use crate::trace;
 
 /// Names the folder that is the simulated board's filesystem.
 const ROOT_VARIABLE: &str = "UMQTT_SIM_ROOT";
@@ -84,7 +85,9 @@ impl Simulated {
     /// Opens its serial line as that of any other board.
     pub fn open(&self, lang: Lang) -> Result<Box<dyn Transport>, Failure> {
         let device = PortSpec::Device(self.board.device().display().to_string());
-        board_link::open(&device).map_err(|error| Failure::from_link(&error, lang))
+        let transport =
+            board_link::open(&device).map_err(|error| Failure::from_link(&error, lang))?;
+        Ok(trace::watched(transport))
     }
 }
 

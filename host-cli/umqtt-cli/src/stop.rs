@@ -45,6 +45,11 @@ impl Stop {
         self.requested.load(Ordering::SeqCst)
     }
 
+    /// The flag, for those who keep it.
+    pub fn shared(&self) -> Arc<AtomicBool> {
+        self.requested.clone()
+    }
+
     /// The flag itself, for those who only know flags.
     pub fn flag(&self) -> &AtomicBool {
         &self.requested

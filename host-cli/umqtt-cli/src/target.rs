@@ -6,6 +6,7 @@ use crate::display::Sender;
 use crate::failure::Failure;
 use crate::simulated::Simulated;
 use crate::stop::Stop;
+use crate::trace;
 
 /// A board that was chosen and not yet spoken to.
 pub enum Target {
@@ -30,7 +31,8 @@ impl Target {
             }
             return Ok(Self::Simulated);
         }
-        board_link::open(&meant).map(Self::Real).map_err(link)
+        let transport = board_link::open(&meant).map_err(link)?;
+        Ok(Self::Real(trace::watched(transport)))
     }
 }
 

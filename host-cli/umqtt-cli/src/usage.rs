@@ -1,5 +1,6 @@
 //! Decides how the command line's help and errors read, in English and Spanish.
 
+mod board;
 mod tools;
 
 use std::io::Write;
@@ -173,6 +174,11 @@ const SPANISH: &[(&str, &str)] = &[
          nombres de brokers públicos llevan a él. Por defecto: embedded",
     ),
     (
+        "run.lan",
+        "Que las placas de la red local lleguen al broker incluido: se anuncia por mDNS y el programa sabe dónde está \
+         (from settings import BROKER, BROKER_PORT); se puede decir la dirección del equipo",
+    ),
+    (
         "run.seconds",
         "Parar el programa a los N segundos, como hace Ctrl-C",
     ),
@@ -236,14 +242,15 @@ const SPANISH: &[(&str, &str)] = &[
     ("broker.json", JSON_ES),
 ];
 
-const PORT_ES: &str = "La placa: un dispositivo (/dev/ttyUSB0, COM3), sim, socket://HOST:PUERTO, rfc2217://HOST:PUERTO, \
+pub const PORT_ES: &str = "La placa: un dispositivo (/dev/ttyUSB0, COM3), sim, socket://HOST:PUERTO, rfc2217://HOST:PUERTO, \
                        id:SERIE o auto. Por defecto: auto, la única placa conectada o, si no hay, la simulada";
-const JSON_ES: &str = "Imprimir un objeto JSON por línea";
+pub const JSON_ES: &str = "Imprimir un objeto JSON por línea";
 
 fn spanish(key: &str) -> Option<&'static str> {
     SPANISH
         .iter()
         .chain(tools::SPANISH)
+        .chain(board::SPANISH)
         .find(|(known, _)| *known == key)
         .map(|(_, text)| *text)
 }
@@ -252,6 +259,7 @@ fn frame(name: &str) -> Option<&'static Frame> {
     FRAMES
         .iter()
         .chain(tools::FRAMES)
+        .chain(board::FRAMES)
         .find(|(known, ..)| *known == name)
 }
 

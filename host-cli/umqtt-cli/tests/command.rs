@@ -21,6 +21,8 @@ fn help_is_there_in_both_languages() {
         "new",
         "build",
         "check",
+        "flash",
+        "doctor",
         "package",
         "boards",
         "ports",
@@ -46,7 +48,18 @@ fn help_is_there_in_both_languages() {
         "{by_option:#?}"
     );
     for command in [
-        "run", "install", "new", "build", "check", "package", "boards", "ports", "broker",
+        "run",
+        "install",
+        "new",
+        "build",
+        "check",
+        "completions",
+        "flash",
+        "doctor",
+        "package",
+        "boards",
+        "ports",
+        "broker",
     ] {
         for lang in ["en", "es"] {
             home.run([command, "--help", "--lang", lang])

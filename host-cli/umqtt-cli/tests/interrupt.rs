@@ -54,9 +54,11 @@ impl Terminal {
             .stdout(stdio())
             .stderr(stdio())
             .env("TERM", "xterm");
-        // SAFETY: both calls are plain system calls, allowed between fork and exec.
+        // SAFETY: these are plain system calls, allowed between fork and exec.
         unsafe {
             command.pre_exec(|| {
+                // A shell that started the tests in the background had them ignore Ctrl-C, and so their children.
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
                 rustix::process::setsid()?;
                 rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
                 Ok(())

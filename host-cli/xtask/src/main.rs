@@ -1,12 +1,14 @@
 //! Decides what can be done to this repository by one command: set-up, all tests, the prebuilt modules, benchmarks.
 
 mod bench;
+mod bench_deploy;
 mod bench_link;
 mod fuzz;
 mod prebuilt;
 mod readme;
 mod seeds;
 mod setup;
+mod slow_line;
 mod table;
 mod test;
 
@@ -71,6 +73,8 @@ enum Task {
 enum Bench {
     /// Publishing: QoS 0 against a bare write, QoS 1 against umqtt.simple 1.3.4
     Publish,
+    /// Moving files to a board: umqtt against mpremote of PyPI, on the same emulated board
+    Deploy,
     /// Linking: mpy-link against MicroPython's mpy_ld.py on the same objects
     Link,
 }
@@ -103,6 +107,9 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Publish,
         } => bench::publish(),
+        Task::Bench {
+            what: Bench::Deploy,
+        } => bench_deploy::deploy(),
         Task::Bench { what: Bench::Link } => bench_link::link(),
     };
     match done {

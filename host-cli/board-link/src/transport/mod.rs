@@ -3,6 +3,7 @@
 pub mod rfc2217;
 pub mod serial;
 pub mod socket;
+pub mod traced;
 
 use std::io;
 use std::time::Duration;

@@ -5,10 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use board_link::{Board, Clue, Ending, Event, Fault, Lang, LinkError, Timeouts};
+use testkit::{Faults, Faulty, Random};
 
-use crate::support::faulty::{Faults, Faulty};
 use crate::support::model::{ENDLESS, Firmware, Model, RESTART, printed_for};
-use crate::support::random::Random;
 
 /// For conversations that must succeed however busy the machine is.
 fn long_timeouts() -> Timeouts {

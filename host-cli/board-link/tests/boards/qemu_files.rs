@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use board_link::{Board, Digest, Entry, FileState, LinkError, Timeouts, open};
+use testkit::{Faults, Faulty, Random};
 
-use crate::support::faulty::{Faults, Faulty};
 use crate::support::qemu::QemuBoard;
-use crate::support::random::Random;
 
 /// An empty filesystem of `blocks` blocks of 512 bytes as the root.
 fn with_disk(qemu: &QemuBoard, kind: &str, blocks: usize) -> Board {
@@ -14,7 +13,7 @@ fn with_disk(qemu: &QemuBoard, kind: &str, blocks: usize) -> Board {
     let mut board = Board::connect(transport, Timeouts::default()).expect("the board answers");
     board.soft_reset().unwrap();
     let code = format!(
-        "import vfs,ramdisk\nramdisk.resize({blocks})\nvfs.{kind}.mkfs(ramdisk)\n\
+        "import vfs,ramdisk\nvfs.umount('/')\nramdisk.resize({blocks})\nvfs.{kind}.mkfs(ramdisk)\n\
          vfs.mount(vfs.{kind}(ramdisk),'/')\n"
     );
     let made = board.exec(&code).unwrap();
@@ -29,7 +28,7 @@ fn names(board: &mut Board, folder: &str) -> Vec<String> {
 
 fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut random = Random(seed);
-    (0..length).map(|_| random.next() as u8).collect()
+    (0..length).map(|_| random.number() as u8).collect()
 }
 
 /// Any content, any name, on both filesystems: what was put is what is there.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use board_link::{Board, Ending, Event, Fault, LinkError, Run, Timeouts, Traceback, open};
 use sha2::{Digest, Sha256};
+use testkit::{Faults, Faulty};
 
-use crate::support::faulty::{Faults, Faulty};
 use crate::support::qemu::QemuBoard;
 
 fn connect(qemu: &QemuBoard) -> Board {

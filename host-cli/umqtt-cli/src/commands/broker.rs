@@ -1,6 +1,6 @@
 //! `umqtt broker`: decides how the broker runs alone, and shows every packet until Ctrl-C.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use board_link::Lang;
@@ -9,6 +9,7 @@ use broker::{Broker, BrokerConfig, BrokerError, DEFAULT_PORT, Tap, TapOptions};
 use crate::cli::BrokerOptions;
 use crate::display::{Display, Form, Message, Sender};
 use crate::failure::{Failure, Status};
+use crate::lan;
 use crate::stop::Stop;
 
 pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
@@ -73,7 +74,7 @@ pub fn warn_if_open(address: SocketAddr, display: &Sender, lang: Lang) {
         return;
     }
     let seen = if address.ip().is_unspecified() {
-        own_address()
+        lan::own_address()
     } else {
         Some(address.ip())
     };
@@ -89,14 +90,6 @@ pub fn warn_if_open(address: SocketAddr, display: &Sender, lang: Lang) {
             format!("placas y equipos de esta red lo encuentran en {at}; no hay contraseña")
         }
     });
-}
-
-/// The address under which others see this computer: that of the interface that leads outside.
-fn own_address() -> Option<IpAddr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // Connecting a UDP socket sends nothing; the address is one kept for documentation (RFC 5737).
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
 }
 
 /// `IP:PORT`, `localhost:PORT` or `PORT`.

@@ -1,6 +1,7 @@
 //! `umqtt run`: decides how a script is run on a board beside its broker, and how that ends.
 
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::cli::RunOptions;
 use crate::commands::broker as broker_command;
 use crate::display::{Display, Form, Message, Sender};
 use crate::failure::{Failure, Status};
+use crate::lan::{self, Announcement};
 use crate::module::{self, InstallError};
 use crate::observer::Observer;
 use crate::script::Script;
@@ -29,6 +31,17 @@ pub fn run(options: &RunOptions, lang: Lang) -> Result<(), Failure> {
         .as_deref()
         .map(|text| choose_broker(text, lang))
         .transpose()?;
+    if options.lan.is_some() && matches!(broker, Some(BrokerChoice::Outside(_))) {
+        let message = lang.pick(
+            "--lan is for the embedded broker, and --broker names another one",
+            "--lan es para el broker incluido, y --broker nombra otro",
+        );
+        let help = lang.pick("leave one of the two out", "quita una de las dos");
+        return Err(Failure::new(Status::Usage, message, help));
+    }
+    let lan = (options.lan.as_deref())
+        .map(|named| lan::address(named, lang))
+        .transpose()?;
     let stop = Stop::on_signals(lang)?;
     let display = Display::start(
         Form {
@@ -43,6 +56,7 @@ pub fn run(options: &RunOptions, lang: Lang) -> Result<(), Failure> {
         options,
         script: &script,
         broker,
+        lan,
         display: &sender,
         stop: &stop,
         lang,
@@ -91,6 +105,8 @@ struct Session<'a> {
     script: &'a Script,
     /// What `--broker` says.
     broker: Option<BrokerChoice>,
+    /// Where boards of the local network find the broker, if `--lan` says so.
+    lan: Option<Ipv4Addr>,
     display: &'a Sender,
     stop: &'a Stop,
     lang: Lang,
@@ -101,6 +117,8 @@ enum Watch {
     Embedded {
         broker: Option<Broker>,
         forwarding: Option<JoinHandle<()>>,
+        /// With `--lan`, where mDNS works.
+        _announcement: Option<Announcement>,
     },
     Outside {
         _observer: Observer,
@@ -110,7 +128,10 @@ enum Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Self::Embedded { broker, forwarding } = self {
+        if let Self::Embedded {
+            broker, forwarding, ..
+        } = self
+        {
             // The thread ends with the broker's tap.
             drop(broker.take());
             if let Some(forwarding) = forwarding.take() {
@@ -138,6 +159,14 @@ impl Session<'_> {
         };
         let mut board = target::connect(transport, self.lang)?;
         self.prepare(&mut board)?;
+        if let Watch::Embedded {
+            broker: Some(broker),
+            ..
+        } = &watch
+            && self.lan.is_some()
+        {
+            self.tell_script(&mut board, broker.addr())?;
+        }
         self.stop.interrupted(self.lang)?;
         if let Some(seconds) = self.options.seconds {
             self.stop.request_after(seconds);
@@ -184,6 +213,23 @@ impl Session<'_> {
         board.soft_reset().map(|_| ()).map_err(link)
     }
 
+    /// Gives the script the broker's address as settings, in the interpreter that will run it.
+    fn tell_script(&self, board: &mut Board, broker: SocketAddr) -> Result<(), Failure> {
+        let told = board
+            .exec(&lan::settings(broker))
+            .and_then(board_link::Execution::into_stdout);
+        told.map_err(|error| Failure::from_link(&error, self.lang))?;
+        self.display.note(match self.lang {
+            Lang::En => format!(
+                "the script finds it by: from settings import BROKER, BROKER_PORT ({broker})"
+            ),
+            Lang::Es => format!(
+                "el programa lo encuentra con: from settings import BROKER, BROKER_PORT ({broker})"
+            ),
+        });
+        Ok(())
+    }
+
     fn judge(&self, run: &Run) -> Result<&'static str, Failure> {
         let traceback = Traceback::parse(&run.stderr, &self.script.name, 0);
         if !run.stderr.trim().is_empty() {
@@ -226,7 +272,7 @@ impl Session<'_> {
                 )
             }
             (None | Some(BrokerChoice::Embedded), true) => {
-                let (watch, address) = self.embed(Ipv4Addr::LOCALHOST)?;
+                let (watch, address) = self.embed(self.lan.unwrap_or(Ipv4Addr::LOCALHOST))?;
                 (
                     watch,
                     Some(StandIn {
@@ -235,13 +281,16 @@ impl Session<'_> {
                     }),
                 )
             }
-            (Some(BrokerChoice::Embedded), false) => (self.embed(Ipv4Addr::UNSPECIFIED)?.0, None),
-            (None, false) => {
+            (None, false) if self.lan.is_none() => {
                 self.display.note(self.lang.pick(
                     "the script talks to the broker it names; --broker shows what arrives there",
                     "el programa habla con el broker que nombra; --broker muestra lo que llega allí",
                 ));
                 (Watch::Nobody, None)
+            }
+            (None | Some(BrokerChoice::Embedded), false) => {
+                let ip = self.lan.unwrap_or(Ipv4Addr::UNSPECIFIED);
+                (self.embed(ip)?.0, None)
             }
         };
         Ok((watch, broker.filter(|_| !self.options.online)))
@@ -287,15 +336,44 @@ impl Session<'_> {
         };
         let address = broker.addr();
         broker_command::warn_if_open(address, self.display, self.lang);
+        let announcement = self.lan.and_then(|_| self.announce(address));
         let tap = broker.tap(TapOptions::default());
         let forwarding = broker_command::forward(tap, self.display.clone(), self.lang);
         Ok((
             Watch::Embedded {
                 broker: Some(broker),
                 forwarding: Some(forwarding),
+                _announcement: announcement,
             },
             address,
         ))
+    }
+
+    /// Announces the broker, and says what may keep others from it.
+    fn announce(&self, broker: SocketAddr) -> Option<Announcement> {
+        if let Some(firewall) = lan::firewall(broker.port(), Path::new("/etc")) {
+            let lan::Firewall { name, command } = firewall;
+            self.display.note(match self.lang {
+                Lang::En => format!("the firewall {name} may keep boards out; if none connects: {command}"),
+                Lang::Es => format!("el cortafuegos {name} puede impedir el paso a las placas; si no conecta ninguna: {command}"),
+            });
+        }
+        match Announcement::start(broker) {
+            Ok(announcement) => {
+                self.display.note(self.lang.pick(
+                    "announced by mDNS as umqtt.local (_mqtt._tcp)",
+                    "anunciado por mDNS como umqtt.local (_mqtt._tcp)",
+                ));
+                Some(announcement)
+            }
+            Err(error) => {
+                self.display.note(match self.lang {
+                    Lang::En => format!("not announced by mDNS: {error}"),
+                    Lang::Es => format!("sin anunciar por mDNS: {error}"),
+                });
+                None
+            }
+        }
     }
 
     /// Where the names of public brokers lead on the simulated board: to the outside broker.

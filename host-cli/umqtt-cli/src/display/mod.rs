@@ -104,6 +104,20 @@ impl Display {
         Self { sender, thread }
     }
 
+    /// Shows only notes, on standard error: for commands whose output is not ours.
+    pub fn of_notes() -> Self {
+        let (sender, messages) = mpsc::sync_channel(WAITING);
+        let thread = std::thread::spawn(move || {
+            for message in messages {
+                if let Message::Note(text) = message {
+                    // There is nowhere left to report that standard error is closed.
+                    let _ = writeln!(io::stderr().lock(), "umqtt: {text}");
+                }
+            }
+        });
+        Self { sender, thread }
+    }
+
     pub fn sender(&self) -> Sender {
         Sender(self.sender.clone())
     }

@@ -1,8 +1,61 @@
 //! The help of the commands about boards and ports rather than about lessons: `boards`, `ports` and their like.
 
-use super::{Frame, JSON_ES};
+use super::{Frame, JSON_ES, PORT_ES};
 
 pub const FRAMES: &[Frame] = &[(
+        "completions",
+        ["umqtt completions SHELL", "umqtt completions SHELL"],
+        [
+            "Examples, each in the file that the shell reads when it starts:
+  source <(umqtt completions bash)                                    ~/.bashrc
+  source <(umqtt completions zsh)                                     ~/.zshrc
+  umqtt completions fish | source                                     ~/.config/fish/config.fish
+  umqtt completions powershell | Out-String | Invoke-Expression       $PROFILE
+
+Files on a board are offered while it waits at its prompt; a program that runs is not disturbed.",
+            "Ejemplos, cada uno en el fichero que la shell lee al empezar:
+  source <(umqtt completions bash)                                    ~/.bashrc
+  source <(umqtt completions zsh)                                     ~/.zshrc
+  umqtt completions fish | source                                     ~/.config/fish/config.fish
+  umqtt completions powershell | Out-String | Invoke-Expression       $PROFILE
+
+Los ficheros de una placa se ofrecen mientras espera órdenes; a un programa en marcha no se le molesta.",
+        ],
+    ),(
+        "flash",
+        ["umqtt flash [OPTIONS]", "umqtt flash [OPCIONES]"],
+        [
+            "Examples:
+  umqtt flash --firmware ESP32_GENERIC-20250911-v1.26.1.bin --erase
+  umqtt flash --board esp32              the same firmware on the next board
+  umqtt flash --firmware RPI_PICO_W.uf2  after plugging it in with BOOTSEL held
+
+Nothing is downloaded: umqtt boards NAME says where firmware is. What is there already is not written again.",
+            "Ejemplos:
+  umqtt flash --firmware ESP32_GENERIC-20250911-v1.26.1.bin --erase
+  umqtt flash --board esp32              el mismo firmware en la placa siguiente
+  umqtt flash --firmware RPI_PICO_W.uf2  tras enchufarla con BOOTSEL pulsado
+
+No se descarga nada: umqtt boards NOMBRE dice dónde está el firmware. Lo que ya está no se escribe otra vez.",
+        ],
+    ),(
+        "doctor",
+        ["umqtt doctor [OPTIONS]", "umqtt doctor [OPCIONES]"],
+        [
+            "Examples:
+  umqtt doctor
+  umqtt doctor --port /dev/ttyUSB0 --wifi Classroom
+
+A program that runs on the board is stopped, as soon as nothing before it stands in the way.
+Exit status 1 if there is a problem.",
+            "Ejemplos:
+  umqtt doctor
+  umqtt doctor --port /dev/ttyUSB0 --wifi Aula
+
+Si nada lo impide antes, se para el programa que corre en la placa.
+Estado de salida 1 si hay algún problema.",
+        ],
+    ),(
         "package",
         ["umqtt package FOLDER [OPTIONS]", "umqtt package CARPETA [OPCIONES]"],
         [
@@ -54,6 +107,53 @@ Con varias placas, package-ARQUITECTURA.json trae el módulo nativo; package.jso
 ];
 
 pub const SPANISH: &[(&str, &str)] = &[
+    (
+        "completions",
+        "Imprimir lo que una shell debe leer para completar las palabras de umqtt",
+    ),
+    (
+        "completions.shell",
+        "La shell: bash, zsh, fish o powershell",
+    ),
+    (
+        "flash",
+        "Grabar un firmware en una placa: MicroPython en una nueva, u otra versión",
+    ),
+    (
+        "flash.port",
+        "El puerto serie de la placa (/dev/ttyUSB0, COM3), id:SERIE o auto; no hace falta si una Pico muestra su unidad",
+    ),
+    (
+        "flash.firmware",
+        "El fichero de firmware, .bin o .uf2; sin él, el más nuevo que se usó antes para --board",
+    ),
+    (
+        "flash.board",
+        "La placa, por ejemplo esp32-c3 o pico-w; sin ella, aquella para la que es el fichero",
+    ),
+    (
+        "flash.erase",
+        "Borrar antes toda la memoria flash, incluidos los ficheros de la placa",
+    ),
+    (
+        "flash.baud",
+        "La velocidad de la línea, en bits por segundo. Por defecto: 460800",
+    ),
+    (
+        "flash.drive",
+        "La carpeta de la unidad de una Pico, si no se encuentra sola",
+    ),
+    ("flash.json", JSON_ES),
+    (
+        "doctor",
+        "Buscar qué se interpone entre este equipo y una placa, y decir qué hacer",
+    ),
+    ("doctor.port", PORT_ES),
+    (
+        "doctor.wifi",
+        "Una red wifi que la placa debería ver; para eso busca redes",
+    ),
+    ("doctor.json", JSON_ES),
     (
         "package",
         "Empaquetar una lección en un fichero que otros equipos ponen en sus placas y que mip instala",

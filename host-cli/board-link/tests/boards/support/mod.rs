@@ -1,6 +1,4 @@
-//! What the tests share: boards to talk to, faults, and skipping that cannot look green.
+//! What the tests share: boards to talk to.
 
-pub mod faulty;
 pub mod model;
 pub mod qemu;
-pub mod random;

@@ -1,11 +1,12 @@
-//! A transport around another one that reads in crumbs, delays, adds noise, loses bytes, breaks.
+//! Decides what goes wrong between the computer and a board: a transport around another one that reads in crumbs,
+//! delays, adds noise, loses and repeats bytes, breaks.
 
 use std::io;
 use std::time::Duration;
 
 use board_link::Transport;
 
-use super::random::Random;
+use crate::Random;
 
 /// What goes wrong. Nothing, by default.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,10 @@ pub struct Faults {
     pub noise: usize,
     /// One byte from the board in so many is lost; 0: none.
     pub losses: usize,
+    /// One byte to the board in so many is lost; 0: none.
+    pub losses_to_board: usize,
+    /// One byte in so many, either way, comes twice; 0: none.
+    pub doubles: usize,
     /// The connection breaks after so many bytes from the board.
     pub break_after_read: Option<usize>,
     /// The connection breaks after so many bytes to the board; those before still arrive.
@@ -84,6 +89,11 @@ impl Transport for Faulty {
                 kept += 1;
             }
         }
+        if kept > 0 && kept < buffer.len() && self.happens(self.faults.doubles) {
+            // The last byte of a piece, since the next one cannot be put in between.
+            buffer[kept] = buffer[kept - 1];
+            kept += 1;
+        }
         Ok(kept)
     }
 
@@ -94,7 +104,16 @@ impl Transport for Faulty {
         };
         let left = (self.faults.break_after_written).map_or(usize::MAX, |at| at - self.written);
         let count = data.len().min(left);
-        self.inner.write(&data[..count], timeout)?;
+        let mut sent = Vec::with_capacity(count);
+        for &byte in &data[..count] {
+            if !self.happens(self.faults.losses_to_board) {
+                sent.push(byte);
+                if self.happens(self.faults.doubles) {
+                    sent.push(byte);
+                }
+            }
+        }
+        self.inner.write(&sent, timeout)?;
         self.written += count;
         if count < data.len() {
             return Err(broken());

@@ -1,4 +1,4 @@
-// What MicroPython's QEMU port lacks to stand in for a board: Ctrl-C and a disk.
+// What MicroPython's QEMU port lacks to stand in for a board: Ctrl-C, a disk, boot.py and main.py.
 //
 // Ctrl-C: the port looks at its UART only when a program reads. Real boards do it in the receive
 // interrupt: the interrupt character stops the running program, everything else goes into a ring
@@ -6,16 +6,22 @@
 // (--wrap=uart_rx_chr) so that it takes from the ring.
 //
 // Disk: the module `ramdisk` is a block device in memory, in C as a board's flash driver is, so
-// that a KeyboardInterrupt cannot fall into the middle of a filesystem operation.
+// that a KeyboardInterrupt cannot fall into the middle of a filesystem operation. Littlefs on it is
+// the root from the start, and lives through a soft reset as flash does.
+//
+// boot.py and main.py run at the start and after a soft reset, main.py only if the ordinary REPL
+// follows, as on real boards.
 
 #include <stdint.h>
 #include <string.h>
 
 #include "extmod/vfs.h"
 #include "lib/oofatfs/ff.h"
+#include "py/compile.h"
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "shared/runtime/interrupt_char.h"
+#include "shared/runtime/pyexec.h"
 
 #define RING_BYTES (260)
 
@@ -27,7 +33,13 @@ static uint8_t countdown;
 
 int __wrap_uart_rx_chr(void) {
     if (ring_in == ring_out) {
-        return __real_uart_rx_chr();
+        int c = __real_uart_rx_chr();
+        if (c >= 0 && c == mp_interrupt_char) {
+            // A program that waits for input ends here, as it does on real boards.
+            mp_sched_keyboard_interrupt();
+            mp_handle_pending(true);
+        }
+        return c;
     }
     int c = ring[ring_out];
     ring_out = (ring_out + 1) % RING_BYTES;
@@ -53,7 +65,7 @@ void umqtt_test_poll_uart(void) {
 }
 
 #define BLOCK_BYTES (512)
-#define MAX_BLOCKS (400)
+#define MAX_BLOCKS (2400)
 
 static uint8_t disk[MAX_BLOCKS * BLOCK_BYTES];
 static mp_int_t blocks = MAX_BLOCKS;
@@ -124,6 +136,35 @@ const mp_obj_module_t umqtt_test_ramdisk = {
     .globals = (mp_obj_dict_t *)&disk_globals,
 };
 MP_REGISTER_MODULE(MP_QSTR_ramdisk, umqtt_test_ramdisk);
+
+static void run_text(const char *text) {
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        mp_lexer_t *lexer = mp_lexer_new_from_str_len(MP_QSTR_, text, strlen(text), 0);
+        mp_parse_tree_t tree = mp_parse(lexer, MP_PARSE_FILE_INPUT);
+        mp_call_function_0(mp_compile(&tree, MP_QSTR_, false));
+        nlr_pop();
+    } else {
+        mp_obj_print_exception(&mp_plat_print, MP_OBJ_FROM_PTR(nlr.ret_val));
+    }
+}
+
+// Called at the end of mp_init (MICROPY_PORT_INIT_FUNC).
+void umqtt_test_start(void) {
+    run_text(
+        "def _m():\n"
+        " import vfs,ramdisk\n"
+        " try:vfs.mount(vfs.VfsLfs2(ramdisk),'/')\n"
+        " except OSError:\n"
+        "  vfs.VfsLfs2.mkfs(ramdisk)\n"
+        "  vfs.mount(vfs.VfsLfs2(ramdisk),'/')\n"
+        "_m()\n"
+        "del _m\n");
+    int done = pyexec_file_if_exists("boot.py");
+    if (pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL && !(done & PYEXEC_FORCED_EXIT)) {
+        pyexec_file_if_exists("main.py");
+    }
+}
 
 // The port has no clock; the filesystems ask for the time.
 uint64_t mp_hal_time_ns(void) {

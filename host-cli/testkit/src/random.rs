@@ -1,10 +1,10 @@
-//! Reproducible random numbers: a failing test names its seed.
+//! Decides what chance is in tests: reproducible random numbers, so that a failing test can name its seed.
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 pub struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -14,7 +14,7 @@ impl Random {
 
     /// 0 to `below - 1`.
     pub fn below(&mut self, below: usize) -> usize {
-        (self.next() % below as u64) as usize
+        (self.number() % below as u64) as usize
     }
 
     /// True once in `times`.

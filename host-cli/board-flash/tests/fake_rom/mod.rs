@@ -1,0 +1,260 @@
+//! A fake of an ESP32's ROM bootloader and of espflash's stub: the commands that flashing takes, by the published serial
+//! protocol (esptool's documentation, "Serial Protocol"), over a flash memory of 4 MiB in this process.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use flate2::write::ZlibDecoder;
+use md5::{Digest, Md5};
+use testkit::FakePort;
+
+const FLASH: usize = 4 << 20;
+const SECTOR: usize = 4096;
+
+/// What is wrong with this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    None,
+    /// The byte at this address keeps another value than it is given.
+    BadCell(usize),
+    /// It says nothing more once it has taken this many blocks.
+    SilentAfter(usize),
+}
+
+pub struct FakeRom {
+    port: FakePort,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    flash: Vec<u8>,
+    fault: Fault,
+    /// The stub runs: answers are shorter, and it knows compression.
+    stub: bool,
+    registers: HashMap<u32, u32>,
+    /// The bytes of a packet that is not whole yet.
+    packet: Option<Vec<u8>>,
+    escaped: bool,
+    /// Where the data of the running write go.
+    at: usize,
+    inflate: Option<ZlibDecoder<Vec<u8>>>,
+    blocks: usize,
+}
+
+impl FakeRom {
+    pub fn start(fault: Fault) -> Self {
+        let state = Arc::new(Mutex::new(State {
+            flash: vec![0xff; FLASH],
+            fault,
+            stub: false,
+            registers: HashMap::new(),
+            packet: None,
+            escaped: false,
+            at: 0,
+            inflate: None,
+            blocks: 0,
+        }));
+        let playing = Arc::clone(&state);
+        let port =
+            FakePort::start(move |bytes| lock(&playing).take(bytes)).expect("a pseudo-terminal");
+        Self { port, state }
+    }
+
+    pub fn device(&self) -> String {
+        self.port.device().display().to_string()
+    }
+
+    pub fn flash(&self) -> Vec<u8> {
+        lock(&self.state).flash.clone()
+    }
+
+    /// Blocks of data taken so far.
+    pub fn blocks(&self) -> usize {
+        lock(&self.state).blocks
+    }
+
+    /// Changes a byte, as a broken write would.
+    pub fn spoil(&self, at: usize) {
+        lock(&self.state).flash[at] ^= 0x10;
+    }
+
+    /// Plugged in again, and well.
+    pub fn heal(&self) {
+        let mut state = lock(&self.state);
+        state.fault = Fault::None;
+        state.packet = None;
+    }
+}
+
+fn lock(state: &Arc<Mutex<State>>) -> MutexGuard<'_, State> {
+    state.lock().expect("no panic")
+}
+
+/// A little-endian word of a packet's data.
+fn word(data: &[u8], index: usize) -> usize {
+    u32::from_le_bytes(
+        data[4 * index..4 * index + 4]
+            .try_into()
+            .expect("four bytes"),
+    ) as usize
+}
+
+impl State {
+    /// Takes bytes from the line and gives the answers (SLIP, RFC 1055).
+    fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for &byte in bytes {
+            match (byte, &mut self.packet) {
+                (0xc0, Some(packet)) if !packet.is_empty() => {
+                    let packet = self.packet.take().unwrap_or_default();
+                    if let Fault::SilentAfter(blocks) = self.fault
+                        && self.blocks >= blocks
+                    {
+                        continue;
+                    }
+                    out.extend(self.answer(&packet));
+                }
+                (0xc0, _) => self.packet = Some(Vec::new()),
+                (0xdb, Some(_)) => self.escaped = true,
+                (byte, Some(packet)) => {
+                    let plain = match (self.escaped, byte) {
+                        (true, 0xdc) => 0xc0,
+                        (true, 0xdd) => 0xdb,
+                        (_, byte) => byte,
+                    };
+                    self.escaped = false;
+                    packet.push(plain);
+                }
+                (_, None) => {}
+            }
+        }
+        out
+    }
+
+    /// One packet: direction, command, size, checksum, data.
+    fn answer(&mut self, packet: &[u8]) -> Vec<u8> {
+        let [0, command, _, _, _, _, _, _, data @ ..] = packet else {
+            return Vec::new();
+        };
+        let (command, mut value, mut extra) = (*command, 0, Vec::new());
+        let mut status = Vec::new();
+        match command {
+            0x08 => {
+                // SYNC, answered eight times. A chip that is called anew has no stub.
+                self.stub = false;
+                let one = self.respond(command, 0x2012_0707, &[]);
+                return one.repeat(8);
+            }
+            0x09 => {
+                // WRITE_REG. A command to the flash chip is done at once, and leaves its number: 4 MiB.
+                let (address, written) = (word(data, 0) as u32, word(data, 1) as u32);
+                self.registers.insert(address, written);
+                if address == SPI_CMD {
+                    self.registers.insert(SPI_CMD, 0);
+                    self.registers.insert(SPI_W0, 0x0016_4020);
+                }
+            }
+            0x0a => {
+                let address = word(data, 0) as u32;
+                // The word by which an ESP32 is known.
+                value = match address {
+                    0x4000_1000 => 0x00f0_1d83,
+                    other => self.registers.get(&other).copied().unwrap_or(0),
+                };
+            }
+            0x06 => {
+                // MEM_END: the stub starts, and says so.
+                let mut out = self.respond(command, 0, &[]);
+                self.stub = true;
+                out.extend(slip(b"OHAI"));
+                return out;
+            }
+            0x10 => {
+                let (size, at) = (word(data, 0), word(data, 3));
+                self.erase(at, size);
+                self.at = at;
+                self.inflate = Some(ZlibDecoder::new(Vec::new()));
+            }
+            0x02 => {
+                let (size, at) = (word(data, 0), word(data, 3));
+                self.erase(at, size);
+                self.at = at;
+                self.inflate = None;
+            }
+            0x11 => {
+                let block = &data[16..16 + word(data, 0)];
+                let inflate = self.inflate.as_mut().expect("FLASH_DEFL_BEGIN came first");
+                inflate
+                    .write_all(block)
+                    .and_then(|()| inflate.flush())
+                    .expect("deflate");
+                let plain = std::mem::take(inflate.get_mut());
+                self.store(&plain);
+            }
+            0x03 => {
+                let block = data[16..16 + word(data, 0)].to_vec();
+                self.store(&block);
+            }
+            0x13 => {
+                let (at, size) = (word(data, 0), word(data, 1));
+                extra = Md5::digest(&self.flash[at..at + size]).to_vec();
+            }
+            0xd0 => self.erase(0, FLASH),
+            // Those that change nothing here: MEM_BEGIN, MEM_DATA, SPI_SET_PARAMS, SPI_ATTACH, the speed, the ends.
+            0x05 | 0x07 | 0x0b | 0x0d | 0x0f | 0x04 | 0x12 => {}
+            // An ESP32 does not know GET_SECURITY_INFO (0x14) and says so.
+            _ => status = vec![1, 5],
+        }
+        self.respond_with(command, value, &extra, &status)
+    }
+
+    fn respond(&self, command: u8, value: u32, extra: &[u8]) -> Vec<u8> {
+        self.respond_with(command, value, extra, &[])
+    }
+
+    /// `status`: nothing for success, else the two bytes. The ROM sends four, the stub two.
+    fn respond_with(&self, command: u8, value: u32, extra: &[u8], status: &[u8]) -> Vec<u8> {
+        let mut body = extra.to_vec();
+        body.extend(if status.is_empty() { &[0, 0] } else { status });
+        if !self.stub {
+            body.extend([0, 0]);
+        }
+        let mut packet = vec![1, command];
+        packet.extend((body.len() as u16).to_le_bytes());
+        packet.extend(value.to_le_bytes());
+        packet.extend(body);
+        slip(&packet)
+    }
+
+    fn erase(&mut self, at: usize, size: usize) {
+        let end = (at + size).next_multiple_of(SECTOR).min(FLASH);
+        self.flash[at / SECTOR * SECTOR..end].fill(0xff);
+    }
+
+    fn store(&mut self, bytes: &[u8]) {
+        self.blocks += 1;
+        self.flash[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+        if let Fault::BadCell(cell) = self.fault {
+            self.flash[cell] = 0x55;
+        }
+    }
+}
+
+/// Registers of an ESP32's SPI controller 1 (its technical reference manual, "SPI Controller").
+const SPI_CMD: u32 = 0x3ff4_2000;
+const SPI_W0: u32 = 0x3ff4_2080;
+
+fn slip(packet: &[u8]) -> Vec<u8> {
+    let mut out = vec![0xc0];
+    for &byte in packet {
+        match byte {
+            0xc0 => out.extend([0xdb, 0xdc]),
+            0xdb => out.extend([0xdb, 0xdd]),
+            byte => out.push(byte),
+        }
+    }
+    out.push(0xc0);
+    out
+}

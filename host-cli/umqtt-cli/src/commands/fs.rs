@@ -1,0 +1,291 @@
+//! `umqtt fs`: decides what is listed, shown, renamed and removed on a board. Copying is in `fs_copy`.
+
+use std::process::Command;
+
+use board_link::{Board, Digest, Entry, FileState, Lang, LinkError};
+use serde_json::json;
+
+use crate::board_options::{FsCommand, FsOptions, FsPaths};
+use crate::commands::fs_copy;
+use crate::direct::{self, Direct, on_board};
+use crate::failure::{Failure, Status};
+
+pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
+    let link = |error: LinkError| Failure::from_link(&error, lang);
+    match &options.command {
+        FsCommand::Ls(options) => list(options, lang, false),
+        FsCommand::Tree(options) => list(options, lang, true),
+        FsCommand::Cat(options) => each(options, lang, |direct, path| {
+            let content = direct.board.get(path).map_err(link)?;
+            direct::print(&content, lang)
+        }),
+        FsCommand::Cp(options) => fs_copy::run(options, lang),
+        FsCommand::Mv(options) => on_board(&options.port, lang, |direct| {
+            let (from, to) = (on_it(&options.from), on_it(&options.to));
+            // `mv a folder/` means a name in it, as everywhere.
+            let to = match direct.board.state(to).map_err(link)? {
+                FileState::Folder => join(to, last_name(from)),
+                _ => to.to_owned(),
+            };
+            direct.board.mv(from, &to).map_err(link)
+        }),
+        FsCommand::Rm(options) => on_board(&options.port, lang, |direct| {
+            for path in &options.paths {
+                direct
+                    .board
+                    .rm(on_it(path), options.recursive)
+                    .map_err(link)?;
+            }
+            Ok(())
+        }),
+        FsCommand::Mkdir(options) => each(options, lang, |direct, path| {
+            direct.board.mkdir_p(path).map_err(link)
+        }),
+        FsCommand::Df(options) => room(options, lang),
+        FsCommand::Sha256(options) => checksums(options, lang),
+        FsCommand::Edit(options) => each(options, lang, |direct, path| {
+            edit(&mut direct.board, path, lang)
+        }),
+    }
+}
+
+/// A path as the board knows it: the colon in front is ours.
+pub fn on_it(path: &str) -> &str {
+    path.strip_prefix(':').unwrap_or(path)
+}
+
+/// `name` in `folder`, which may be the current one (`""`).
+pub fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() || folder.ends_with('/') {
+        format!("{folder}{name}")
+    } else {
+        format!("{folder}/{name}")
+    }
+}
+
+pub fn last_name(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Does `work` with each path; at least one is needed.
+fn each(
+    options: &FsPaths,
+    lang: Lang,
+    mut work: impl FnMut(&mut Direct, &str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if options.paths.is_empty() {
+        let message = lang.pick(
+            "a path on the board is missing",
+            "falta una ruta de la placa",
+        );
+        let help = lang.pick(
+            "umqtt fs ls lists what is there",
+            "umqtt fs ls muestra lo que hay",
+        );
+        return Err(Failure::new(Status::Usage, message, help));
+    }
+    on_board(&options.port, lang, |direct| {
+        (options.paths.iter()).try_for_each(|path| work(direct, on_it(path)))
+    })
+}
+
+/// The given folders, else the current one.
+fn folders(options: &FsPaths) -> Vec<&str> {
+    match options.paths.as_slice() {
+        [] => vec![""],
+        paths => paths.iter().map(|path| on_it(path)).collect(),
+    }
+}
+
+fn list(options: &FsPaths, lang: Lang, deep: bool) -> Result<(), Failure> {
+    let link = |error: LinkError| Failure::from_link(&error, lang);
+    on_board(&options.port, lang, |direct| {
+        let folders = folders(options);
+        for folder in &folders {
+            let entries = if deep {
+                direct.board.ls_all(folder)
+            } else {
+                direct.board.ls(folder)
+            };
+            let mut text = String::new();
+            if options.json {
+                for entry in entries.map_err(link)? {
+                    let object = json!({
+                        "path": join(folder, &entry.name), "folder": entry.is_folder,
+                        "size": (!entry.is_folder).then_some(entry.size),
+                    });
+                    text.push_str(&format!("{object}\n"));
+                }
+            } else {
+                if deep || folders.len() > 1 {
+                    let name = if folder.is_empty() { "." } else { folder };
+                    text.push_str(&format!("{}\n", printable(name)));
+                }
+                for entry in entries.map_err(link)? {
+                    text.push_str(&line(&entry, deep));
+                }
+            }
+            direct::print(text.as_bytes(), lang)?;
+        }
+        Ok(())
+    })
+}
+
+fn line(entry: &Entry, deep: bool) -> String {
+    if !deep {
+        let slash = if entry.is_folder { "/" } else { "" };
+        return format!("{:>9}  {}{slash}\n", entry.size, printable(&entry.name));
+    }
+    let depth = entry.name.matches('/').count();
+    let name = printable(last_name(&entry.name));
+    let indent = "  ".repeat(depth + 1);
+    if entry.is_folder {
+        format!("{indent}{name}/\n")
+    } else {
+        format!("{indent}{name}  {}\n", entry.size)
+    }
+}
+
+/// A name from the board cannot change the terminal.
+pub fn printable(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+fn room(options: &FsPaths, lang: Lang) -> Result<(), Failure> {
+    on_board(&options.port, lang, |direct| {
+        let folders = folders(options);
+        let spaces =
+            (direct.board.spaces(&folders)).map_err(|error| Failure::from_link(&error, lang))?;
+        for (folder, space) in folders.iter().zip(spaces) {
+            let name = if folder.is_empty() { "." } else { folder };
+            let Some(space) = space else {
+                let message = match lang {
+                    Lang::En => format!("the board cannot tell how much room {name} has"),
+                    Lang::Es => format!("la placa no puede decir cuánto espacio tiene {name}"),
+                };
+                let help = lang.pick(
+                    "check the path with umqtt fs ls; not every filesystem knows its size",
+                    "revisa la ruta con umqtt fs ls; no todo sistema de archivos sabe su tamaño",
+                );
+                return Err(Failure::new(Status::Failed, message, help));
+            };
+            let used = space.total - space.free.min(space.total);
+            let text = if options.json {
+                json!({ "path": name, "total": space.total, "used": used, "free": space.free, "block": space.block })
+                    .to_string()
+            } else {
+                match lang {
+                    Lang::En => format!(
+                        "{}: {} bytes free of {}, {used} used",
+                        printable(name),
+                        space.free,
+                        space.total
+                    ),
+                    Lang::Es => format!(
+                        "{}: {} bytes libres de {}, {used} usados",
+                        printable(name),
+                        space.free,
+                        space.total
+                    ),
+                }
+            };
+            direct::print(format!("{text}\n").as_bytes(), lang)?;
+        }
+        Ok(())
+    })
+}
+
+fn checksums(options: &FsPaths, lang: Lang) -> Result<(), Failure> {
+    let link = |error: LinkError| Failure::from_link(&error, lang);
+    on_board(&options.port, lang, |direct| {
+        let paths = folders(options);
+        let states = direct.board.states(&paths).map_err(link)?;
+        for (path, state) in paths.iter().zip(states) {
+            let path = (*path).to_owned();
+            let (size, digest) = match state {
+                FileState::File { size, digest } => (size, digest),
+                FileState::Folder => return Err(link(LinkError::IsFolder { path })),
+                FileState::Missing => return Err(link(LinkError::FileMissing { path })),
+            };
+            let kind = match digest {
+                Digest::Sha256(_) => "sha256",
+                // A board without hashlib.
+                Digest::Crc32(_) => "crc32",
+            };
+            let text = if options.json {
+                json!({ "path": path, "size": size, kind: digest.to_string() }).to_string()
+            } else {
+                format!("{digest}  {}", printable(&path))
+            };
+            direct::print(format!("{text}\n").as_bytes(), lang)?;
+        }
+        Ok(())
+    })
+}
+
+/// Fetches the file (or begins a new one), waits for the editor, and writes back what changed.
+fn edit(board: &mut Board, path: &str, lang: Lang) -> Result<(), Failure> {
+    let link = |error: LinkError| Failure::from_link(&error, lang);
+    let old = match board.get(path) {
+        Ok(content) => content,
+        Err(LinkError::FileMissing { .. }) => Vec::new(),
+        Err(error) => return Err(link(error)),
+    };
+    let failed = |what: &str, error: std::io::Error| {
+        let message = match lang {
+            Lang::En => format!("{what} failed: {error}"),
+            Lang::Es => format!("{what} falló: {error}"),
+        };
+        let help = lang.pick(
+            "name your editor in the variable VISUAL or EDITOR; it must wait until the file is closed",
+            "indica tu editor en la variable VISUAL o EDITOR; debe esperar a que se cierre el fichero",
+        );
+        Failure::new(Status::Failed, message, help)
+    };
+    let folder = tempfile::tempdir().map_err(|error| failed("tempdir", error))?;
+    // The name tells the editor what language it is.
+    let ending: String = (last_name(path).rsplit('.').next().unwrap_or("txt").chars())
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    let file = folder.path().join(format!("umqtt.{ending}"));
+    std::fs::write(&file, &old).map_err(|error| failed("tempdir", error))?;
+    let editor = ["VISUAL", "EDITOR"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.trim().is_empty())
+        .unwrap_or_else(|| if cfg!(windows) { "notepad" } else { "vi" }.to_owned());
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    let status = Command::new(program)
+        .args(words)
+        .arg(&file)
+        .status()
+        .map_err(|error| failed(program, error))?;
+    if !status.success() {
+        return Err(failed(program, std::io::Error::other(status.to_string())));
+    }
+    let new = std::fs::read(&file).map_err(|error| failed(program, error))?;
+    if new == old {
+        return Ok(());
+    }
+    board.put(path, &new).map_err(link)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        assert_eq!(on_it(":/a"), "/a");
+        assert_eq!(on_it("a"), "a");
+        assert_eq!(join("", "a"), "a");
+        assert_eq!(join("/", "a"), "/a");
+        assert_eq!(join("/lib", "a"), "/lib/a");
+        assert_eq!(last_name("/lib/a/"), "a");
+        assert_eq!(printable("a\x1b[2Jñ"), "a\u{fffd}[2Jñ");
+    }
+}

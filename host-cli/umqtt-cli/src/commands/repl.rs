@@ -1,0 +1,425 @@
+//! `umqtt repl`: decides how a terminal and a board's interpreter talk: what is typed goes out as the board can take
+//! it, what is pasted goes through its paste mode, and a board that comes back after a reset is talked to again.
+
+use std::collections::VecDeque;
+use std::io::{IsTerminal, Read, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+use board_link::{Lang, LinkError, PortSpec, Transport};
+use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+
+use crate::board_options::ReplOptions;
+use crate::direct;
+use crate::failure::{Failure, Status};
+use crate::stop::Stop;
+use crate::trace;
+
+/// Ctrl-], which leaves.
+const LEAVE: u8 = 0x1d;
+const CTRL_C: u8 = 0x03;
+/// Leaves the raw REPL; at an ordinary prompt it shows the banner again.
+const CTRL_B: u8 = 0x02;
+/// Paste mode: it takes whole programs, without indenting them once more.
+const PASTE: u8 = 0x05;
+const END_OF_PASTE: u8 = 0x04;
+
+/// Bytes that a board is sent before it echoes some: far below the smallest input buffer.
+const AHEAD: usize = 32;
+/// A board that echoes nothing for so long (a program reads in silence) gets the next bytes all the same.
+const NO_ECHO: Duration = Duration::from_millis(250);
+/// After the end of piped input, an answer may take so long.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+const SLICE: Duration = Duration::from_millis(10);
+/// Between two looks whether the board is back.
+const RETURN: Duration = Duration::from_millis(300);
+const WRITE: Duration = Duration::from_secs(5);
+
+pub fn run(options: &ReplOptions, lang: Lang) -> Result<(), Failure> {
+    let stop = Stop::on_signals(lang)?;
+    let (transport, _simulated) = direct::open(&options.port, &stop, lang)?;
+    let identity = identity(&transport.describe());
+    let terminal = Terminal::take(lang)?;
+    let mut session = Session {
+        transport,
+        identity,
+        typed: typed_input(),
+        keys: Keys::new(terminal.is_some()),
+        stop,
+        lang,
+    };
+    session.say(lang.pick(
+        "Ctrl-] leaves, Ctrl-C stops the board's program, Ctrl-D restarts Python",
+        "Ctrl-] sale, Ctrl-C detiene el programa de la placa, Ctrl-D reinicia Python",
+    ));
+    let done = session.talk();
+    drop(terminal);
+    done
+}
+
+/// What names the board at this port however it is plugged in next: its serial number where it has one.
+fn identity(port: &str) -> PortSpec {
+    let serial = board_link::list().ok().and_then(|ports| {
+        let port = ports.into_iter().find(|info| info.device == port)?;
+        port.usb?.serial
+    });
+    match serial {
+        Some(serial) => PortSpec::Id(serial),
+        None => port.parse().unwrap_or(PortSpec::Device(port.to_owned())),
+    }
+}
+
+/// A terminal that gives every key as it is pressed; put back on drop.
+struct Terminal;
+
+impl Terminal {
+    fn take(lang: Lang) -> Result<Option<Terminal>, Failure> {
+        if !std::io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        enable_raw_mode().map_err(|error| {
+            let message = lang.pick(
+                "the terminal does not give single keys",
+                "el terminal no entrega teclas sueltas",
+            );
+            Failure::complete(Status::Failed, format!("{message}: {error}"))
+        })?;
+        // Bracketed paste: the terminal says what was pasted.
+        let _ = std::io::stdout().lock().write_all(b"\x1b[?2004h");
+        Ok(Some(Terminal))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = std::io::stdout().lock().write_all(b"\x1b[?2004l");
+        let _ = disable_raw_mode();
+    }
+}
+
+/// Standard input, piece by piece; the channel ends with it.
+fn typed_input() -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = std::io::stdin().lock().read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+struct Session {
+    transport: Box<dyn Transport>,
+    identity: PortSpec,
+    typed: Receiver<Vec<u8>>,
+    keys: Keys,
+    stop: Stop,
+    lang: Lang,
+}
+
+/// Why a conversation paused.
+enum Pause {
+    /// Ctrl-], or the end of piped input.
+    Left,
+    Lost(std::io::Error),
+}
+
+impl Session {
+    fn talk(&mut self) -> Result<(), Failure> {
+        let mut greeting = vec![CTRL_B];
+        loop {
+            match self.converse(&greeting) {
+                Pause::Left => {
+                    self.say("");
+                    return Ok(());
+                }
+                Pause::Lost(error) => {
+                    let text = match self.lang {
+                        Lang::En => format!("the board is gone ({error}); waiting for it"),
+                        Lang::Es => format!("la placa se fue ({error}); se la espera"),
+                    };
+                    self.say(&text);
+                }
+            }
+            if !self.wait_for_return()? {
+                return Ok(());
+            }
+            self.say(self.lang.pick("it is back", "ha vuelto"));
+            // It has just started by itself: its own banner comes.
+            greeting = Vec::new();
+        }
+    }
+
+    fn converse(&mut self, greeting: &[u8]) -> Pause {
+        let mut out = Outgoing::default();
+        out.queue.extend(greeting);
+        let mut input_ended = None;
+        let mut buffer = [0; 4096];
+        loop {
+            match self.transport.read(&mut buffer, SLICE) {
+                Ok(0) => {}
+                Ok(count) => {
+                    out.echoed(&buffer[..count]);
+                    let mut screen = std::io::stdout().lock();
+                    if (screen
+                        .write_all(&buffer[..count])
+                        .and_then(|()| screen.flush()))
+                    .is_err()
+                    {
+                        return Pause::Left;
+                    }
+                    input_ended = input_ended.map(|_| Instant::now());
+                }
+                Err(error) => return Pause::Lost(error),
+            }
+            match self.typed.try_recv() {
+                Ok(bytes) => {
+                    if self.keys.take(&bytes, out.at_prompt(), &mut out.queue) {
+                        return Pause::Left;
+                    }
+                }
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => {
+                    input_ended.get_or_insert_with(Instant::now);
+                }
+            }
+            if self.stop.is_requested() {
+                return Pause::Left;
+            }
+            if let Err(error) = out.send(&mut *self.transport) {
+                return Pause::Lost(error);
+            }
+            let answered = input_ended.is_some_and(|at| at.elapsed() > LAST_WORDS);
+            if answered && out.queue.is_empty() {
+                return Pause::Left;
+            }
+        }
+    }
+
+    /// False if the user does not want to wait any longer.
+    fn wait_for_return(&mut self) -> Result<bool, Failure> {
+        loop {
+            match self.typed.recv_timeout(RETURN) {
+                Ok(bytes) if bytes.contains(&LEAVE) || bytes.contains(&CTRL_C) => return Ok(false),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    let error = LinkError::PortMissing {
+                        port: self.identity.to_string(),
+                    };
+                    return Err(Failure::from_link(&error, self.lang));
+                }
+            }
+            if self.stop.is_requested() {
+                return Ok(false);
+            }
+            // Until it is there every attempt fails.
+            if let Ok(transport) = board_link::open(&self.identity) {
+                self.transport = trace::watched(transport);
+                return Ok(true);
+            }
+        }
+    }
+
+    /// A line of ours among the board's.
+    fn say(&self, text: &str) {
+        let line = if text.is_empty() {
+            "\r\n".to_owned()
+        } else {
+            format!("\r\numqtt: {text}\r\n")
+        };
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    }
+}
+
+/// Bytes that wait until the board can take them.
+#[derive(Default)]
+struct Outgoing {
+    queue: VecDeque<u8>,
+    /// Sent, and no echo seen yet.
+    ahead: usize,
+    moved: Option<Instant>,
+    /// The end of what the board said.
+    last: Vec<u8>,
+}
+
+impl Outgoing {
+    fn echoed(&mut self, bytes: &[u8]) {
+        self.ahead = self.ahead.saturating_sub(bytes.len());
+        self.moved = Some(Instant::now());
+        self.last.extend_from_slice(bytes);
+        let surplus = self.last.len().saturating_sub(8);
+        self.last.drain(..surplus);
+    }
+
+    fn at_prompt(&self) -> bool {
+        self.last.ends_with(b">>> ")
+    }
+
+    fn send(&mut self, transport: &mut dyn Transport) -> std::io::Result<()> {
+        if self.queue.is_empty() {
+            return Ok(());
+        }
+        // Ctrl-C overtakes all that was typed before it.
+        if let Some(at) = self.queue.iter().rposition(|byte| *byte == CTRL_C) {
+            self.queue.drain(..at);
+            self.ahead = 0;
+        } else if self.ahead > 0 && self.moved.is_some_and(|at| at.elapsed() > NO_ECHO) {
+            self.ahead = 0;
+        }
+        let count = AHEAD.saturating_sub(self.ahead).min(self.queue.len());
+        if count == 0 {
+            return Ok(());
+        }
+        let now: Vec<u8> = self.queue.drain(..count).collect();
+        transport.write(&now, WRITE)?;
+        self.ahead += count;
+        self.moved = Some(Instant::now());
+        Ok(())
+    }
+}
+
+/// Turns what the terminal sends into what the board gets.
+struct Keys {
+    terminal: bool,
+    /// What was pasted so far, between the terminal's two marks.
+    pasted: Option<Vec<u8>>,
+    /// A mark's beginning that ended a piece of input.
+    pending: Vec<u8>,
+}
+
+const PASTE_BEGINS: &[u8] = b"\x1b[200~";
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
+
+impl Keys {
+    fn new(terminal: bool) -> Keys {
+        Keys {
+            terminal,
+            pasted: None,
+            pending: Vec::new(),
+        }
+    }
+
+    /// True if the user leaves.
+    fn take(&mut self, bytes: &[u8], at_prompt: bool, out: &mut VecDeque<u8>) -> bool {
+        if !self.terminal {
+            // A pipe has lines, and a carriage return enters one.
+            let returns = bytes
+                .iter()
+                .map(|byte| if *byte == b'\n' { b'\r' } else { *byte });
+            out.extend(returns);
+            return false;
+        }
+        let mut all = std::mem::take(&mut self.pending);
+        all.extend_from_slice(bytes);
+        let mut at = 0;
+        while at < all.len() {
+            let rest = &all[at..];
+            if rest.starts_with(PASTE_BEGINS) {
+                self.pasted = Some(Vec::new());
+                at += PASTE_BEGINS.len();
+            } else if rest.starts_with(PASTE_ENDS) {
+                let text = self.pasted.take().unwrap_or_default();
+                out.extend(for_the_board(&text, at_prompt && out.is_empty()));
+                at += PASTE_ENDS.len();
+            } else if (rest.len() > 2 || self.pasted.is_some())
+                && [PASTE_BEGINS, PASTE_ENDS]
+                    .iter()
+                    .any(|mark| mark.starts_with(rest))
+            {
+                self.pending = rest.to_vec();
+                break;
+            } else {
+                match &mut self.pasted {
+                    Some(pasted) => pasted.push(all[at]),
+                    None if all[at] == LEAVE => return true,
+                    None => out.push_back(all[at]),
+                }
+                at += 1;
+            }
+        }
+        false
+    }
+}
+
+/// Pasted text: several lines at a prompt go through the board's paste mode.
+fn for_the_board(text: &[u8], at_prompt: bool) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text)
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
+    // The REPL would take control characters for commands.
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_control() || ['\n', '\t'].contains(c))
+        .collect();
+    let lines = text.trim_end_matches('\n').contains('\n');
+    let body = text.replace('\n', "\r").into_bytes();
+    if !lines || !at_prompt {
+        return body;
+    }
+    [&[PASTE], body.as_slice(), &[END_OF_PASTE]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(pieces: &[&[u8]]) -> (Vec<u8>, bool) {
+        let (mut keys, mut out) = (Keys::new(true), VecDeque::new());
+        let left = pieces.iter().any(|piece| keys.take(piece, true, &mut out));
+        (out.into(), left)
+    }
+
+    #[test]
+    fn keys_pass_and_the_one_that_leaves_does_not() {
+        assert_eq!(keys(&[b"a\x1b[A\x03"]), (b"a\x1b[A\x03".to_vec(), false));
+        assert_eq!(keys(&[b"a\x1dz"]), (b"a".to_vec(), true));
+    }
+
+    #[test]
+    fn a_paste_goes_through_paste_mode_wherever_it_is_cut() {
+        let typed = b"\x1b[200~if a:\n  b\x1d\x03\n\x1b[201~x";
+        let wanted = b"\x05if a:\r  b\r\x04x".to_vec();
+        for cut in 3..typed.len() {
+            assert_eq!(
+                keys(&[&typed[..cut], &typed[cut..]]),
+                (wanted.clone(), false),
+                "{cut}"
+            );
+        }
+        assert_eq!(keys(&[b"\x1b[200~one\x1b[201~"]).0, b"one");
+    }
+
+    #[test]
+    fn a_board_gets_no_more_than_it_echoes() {
+        struct Wire(Vec<u8>);
+        impl Transport for Wire {
+            fn read(&mut self, _: &mut [u8], _: Duration) -> std::io::Result<usize> {
+                Ok(0)
+            }
+            fn write(&mut self, data: &[u8], _: Duration) -> std::io::Result<()> {
+                self.0.extend_from_slice(data);
+                Ok(())
+            }
+            fn describe(&self) -> String {
+                String::new()
+            }
+        }
+        let mut wire = Wire(Vec::new());
+        let mut out = Outgoing::default();
+        out.queue.extend([b'a'; 100]);
+        for _ in 0..3 {
+            out.send(&mut wire).expect("it takes all");
+        }
+        assert_eq!(wire.0.len(), AHEAD);
+        out.echoed(&[b'a'; 20]);
+        out.send(&mut wire).expect("it takes all");
+        assert_eq!(wire.0.len(), AHEAD + 20);
+        out.queue.push_back(CTRL_C);
+        out.send(&mut wire).expect("it takes all");
+        assert_eq!(wire.0.len(), AHEAD + 21, "Ctrl-C overtakes");
+        assert_eq!(wire.0.last(), Some(&CTRL_C));
+    }
+}

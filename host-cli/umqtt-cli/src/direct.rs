@@ -1,0 +1,91 @@
+//! Decides how commands reach a board whose answer is their own standard output: notes go to standard error, and the
+//! board is left as it was found.
+
+use std::io::Write;
+
+use board_link::{Board, Lang, LinkError, Timeouts, Transport};
+
+use crate::cli::PortOption;
+use crate::display::Display;
+use crate::failure::{Failure, Status};
+use crate::simulated::Simulated;
+use crate::stop::Stop;
+use crate::target::Target;
+
+/// A board at its raw REPL.
+pub struct Direct {
+    pub board: Board,
+    pub stop: Stop,
+    /// The board is ours alone and ends with us.
+    simulated: Option<Simulated>,
+}
+
+/// Opens the board's port without saying anything to it.
+pub fn open(
+    port: &PortOption,
+    stop: &Stop,
+    lang: Lang,
+) -> Result<(Box<dyn Transport>, Option<Simulated>), Failure> {
+    let notes = Display::of_notes();
+    let sender = notes.sender();
+    let opened = match Target::choose(port.port.as_deref(), &sender, lang) {
+        Ok(Target::Real(transport)) => Ok((transport, None)),
+        Ok(Target::Simulated) => Simulated::start(None, &sender, stop, lang)
+            .and_then(|simulated| Ok((simulated.open(lang)?, Some(simulated)))),
+        Err(failure) => Err(failure),
+    };
+    drop(sender);
+    notes.finish();
+    opened
+}
+
+/// Does `work` on the board that `--port` means.
+pub fn on_board<T>(
+    port: &PortOption,
+    lang: Lang,
+    work: impl FnOnce(&mut Direct) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let stop = Stop::on_signals(lang)?;
+    let (transport, simulated) = open(port, &stop, lang)?;
+    let link = |error: LinkError| Failure::from_link(&error, lang);
+    let mut board = Board::connect(transport, Timeouts::default()).map_err(link)?;
+    board.stop_on(stop.shared());
+    let mut direct = Direct {
+        board,
+        stop,
+        simulated,
+    };
+    let done = work(&mut direct);
+    if direct.simulated.is_none() {
+        // What the work says comes first; a board that is stuck now says so next time.
+        let left = direct.board.leave().map_err(link);
+        if done.is_ok() {
+            left?;
+        }
+    }
+    done
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+/// A quiet end where the reader has seen enough (`| head`), in words else.
+pub fn print(bytes: &[u8], lang: Lang) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::shown(Status::Failed))
+        }
+        Err(error) => {
+            let message = lang.pick(
+                "standard output cannot be written",
+                "no se puede escribir en la salida estándar",
+            );
+            Err(Failure::complete(
+                Status::Failed,
+                format!("{message}: {error}"),
+            ))
+        }
+    }
+}

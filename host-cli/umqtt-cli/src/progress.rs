@@ -1,0 +1,67 @@
+//! Decides how long work shows that it moves: a bar on a terminal's standard error once a second has passed.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Work that is done sooner needs no bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A bar over a number of bytes.
+pub struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    /// `label` says what is moved.
+    pub fn new(total: usize, label: impl Into<String>) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template(
+            "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
+        );
+        // The template is a constant; a mistake in it shows in the first test.
+        if let Ok(style) = style {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(label.into());
+        Self {
+            bar,
+            started: Instant::now(),
+            shown: false,
+        }
+    }
+
+    /// So many bytes are done.
+    pub fn at(&mut self, done: usize) {
+        if !self.shown && self.started.elapsed() >= PATIENCE {
+            self.shown = true;
+            // Nothing is drawn where standard error is no terminal.
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_position(done as u64);
+    }
+
+    pub fn label(&self, label: impl Into<String>) {
+        self.bar.set_message(label.into());
+    }
+
+    /// Takes the bar away; how long it took.
+    pub fn finish(self) -> Duration {
+        self.bar.finish_and_clear();
+        self.started.elapsed()
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// `12.3 KB/s`; nothing where nothing was moved.
+pub fn speed(bytes: usize, time: Duration) -> String {
+    let seconds = time.as_secs_f64().max(0.001);
+    format!("{:.1} KB/s", bytes as f64 / 1000.0 / seconds)
+}
