@@ -166,12 +166,12 @@ pub(crate) mod additions {
                 "USER_C_MODULES={}",
                 build.join("modules").display()
             ))
-            .args([
-                "MICROPY_HEAP_SIZE=1500000",
-                "MICROPY_VFS_LFS2=1",
-                "MICROPY_VFS_FAT=1",
-                FLAGS,
-            ])
+            // The port's RISC-V board has 2 MB of memory, and the disk takes more than half.
+            .arg(format!(
+                "MICROPY_HEAP_SIZE={}",
+                if arm { 1_500_000 } else { 700_000 }
+            ))
+            .args(["MICROPY_VFS_LFS2=1", "MICROPY_VFS_FAT=1", FLAGS])
             // The Makefile appends to these, so they come by the environment.
             .env("LDFLAGS", linker);
         Ok(())

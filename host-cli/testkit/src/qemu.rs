@@ -328,12 +328,18 @@ pub(crate) fn firmware(model: &QemuModel, disk: bool) -> Result<PathBuf, String>
         return Ok(elf);
     }
     let work = folder.join("build");
+    // Whoever holds the lock is alone: this is of one that was killed.
+    if work.exists() {
+        std::fs::remove_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
+    }
     let mut said = String::new();
     for arguments in model.builds {
         said = make(&port, model, disk, ours.as_deref(), &work, arguments)?;
     }
     let built = work.join("firmware.elf");
     if !built.is_file() {
+        // What a full disk or a kill left half written would break every later attempt.
+        let _ = std::fs::remove_dir_all(&work);
         return Err(format!("building {} failed:\n{said}", model.name));
     }
     std::fs::rename(built, &elf)

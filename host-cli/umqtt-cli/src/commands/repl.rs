@@ -30,6 +30,8 @@ const AHEAD: usize = 32;
 const NO_ECHO: Duration = Duration::from_millis(250);
 /// After the end of piped input, an answer may take so long.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The first one even longer: QEMU looks once a second whether somebody has opened its line.
+const FIRST_WORDS: Duration = Duration::from_millis(2_500);
 const SLICE: Duration = Duration::from_millis(10);
 /// Between two looks whether the board is back.
 const RETURN: Duration = Duration::from_millis(300);
@@ -157,6 +159,7 @@ impl Session {
         let mut out = Outgoing::default();
         out.queue.extend(greeting);
         let mut input_ended = None;
+        let mut patience = FIRST_WORDS;
         let mut buffer = [0; 4096];
         loop {
             match self.transport.read(&mut buffer, SLICE) {
@@ -172,6 +175,7 @@ impl Session {
                         return Pause::Left;
                     }
                     input_ended = input_ended.map(|_| Instant::now());
+                    patience = LAST_WORDS;
                 }
                 Err(error) => return Pause::Lost(error),
             }
@@ -192,7 +196,7 @@ impl Session {
             if let Err(error) = out.send(&mut *self.transport) {
                 return Pause::Lost(error);
             }
-            let answered = input_ended.is_some_and(|at| at.elapsed() > LAST_WORDS);
+            let answered = input_ended.is_some_and(|at| at.elapsed() > patience);
             if answered && out.queue.is_empty() {
                 return Pause::Left;
             }
