@@ -20,8 +20,9 @@ use crate::Error;
 use crate::packet::{Ack, AckKind, PacketType, decode_remaining_length};
 use crate::topic::check_name;
 
-/// Bytes of a packet's body that are read in one go; a PUBLISH up to this size needs no other storage.
-pub const CHUNK: usize = 256;
+/// Bytes of a packet's body that are read in one go; a PUBLISH up to this size needs no other storage. A payload of 256
+/// bytes and its topic mostly fit, so that it takes one read less.
+pub const CHUNK: usize = 288;
 
 /// The parts of a PUBLISH that do not fit [`CHUNK`] and are stored by the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,7 @@ const ANY: u8 = 0xfe;
 
 /// The packet at hand. Plain integers: the zeroed state awaits a packet's first byte.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Receiver {
     /// First byte and remaining length, as far as read.
     head: [u8; 5],

@@ -4,14 +4,16 @@ use crate::packet::{Ack, AckKind};
 use crate::{Acks, Incoming, KeepAlive, Outgoing, Receiver};
 
 /// State of one client. Plain integers as long as `T` is, the caller's handle to a message in flight: the zeroed state
-/// is a fresh session.
+/// is a fresh session. The fields are in the order that makes for short instructions: what is used most comes first, what
+/// is large last.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
 pub struct Session<T> {
+    pub keep_alive: KeepAlive,
     pub receiver: Receiver,
     pub acks: Acks,
     pub outgoing: Outgoing<T>,
     pub incoming: Incoming,
-    pub keep_alive: KeepAlive,
     /// Counts connections, so that a waiting call notices that its packet went out on an older one.
     pub connection: u16,
 }

@@ -6,7 +6,7 @@ use mqtt_core::encode::{Connect, DISCONNECT, Will};
 use mqtt_core::topic::{check_name, check_string};
 use mqtt_core::{Due, Packet};
 
-use crate::incoming::{forget_packet, read};
+use crate::incoming::{forget_packet, read, receive};
 use crate::io::Block;
 use crate::outgoing::resend;
 use crate::state::State;
@@ -195,26 +195,18 @@ fn check(packet: &Connect) -> Result<()> {
 
 /// Reads the CONNACK (section 3.2), sends what is in flight again and returns the session-present bit.
 fn await_connack(this: Obj, state: *mut State, deadline: &Deadline) -> Result<isize> {
-    let stream = io::socket(this)?;
     let mut wait = Wait::connack(this, state, deadline.start, deadline.limit)?;
-    let at_once = wait.reads_at_once(stream);
-    if at_once {
-        io::set_blocking(stream.object(), false);
-    }
-    let complete = read(stream, &mut wait, at_once);
-    if at_once {
-        // Now each call has all of the time.
+    // SAFETY: the state is the client's own.
+    if unsafe { (*state).tls != 0 } && deadline.limit != FOREVER {
+        // Reading it does not block, see `wait`; after it, each call has all of the time.
         let limit = seconds(deadline.limit);
-        // SAFETY: the state is the client's own.
+        // SAFETY: as above.
         unsafe {
             (*state).armed = deadline.limit;
             (*state).armed_seconds = limit.into();
         }
-        if complete.is_ok() {
-            io::restore_blocking(this);
-        }
     }
-    complete?;
+    receive(&mut wait)?;
     accept(this, state)
 }
 

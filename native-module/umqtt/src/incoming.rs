@@ -176,28 +176,35 @@ fn new_message(topic_len: usize, payload_len: usize) -> Result<(BytesBuilder, By
 }
 
 /// Reads one packet and does what it asks for.
-///
-/// umqtt.simple's `wait_msg` makes the socket blocking each time, which costs as much as reading does. Here it is made
-/// blocking where it turns out not to be.
 pub fn serve(wait: &mut Wait) -> Result<Served> {
-    let this = wait.this;
-    let stream = io::socket(this)?;
-    let at_once = wait.reads_at_once(stream);
-    if at_once {
-        io::set_blocking(stream.object(), false);
-    }
-    let complete = read(stream, wait, at_once);
-    if at_once && complete.is_ok() {
-        io::restore_blocking(this);
-    } else if at_once {
-        // After an error the socket may be closed.
-        let _ = catch(|| io::restore_blocking(this));
-    }
-    if complete? {
+    if receive(wait)? {
         // SAFETY: the state is the client's own.
         unsafe { handle(wait) }
     } else {
         Ok(Served::Nothing)
+    }
+}
+
+/// Reads a packet. False if none is complete and the call does not wait for it.
+///
+/// umqtt.simple's `wait_msg` makes the socket blocking each time, which costs as much as reading does. Here it is made
+/// blocking where it turns out not to be.
+#[inline(never)]
+pub fn receive(wait: &mut Wait) -> Result<bool> {
+    let this = wait.this;
+    let stream = io::socket(this)?;
+    let Some(at_once) = wait.reads_at_once(stream) else {
+        return Ok(false);
+    };
+    if !at_once {
+        return read(stream, wait, false);
+    }
+    io::set_blocking(stream.object(), false);
+    let complete = read(stream, wait, true);
+    // After an error the socket may be closed, which must not hide the error.
+    match catch(|| io::restore_blocking(this)) {
+        Err(exception) if complete.is_ok() => Err(exception.into()),
+        _ => complete,
     }
 }
 

@@ -35,7 +35,7 @@ pub fn set_buffer(state: *mut State, buffer: Obj) -> Result<()> {
     }
     let bytes = buffer.buffer_mut();
     if bytes.len() < CHUNK {
-        return Err(error!("ValueError", "buffer under 256 bytes"));
+        return Err(error!("ValueError", "buffer under 288 bytes"));
     }
     let class = Obj::global(qstr!("memoryview"));
     let (topic, piece) = (class.call(&[buffer]), class.call(&[buffer]));

@@ -20,7 +20,6 @@ pub struct Kept {
 /// (a callback publishes), so the state is reached by pointer and never borrowed across other code.
 #[repr(C)]
 pub struct State {
-    pub session: Session<Kept>,
     /// Counts packets read, so that a caller sees whether an overridden `wait_msg` read one.
     pub packets: u32,
     /// A block for packets to send, kept from one call to the next (`io::Block`); NULL while in use or before first use.
@@ -54,12 +53,21 @@ pub struct State {
     pub piece_view: MaybeObj,
     /// The place in the payload of the piece that is being received.
     pub piece_start: usize,
+    /// The socket that was closed last.
+    pub closed: MaybeObj,
+    /// When connecting failed last, and for how many milliseconds it is not tried again.
+    pub failed_at: u32,
+    pub delay: u32,
+    /// The socket's timeout in milliseconds if it is one of `wait`'s; 0 if there is none.
+    pub armed: u32,
+    /// The same as the object that `settimeout` takes.
+    pub armed_seconds: MaybeObj,
+    /// A `select.poll` object that watches `sock` for reading.
+    pub poller: MaybeObj,
     /// What is done with the PUBLISH that is being received: one of `pieces`' numbers.
     pub pieces: u8,
     /// Why a message was read over: one of `pieces`' numbers, 0 if none was.
     pub dropped: u8,
-    /// The socket that was closed last.
-    pub closed: MaybeObj,
     /// 1 if `sock` is a TLS one, whose timeouts are those of the socket below.
     pub tls: u8,
     /// What the last `connect` was told.
@@ -70,15 +78,8 @@ pub struct State {
     pub lost: u8,
     /// How often connecting has failed since.
     pub tries: u8,
-    /// When it failed last, and for how many milliseconds it is not tried again.
-    pub failed_at: u32,
-    pub delay: u32,
-    /// The socket's timeout in milliseconds if it is one of `wait`'s; 0 if there is none.
-    pub armed: u32,
-    /// The same as the object that `settimeout` takes.
-    pub armed_seconds: MaybeObj,
-    /// A `select.poll` object that watches `sock` for reading.
-    pub poller: MaybeObj,
+    /// Last because it is large: processors reach the fields of a structure's beginning with shorter instructions.
+    pub session: Session<Kept>,
 }
 
 impl State {

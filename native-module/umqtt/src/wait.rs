@@ -59,6 +59,8 @@ pub struct Wait {
     now: u32,
     begun: bool,
     looked: bool,
+    /// For a call that does not wait: what a poll has said that was not acted upon yet.
+    known: Option<bool>,
 }
 
 /// The clock, in milliseconds.
@@ -188,6 +190,7 @@ impl Wait {
             now: 0,
             begun: false,
             looked: false,
+            known: None,
         };
         if limited {
             wait.now = ticks();
@@ -206,13 +209,21 @@ impl Wait {
         (self.start, self.limit)
     }
 
-    /// True if reads of the socket are not to block while this call reads.
-    pub fn reads_at_once(&self, stream: Stream) -> bool {
+    /// True if reads of the socket are not to block while this call reads. `None` if it need not read at all: it does not
+    /// wait, and nothing is there.
+    pub fn reads_at_once(&mut self, stream: Stream) -> Option<bool> {
         // SAFETY: the state is the client's own.
         let tls = unsafe { (*self.state).tls != 0 };
-        match self.role {
-            Role::Check => tls || stream.poll(POLL_READ).is_none(),
-            _ => tls && self.limited && !stream.object().is_instance_of_python_class(),
+        if self.role != Role::Check {
+            return Some(tls && self.limited && !stream.object().is_instance_of_python_class());
+        }
+        match stream.poll(POLL_READ) {
+            Some(0) => None,
+            Some(_) => {
+                self.known = Some(true);
+                Some(tls)
+            }
+            None => Some(true),
         }
     }
 
@@ -220,7 +231,8 @@ impl Wait {
     /// it does not wait and nothing is there.
     pub fn ready(&mut self, stream: Stream) -> Result<bool> {
         if self.role == Role::Check {
-            return Ok(stream.poll(POLL_READ) != Some(0));
+            let known = self.known.take();
+            return Ok(known.unwrap_or_else(|| stream.poll(POLL_READ) != Some(0)));
         }
         if !self.limited {
             return Ok(true);
