@@ -2,7 +2,8 @@
 //! which it is ended and the test fails.
 
 use std::io::Read;
-use std::process::{Child, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ pub struct Program<'a> {
     arguments: Vec<String>,
     heap: &'a str,
     limit: Duration,
+    trace: Option<&'a Path>,
 }
 
 /// How it ended.
@@ -44,6 +46,7 @@ impl<'a> Program<'a> {
             arguments: Vec::new(),
             heap: "64m",
             limit: Duration::from_secs(60),
+            trace: None,
         }
     }
 
@@ -65,6 +68,12 @@ impl<'a> Program<'a> {
         self
     }
 
+    /// Has strace write its system calls to a file.
+    pub fn traced(mut self, file: &'a Path) -> Self {
+        self.trace = Some(file);
+        self
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics
@@ -79,9 +88,11 @@ impl<'a> Program<'a> {
     /// Where it cannot be started at all.
     pub fn start(&self) -> Running {
         let tests = crate::repository().join("python/tests");
-        let mut child = self
-            .interpreter
-            .command()
+        let mut command = self.interpreter.command();
+        if let Some(file) = self.trace {
+            command = under_strace(&command, file);
+        }
+        let mut child = command
             .arg("-X")
             .arg(format!("heapsize={}", self.heap))
             .arg(tests.join(format!("{}.py", self.name)))
@@ -104,6 +115,20 @@ impl<'a> Program<'a> {
             stderr,
         }
     }
+}
+
+/// The same command under strace.
+fn under_strace(command: &Command, file: &Path) -> Command {
+    let mut traced = Command::new("strace");
+    traced.arg("-o").arg(file).arg("--");
+    traced.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => traced.env(name, value),
+            None => traced.env_remove(name),
+        };
+    }
+    traced
 }
 
 /// A program that was started. One that is dropped without [`Running::finish`] runs on.

@@ -12,7 +12,7 @@ use testkit::mpy_ld::{AR_VERSION, ar_folder};
 use crate::fuzz;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 24] = [
+const PACKAGES: [(&str, &str); 25] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -42,6 +42,7 @@ const PACKAGES: [(&str, &str); 24] = [
     ("python3-pip", "fetching PyPI's umqtt"),
     ("python3-pyelftools", "MicroPython's own linker"),
     ("python3-venv", "installing mpremote beside the system"),
+    ("strace", "counting the client's system calls"),
     ("xz-utils", "unpacking Debian's sources"),
 ];
 

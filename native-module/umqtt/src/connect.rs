@@ -153,7 +153,6 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
     };
     let max_size = this.get(qstr!("max_size")).to_int()?;
     let now = if keep_alive != 0 { ticks() } else { 0 };
-    let stream = io::socket(this)?;
 
     // SAFETY: from here to the end of `encode` no Python code runs, so the objects keep their bytes.
     let packet = unsafe {
@@ -178,7 +177,7 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
         (*state).session.keep_alive.start(keep_alive, now);
         let block = Block::take(state, packet.size()).ok_or(Error::NO_MEMORY)?;
         let n = packet.encode(&mut block.memory()).map_err(packet_error)?;
-        block.send(this, state, stream, n)
+        block.send(this, state, n)
     }
 }
 
@@ -229,7 +228,9 @@ fn accept(this: Obj, state: *mut State) -> Result<isize> {
         if return_code != 0 {
             return Err(mqtt_exception(return_code, words(return_code)));
         }
-        (*state).session.accepted(session_present);
+        // A clean session has nothing of an older one ([MQTT-3.1.2-6]), whatever the broker says.
+        let kept = session_present && (*state).clean_session == 0;
+        (*state).session.accepted(kept);
         (*state).lost = 0;
         if !session_present && (*state).resuming == 0 {
             // The program subscribes by itself to what it wants.
@@ -296,9 +297,7 @@ pub fn due(this: Obj) -> Result<isize> {
 
 /// `disconnect`. The socket is closed in any case.
 pub fn disconnect(this: Obj) -> Result<()> {
-    let stream = io::socket(this)?;
-    // SAFETY: the packet is a constant.
-    let told = unsafe { io::write_all(this, stream, DISCONNECT.as_ptr(), DISCONNECT.len()) };
+    let told = io::send(this, &DISCONNECT);
     io::close(this);
     if let Ok(state) = State::of(this) {
         // SAFETY: the state is the client's own.

@@ -144,7 +144,7 @@ pub unsafe fn acknowledge(
             return Ok(());
         }
         let ack = encode::puback(packet_id);
-        io::write_all(this, io::socket(this)?, ack.as_ptr(), ack.len())
+        io::send(this, &ack)
     }
 }
 

@@ -307,7 +307,7 @@ pub unsafe fn handle(wait: &Wait) -> Result<Served> {
             Ok(Packet::Publish(publish)) => message(wait, publish)?,
             Ok(Packet::Ack(ack)) => {
                 if let Some(reply) = ack.reply() {
-                    io::write_all(this, io::socket(this)?, reply.as_ptr(), reply.len())?;
+                    io::send(this, &reply)?;
                 }
                 (*state).session.settle(ack);
                 forget_packet(state);
@@ -403,7 +403,7 @@ unsafe fn pubrec(this: Obj, state: *mut State, packet_id: u16) -> Result<()> {
     let ack = encode::pubrec(packet_id);
     // SAFETY: the state is the client's own; `ack` is a local.
     unsafe {
-        io::write_all(this, io::socket(this)?, ack.as_ptr(), ack.len())?;
+        io::send(this, &ack)?;
         if !(*state).session.incoming.contains(packet_id) {
             (*state).session.incoming.insert(packet_id);
         }

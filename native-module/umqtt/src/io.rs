@@ -73,6 +73,14 @@ pub unsafe fn write_all(client: Obj, stream: Stream, from: *const u8, len: usize
     }
 }
 
+/// Writes a small packet.
+#[inline(never)]
+pub fn send(client: Obj, packet: &[u8]) -> Result<()> {
+    let stream = socket(client)?;
+    // SAFETY: the packet is a constant or a local of the caller's.
+    unsafe { write_all(client, stream, packet.as_ptr(), packet.len()) }
+}
+
 /// Goes on after a write that did not take everything. A packet must not be left half sent: where the rest cannot be
 /// written, the connection is closed.
 #[cold]
@@ -177,16 +185,13 @@ impl Block {
     ///
     /// # Safety
     /// `state` must come from [`State::of`].
-    pub unsafe fn send(
-        self,
-        client: Obj,
-        state: *mut State,
-        stream: Stream,
-        n: usize,
-    ) -> Result<()> {
+    pub unsafe fn send(self, client: Obj, state: *mut State, n: usize) -> Result<()> {
         // SAFETY: the collector does not move the block, which is given back once.
         unsafe {
-            let result = write_all(client, stream, self.start, n.min(self.len));
+            let result = send(
+                client,
+                core::slice::from_raw_parts(self.start, n.min(self.len)),
+            );
             self.give_back(state);
             result
         }

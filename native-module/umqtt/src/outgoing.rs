@@ -200,9 +200,7 @@ pub fn resend(this: Obj, state: *mut State) -> Result<()> {
         index += 1;
         let qos = match delivery.awaits() {
             Awaits::PubComp => {
-                let packet = pubrel(delivery.packet_id);
-                // SAFETY: `packet` is a local.
-                unsafe { io::write_all(this, io::socket(this)?, packet.as_ptr(), packet.len())? };
+                io::send(this, &pubrel(delivery.packet_id))?;
                 continue;
             }
             Awaits::PubAck => 1,
@@ -291,7 +289,7 @@ impl Message {
         // as with umqtt.simple.
         unsafe {
             let copied = memory.fill(self.payload.as_ptr(), self.payload.len());
-            block.send(this, state, stream, n + copied)?;
+            block.send(this, state, n + copied)?;
             let rest = self.payload.len() - copied;
             if rest > 0 {
                 io::write_all(this, stream, self.payload.as_ptr().add(copied), rest)?;

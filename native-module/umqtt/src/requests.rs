@@ -113,7 +113,6 @@ pub fn send(
     packet_id: u16,
 ) -> Result<()> {
     let filter = topic.buffer();
-    let stream = io::socket(this)?;
     let size = encode::packet_size(2 + 2 + filter.len() + 1);
     // SAFETY: the state is the client's own; no other code runs while the filter's bytes are read.
     unsafe {
@@ -124,7 +123,7 @@ pub fn send(
             _ => encode::unsubscribe(&mut memory, packet_id, filter.as_slice()),
         }
         .map_err(packet_error)?;
-        block.send(this, state, stream, n)
+        block.send(this, state, n)
     }
 }
 
@@ -147,11 +146,10 @@ pub fn pending(this: Obj, pid: Obj) -> Result<Obj> {
 
 /// `ping`.
 pub fn ping(this: Obj) -> Result<()> {
-    let stream = io::socket(this)?;
+    io::send(this, &PINGREQ)?;
     let state = State::of(this)?;
-    // SAFETY: the packet is a constant; the state is the client's own.
+    // SAFETY: the state is the client's own.
     unsafe {
-        io::write_all(this, stream, PINGREQ.as_ptr(), PINGREQ.len())?;
         if (*state).session.keep_alive.is_on() {
             let now = ticks();
             (*state).session.keep_alive.asked(now, false);
@@ -166,14 +164,13 @@ pub fn send_str(this: Obj, s: Obj) -> Result<()> {
     let len = u16::try_from(field.len())
         .map_err(|_| packet_error(CoreError::StringTooLong))?
         .to_be_bytes();
-    let stream = io::socket(this)?;
     let state = State::of(this)?;
     // SAFETY: the state is the client's own; the field is copied before other code runs.
     unsafe {
         let block = Block::take(state, 2 + field.len()).ok_or(Error::NO_MEMORY)?;
         let mut memory = block.memory();
         let n = memory.fill(len.as_ptr(), len.len()) + memory.fill(field.as_ptr(), field.len());
-        block.send(this, state, stream, n)
+        block.send(this, state, n)
     }
 }
 

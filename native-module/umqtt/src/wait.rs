@@ -303,12 +303,9 @@ impl Wait {
         // SAFETY: the state is the client's own.
         let due = || unsafe { (*self.state).session.keep_alive.due(self.now) };
         if due() == Due::Ping {
-            // SAFETY: the packet is a constant; the state is the client's own.
-            unsafe {
-                let stream = io::socket(self.this)?;
-                io::write_all(self.this, stream, PINGREQ.as_ptr(), PINGREQ.len())?;
-                (*self.state).session.keep_alive.asked(self.now, true);
-            }
+            io::send(self.this, &PINGREQ)?;
+            // SAFETY: the state is the client's own.
+            unsafe { (*self.state).session.keep_alive.asked(self.now, true) };
         }
         match due() {
             Due::In(left) => Ok(left),

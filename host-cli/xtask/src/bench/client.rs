@@ -20,10 +20,11 @@ struct Measured {
     what: String,
     /// Of the payload, in bytes.
     size: usize,
-    /// The bare socket, which knows the size of every packet that comes.
+    /// The bare socket. Where it receives, it reads two bytes and then the rest: nobody may read past a packet, and no
+    /// packet's size is known before its second byte.
     floor: Quartiles,
-    /// The same where it reads two bytes and then the rest, as one must that does not know.
-    floor_in_two: Option<Quartiles>,
+    /// The same where it knows the size of every packet that comes, and reads it at once.
+    floor_in_one: Option<Quartiles>,
     ours: Quartiles,
     /// umqtt.simple 1.3.4, where it can do this.
     upstream: Option<Quartiles>,
@@ -129,11 +130,11 @@ impl Verdict {
             self.of_floor.is,
             verdict(&self.of_floor, "at most")
         );
-        if let Some(in_two) = measured.floor_in_two {
+        if let Some(in_one) = measured.floor_in_one {
             println!(
-                "  floor in two reads {}: ours is {:.2} times it",
-                quartiles(in_two),
-                measured.ours[1] / in_two[1]
+                "  a floor that knows each packet's size {}: ours is {:.2} times it",
+                quartiles(in_one),
+                measured.ours[1] / in_one[1]
             );
         }
         if let (Some(theirs), Some(ratio), Some(most)) = (
