@@ -47,7 +47,7 @@ pub fn recover(this: Obj, state: *mut State, error: Error) -> Result<()> {
     })
 }
 
-/// For `check_msg`, which does not wait: notes that the connection is lost, and tries at once to make it anew. Returns the
+/// For `check_msg`, which does not wait: notes that the connection is lost, so that it tries to make it anew. Returns the
 /// error if that is not its business.
 #[cold]
 pub fn note_loss(this: Obj, state: *mut State, error: Error) -> Result<()> {
@@ -55,7 +55,7 @@ pub fn note_loss(this: Obj, state: *mut State, error: Error) -> Result<()> {
         return Err(error);
     }
     begin(state);
-    try_once(this, state).map(|_| ())
+    Ok(())
 }
 
 fn is_loss(this: Obj, state: *mut State, error: Error) -> bool {

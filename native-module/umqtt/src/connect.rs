@@ -194,7 +194,7 @@ fn check(packet: &Connect) -> Result<()> {
 
 /// Reads the CONNACK (section 3.2), sends what is in flight again and returns the session-present bit.
 fn await_connack(this: Obj, state: *mut State, deadline: &Deadline) -> Result<isize> {
-    let mut wait = Wait::connack(this, state, deadline.start, deadline.limit)?;
+    let mut wait = Wait::connack(this, state, deadline.start, deadline.limit);
     // SAFETY: the state is the client's own.
     if unsafe { (*state).tls != 0 } && deadline.limit != FOREVER {
         // Reading it does not block, see `wait`; after it, each call has all of the time.
@@ -271,7 +271,8 @@ pub fn begin(this: Obj, sock: Obj, clean_session: Obj, resuming: Obj) -> Result<
 /// `_connack`: as `connect` from there on, but returns None if the answer is not there yet.
 pub fn connack(this: Obj) -> Result<Obj> {
     let state = State::of(this)?;
-    let mut wait = Wait::check(this, state)?;
+    let mut wait = Wait::check(this, state);
+    wait.begin()?;
     if !read(io::socket(this)?, &mut wait, false)? {
         return Ok(Obj::none());
     }

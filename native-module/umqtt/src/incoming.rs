@@ -192,6 +192,7 @@ pub fn serve(wait: &mut Wait) -> Result<Served> {
 #[inline(never)]
 pub fn receive(wait: &mut Wait) -> Result<bool> {
     let this = wait.this;
+    wait.begin()?;
     let stream = io::socket(this)?;
     let Some(at_once) = wait.reads_at_once(stream) else {
         return Ok(false);

@@ -166,11 +166,7 @@ fn wait_until(this: Obj, state: *mut State, is_so: impl Fn(*mut State) -> bool) 
     }
     let mut wait = Wait::owed(this, state);
     loop {
-        let served = match &mut wait {
-            Ok(wait) => serve_for(wait),
-            Err(error) => Err(*error),
-        };
-        if let Err(error) = served {
+        if let Err(error) = serve_for(&mut wait) {
             recover(this, state, error)?;
             wait = Wait::owed(this, state);
         }

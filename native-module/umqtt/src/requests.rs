@@ -84,7 +84,7 @@ fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8, waits: bool) -> Result
 
 /// Waits for the answer to a request. `OSError` if it got lost with its connection.
 fn await_answer(this: Obj, state: *mut State, packet_id: u16, connection: u16) -> Result<()> {
-    let mut wait = Wait::owed(this, state)?;
+    let mut wait = Wait::owed(this, state);
     loop {
         serve_for(&mut wait)?;
         // SAFETY: the state is the client's own.

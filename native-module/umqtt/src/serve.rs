@@ -33,7 +33,7 @@ pub fn wait_msg(this: Obj, timeout: Obj) -> Result<Obj> {
 }
 
 fn wait_once(this: Obj, state: *mut State, timeout: Obj) -> Result<Served> {
-    let mut wait = Wait::idle(this, state, timeout)?;
+    let mut wait = Wait::idle(this, state, timeout);
     // SAFETY: the state is the client's own.
     if wait.role != Role::OwedInCallback && unsafe { hand_over_deferred(this, state)? } {
         return Ok(Served::Packet(PUBLISH));
@@ -76,10 +76,7 @@ pub fn check_msg(this: Obj) -> Result<Obj> {
                     last = served;
                 }
             }
-            Err(error) => {
-                again::note_loss(this, state, error)?;
-                break;
-            }
+            Err(error) => again::note_loss(this, state, error)?,
         }
         if stream.object().is_instance_of_python_class() {
             break;
@@ -93,7 +90,7 @@ fn check_once(this: Obj, state: *mut State) -> Result<Served> {
     if unsafe { (*state).lost != 0 } && !again::try_once(this, state)? {
         return Ok(Served::Nothing);
     }
-    let mut wait = Wait::check(this, state)?;
+    let mut wait = Wait::check(this, state);
     // SAFETY: as above.
     if unsafe { hand_over_deferred(this, state)? } {
         return Ok(Served::Packet(PUBLISH));
@@ -134,6 +131,7 @@ fn serve_virtually(wait: &mut Wait) -> Result<()> {
         serve(wait)?;
         return after(wait);
     }
+    wait.begin()?;
     // SAFETY: the state is the client's own.
     let before = unsafe { (*state).packets };
     let (start, limit) = wait.deadline();

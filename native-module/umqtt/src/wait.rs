@@ -47,10 +47,10 @@ pub struct Wait {
     pub this: Obj,
     pub state: *mut State,
     pub role: Role,
-    /// True if there is a deadline or a keep alive to watch.
-    limited: bool,
+    /// Whether there is a deadline or a keep alive to watch; not known before [`Wait::begin`].
+    limited: Option<bool>,
     /// When the call, or in an idle one the packet at hand, has begun.
-    start: u32,
+    start: Option<u32>,
     /// How many milliseconds that may take.
     limit: u32,
     /// How many milliseconds an idle call waits for a packet to begin.
@@ -124,89 +124,108 @@ pub fn may_write_again(client: Obj, errno: Errno, waited: &mut u32) -> Result<bo
 
 impl Wait {
     /// Waits for something that the broker owes, with the client's `timeout`.
-    pub fn owed(this: Obj, state: *mut State) -> Result<Self> {
+    pub fn owed(this: Obj, state: *mut State) -> Self {
         // SAFETY: the state is the client's own.
-        let in_callback = unsafe { (*state).in_callback != 0 };
-        let role = if in_callback {
-            // SAFETY: as above.
-            if unsafe { (*state).pieces != 0 } {
-                return Err(error!(
-                    "RuntimeError",
-                    "cannot wait between the pieces of a message: use wait=False"
-                ));
-            }
+        let role = if unsafe { (*state).in_callback != 0 } {
             Role::OwedInCallback
         } else {
             Role::Owed
         };
-        let limit = milliseconds(this.get(qstr!("timeout")));
-        Self::new(this, state, role, limit, FOREVER)
+        Self::new(this, state, role, milliseconds(this.get(qstr!("timeout"))))
     }
 
     /// Waits for whatever comes. Within an overridden `wait_msg` that was called on behalf of another call, as that one.
-    pub fn idle(this: Obj, state: *mut State, timeout: Obj) -> Result<Self> {
+    pub fn idle(this: Obj, state: *mut State, timeout: Obj) -> Self {
+        let mut wait = Self::owed(this, state);
         // SAFETY: the state is the client's own.
         let (role, start, limit) =
             unsafe { ((*state).role, (*state).role_start, (*state).role_limit) };
-        let role = match role {
+        wait.role = match role {
             1 => Role::Owed,
             2 => Role::OwedInCallback,
             3 => Role::Check,
             _ => Role::Idle,
         };
-        if role != Role::Idle {
-            let mut wait = Self::new(this, state, role, limit, FOREVER)?;
-            wait.start = start;
-            return Ok(wait);
+        if wait.role == Role::Idle {
+            wait.idle_limit = milliseconds(timeout);
+        } else {
+            wait.start = Some(start);
+            wait.limit = limit;
         }
-        let limit = milliseconds(this.get(qstr!("timeout")));
-        Self::new(this, state, role, limit, milliseconds(timeout))
+        wait
     }
 
     /// Waits for the answer to a CONNECT, in what is left of the call's time.
-    pub fn connack(this: Obj, state: *mut State, start: u32, limit: u32) -> Result<Self> {
-        let mut wait = Self::new(this, state, Role::ConnAck, limit, FOREVER)?;
-        wait.start = start;
-        Ok(wait)
+    pub fn connack(this: Obj, state: *mut State, start: u32, limit: u32) -> Self {
+        let mut wait = Self::new(this, state, Role::ConnAck, limit);
+        wait.start = Some(start);
+        wait
     }
 
     /// Looks at what is there.
-    pub fn check(this: Obj, state: *mut State) -> Result<Self> {
-        Self::new(this, state, Role::Check, FOREVER, FOREVER)
+    pub fn check(this: Obj, state: *mut State) -> Self {
+        Self::new(this, state, Role::Check, FOREVER)
     }
 
-    fn new(this: Obj, state: *mut State, role: Role, limit: u32, idle_limit: u32) -> Result<Self> {
-        // SAFETY: the state is the client's own.
-        let keep_alive = unsafe { (*state).session.keep_alive.is_on() };
-        let limited = keep_alive || limit != FOREVER || idle_limit != FOREVER;
-        let mut wait = Wait {
+    fn new(this: Obj, state: *mut State, role: Role, limit: u32) -> Self {
+        Wait {
             this,
             state,
             role,
-            limited,
-            start: 0,
+            limited: None,
+            start: None,
             limit,
-            idle_limit,
+            idle_limit: FOREVER,
             now: 0,
             begun: false,
             looked: false,
             known: None,
-        };
-        if limited {
-            wait.now = ticks();
-            wait.start = wait.now;
-            if keep_alive {
-                wait.keep_alive()?;
-            }
-        } else if role != Role::Check {
-            wait.arm(0);
         }
-        Ok(wait)
+    }
+
+    /// Before the first read: looks at the clock if there is a deadline or a keep alive to watch, and sees to the latter.
+    #[inline(never)]
+    pub fn begin(&mut self) -> Result<()> {
+        if self.limited.is_some() {
+            return Ok(());
+        }
+        // SAFETY: the state is the client's own.
+        let (keep_alive, pieces) = unsafe {
+            (
+                (*self.state).session.keep_alive.is_on(),
+                (*self.state).pieces,
+            )
+        };
+        if self.role == Role::OwedInCallback && pieces != 0 {
+            return Err(error!(
+                "RuntimeError",
+                "cannot wait between the pieces of a message: use wait=False"
+            ));
+        }
+        let limited = keep_alive || self.limit != FOREVER || self.idle_limit != FOREVER;
+        self.limited = Some(limited);
+        if limited {
+            self.now = ticks();
+            if self.start.is_none() {
+                self.start = Some(self.now);
+            }
+            if keep_alive {
+                self.keep_alive()?;
+            }
+        } else if self.role != Role::Check {
+            self.arm(0);
+        }
+        Ok(())
+    }
+
+    /// True if there is a deadline or a keep alive to watch.
+    fn is_limited(&self) -> bool {
+        self.limited == Some(true)
     }
 
     /// When the call began, and how many milliseconds it may take.
     pub fn deadline(&self) -> (u32, u32) {
-        (self.start, self.limit)
+        (self.start.unwrap_or(0), self.limit)
     }
 
     /// True if reads of the socket are not to block while this call reads. `None` if it need not read at all: it does not
@@ -215,7 +234,9 @@ impl Wait {
         // SAFETY: the state is the client's own.
         let tls = unsafe { (*self.state).tls != 0 };
         if self.role != Role::Check {
-            return Some(tls && self.limited && !stream.object().is_instance_of_python_class());
+            return Some(
+                tls && self.is_limited() && !stream.object().is_instance_of_python_class(),
+            );
         }
         match stream.poll(POLL_READ) {
             Some(0) => None,
@@ -234,7 +255,7 @@ impl Wait {
             let known = self.known.take();
             return Ok(known.unwrap_or_else(|| stream.poll(POLL_READ) != Some(0)));
         }
-        if !self.limited {
+        if !self.is_limited() {
             return Ok(true);
         }
         // SAFETY: the state is the client's own.
@@ -258,9 +279,9 @@ impl Wait {
                 limit = self.idle_limit;
             } else if self.role == Role::Idle && !self.begun {
                 self.begun = true;
-                self.start = self.now;
+                self.start = Some(self.now);
             }
-            let mut rest = left(self.start, limit, self.now);
+            let mut rest = left(self.start.unwrap_or(0), limit, self.now);
             if rest == 0 {
                 return if idle { Ok(false) } else { Err(timed_out()) };
             }
@@ -280,7 +301,7 @@ impl Wait {
     /// A read has found nothing in the time that `ready` has left it. True if it may be tried again, false if that time
     /// was not ours.
     pub fn came_back(&self, errno: Errno) -> bool {
-        if !self.limited || Obj::from_int(errno.0 as isize) != etimedout() {
+        if !self.is_limited() || Obj::from_int(errno.0 as isize) != etimedout() {
             return false;
         }
         // SAFETY: the state is the client's own.
@@ -291,7 +312,7 @@ impl Wait {
 
     /// A part of a large packet has come.
     pub fn heard(&self) {
-        if self.limited {
+        if self.is_limited() {
             // SAFETY: the state is the client's own.
             unsafe { (*self.state).session.keep_alive.heard(self.now) };
         }
