@@ -56,7 +56,7 @@ unsafe fn advance(stream: Stream, wait: &mut Wait) -> Result<Step> {
                 allocate(wait, topic_len, payload_len)?;
                 return Ok(Step::More);
             }
-            Ok(Next::Store { place, offset, len }) => match place_for(state, place, offset, len)? {
+            Ok(Next::Store { place, offset, len }) => match place_for(state, place, offset, len) {
                 Some(place) => place,
                 None => return Ok(Step::Piece),
             },
@@ -92,30 +92,18 @@ unsafe fn place_for(
     place: Place,
     offset: usize,
     len: usize,
-) -> Result<Option<(*mut u8, usize)>> {
-    // SAFETY: the state is the client's own; within the buffer, see `allocate`.
+) -> Option<(*mut u8, usize)> {
+    // SAFETY: the state is the client's own; within the storage that `allocate` has found.
     unsafe {
-        if (*state).pieces == NO_PIECES {
-            let field = match place {
-                Place::Topic => (*state).topic,
-                Place::Payload => (*state).payload,
-            };
-            let field = field.ok_or(LOST_STORAGE)?;
-            return Ok(Some((field.data().add(offset), len)));
-        }
         if place == Place::Topic {
-            return Ok(Some(((*state).buffer.add(offset), len)));
+            return Some(((*state).topic_at.add(offset), len));
         }
-        let topic_len = (*state).session.receiver.topic_len().unwrap_or(0);
         let at = offset - (*state).piece_start.min(offset);
-        let room = pieces::room(state, topic_len);
-        if at >= room {
-            return Ok(None);
+        let room = (*state).payload_room.saturating_sub(at);
+        if room == 0 {
+            return None;
         }
-        Ok(Some((
-            (*state).buffer.add(topic_len + at),
-            len.min(room - at),
-        )))
+        Some(((*state).payload_at.add(at), len.min(room)))
     }
 }
 
@@ -123,7 +111,7 @@ unsafe fn place_for(
 unsafe fn allocate(wait: &Wait, topic_len: usize, payload_len: usize) -> Result<()> {
     let state = wait.state;
     // SAFETY: the state is the client's own. The beginnings that the receiver holds are no longer than the
-    // fields themselves, for which there is room.
+    // fields themselves, for which there is room; in the program's buffer, because it is no smaller than the chunk.
     unsafe {
         let receiver = &mut (*state).session.receiver;
         let in_pieces = (*state).piece_view.get().is_some() && wait.role != Role::OwedInCallback;
@@ -140,30 +128,32 @@ unsafe fn allocate(wait: &Wait, topic_len: usize, payload_len: usize) -> Result<
             return receiver.skip().map_err(packet_error);
         }
         if in_pieces {
-            let (topic_start, payload_start) = receiver.allocated().map_err(packet_error)?;
-            pieces::copy(state, 0, topic_start);
-            pieces::copy(state, topic_len, payload_start);
-            (*state).piece_start = 0;
             (*state).pieces = PIECES;
-            return Ok(());
+            (*state).topic_at = (*state).buffer;
+            (*state).payload_at = (*state).buffer.add(topic_len);
+            (*state).payload_room = (*state).buffer_len - topic_len;
+        } else {
+            let (topic, payload) = match new_message(topic_len, payload_len) {
+                Ok(message) => message,
+                Err(_) => {
+                    // The block that is kept for sending may be what stands in the way.
+                    Block::drop_kept(state);
+                    new_message(topic_len, payload_len)?
+                }
+            };
+            (*state).topic_at = topic.data();
+            (*state).payload_at = payload.data();
+            (*state).payload_room = payload_len;
+            (*state).topic = Some(topic);
+            (*state).payload = Some(payload);
         }
-        let (topic, payload) = match new_message(topic_len, payload_len) {
-            Ok(message) => message,
-            Err(_) => {
-                // The block that is kept for sending may be what stands in the way.
-                Block::drop_kept(state);
-                new_message(topic_len, payload_len)?
-            }
-        };
         let (topic_start, payload_start) = receiver.allocated().map_err(packet_error)?;
-        topic
-            .data()
+        (*state)
+            .topic_at
             .copy_from_nonoverlapping(topic_start.as_ptr(), topic_start.len());
-        payload
-            .data()
+        (*state)
+            .payload_at
             .copy_from_nonoverlapping(payload_start.as_ptr(), payload_start.len());
-        (*state).topic = Some(topic);
-        (*state).payload = Some(payload);
     }
     Ok(())
 }
@@ -270,7 +260,7 @@ unsafe fn hand_over_piece(wait: &Wait) -> Result<()> {
             begin_pieces(wait, topic_len)?;
         }
         let total = receiver.payload_len();
-        let len = pieces::room(state, topic_len);
+        let len = (*state).payload_room;
         (*state).piece_start = offset + len;
         if (*state).pieces == SILENT {
             return Ok(());

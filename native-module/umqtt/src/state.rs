@@ -29,6 +29,10 @@ pub struct State {
     /// Topic and payload of the PUBLISH that is being received, if it is a large one.
     pub topic: Option<BytesBuilder>,
     pub payload: Option<BytesBuilder>,
+    /// Where they go, and how many bytes of payload have room: those objects, or the program's buffer (`pieces`).
+    pub topic_at: *mut u8,
+    pub payload_at: *mut u8,
+    pub payload_room: usize,
     /// The largest payload that is taken, in bytes; 0 for any.
     pub max_size: usize,
     /// What is subscribed (`again`): a dict of filters.
