@@ -288,19 +288,32 @@ impl Receiver {
         self.chunk.get(from..to.min(CHUNK)).unwrap_or(&[])
     }
 
-    /// The packet, once [`Receiver::step`] has said that it is complete.
-    #[inline]
+    /// The packet, once [`Receiver::step`] has said that it is complete. [`Receiver::publish`], [`Receiver::ack`] and
+    /// [`Receiver::connack`] are its parts, for a caller who knows from the first byte what it is.
     pub fn packet(&self) -> Result<Packet<'_>, Error> {
+        match self.head[0] >> 4 {
+            2 => self
+                .connack()
+                .map(|(session_present, return_code)| Packet::ConnAck {
+                    session_present,
+                    return_code,
+                }),
+            3 => self.publish().map(Packet::Publish),
+            13 => Ok(Packet::PingResp),
+            _ => self.ack().map(Packet::Ack),
+        }
+    }
+
+    /// The acknowledgement at hand, which must be complete.
+    pub fn ack(&self) -> Result<Ack, Error> {
         let kind = match self.head[0] >> 4 {
-            3 => return self.publish().map(Packet::Publish),
             4 => AckKind::PubAck,
             5 => AckKind::PubRec,
             6 => AckKind::PubRel,
             7 => AckKind::PubComp,
             9 => AckKind::SubAck,
             11 => AckKind::UnsubAck,
-            2 => return self.connack(),
-            _ => return Ok(Packet::PingResp),
+            _ => return Err(Error::UnexpectedPacket),
         };
         let [high, low, code, ..] = self.chunk;
         let return_code = if kind == AckKind::SubAck { code } else { 0 };
@@ -312,24 +325,22 @@ impl Receiver {
         if !matches!(return_code, 0..=2 | 0x80) {
             return Err(Error::BadReturnCode);
         }
-        Ok(Packet::Ack(Ack {
+        Ok(Ack {
             kind,
             packet_id,
             return_code,
-        }))
+        })
     }
 
-    fn connack(&self) -> Result<Packet<'_>, Error> {
+    /// Session present and return code of the CONNACK at hand, which must be complete.
+    pub fn connack(&self) -> Result<(bool, u8), Error> {
         let [flags, return_code, ..] = self.chunk;
         // Bits 7 to 1 are reserved (section 3.2.2.1). A refusal is one even where it says that a session is present, which
         // [MQTT-3.2.2-4] forbids: its code is what the program needs to know.
         if flags > 1 {
             return Err(Error::BadFlags);
         }
-        Ok(Packet::ConnAck {
-            session_present: flags != 0,
-            return_code,
-        })
+        Ok((flags != 0, return_code))
     }
 
     /// The PUBLISH at hand as far as it is known before its payload is complete: with a `Stored` topic and payload.

@@ -2,11 +2,11 @@
 
 use micropython::import;
 use micropython::prelude::*;
+use mqtt_core::Due;
 use mqtt_core::encode::{Connect, DISCONNECT, Will};
 use mqtt_core::topic::{check_name, check_string};
-use mqtt_core::{Due, Packet};
 
-use crate::incoming::{forget_packet, read, receive};
+use crate::incoming::{CONNACK, forget_packet, read, receive};
 use crate::io::Block;
 use crate::outgoing::resend;
 use crate::state::State;
@@ -213,14 +213,12 @@ fn await_connack(this: Obj, state: *mut State, deadline: &Deadline) -> Result<is
 fn accept(this: Obj, state: *mut State) -> Result<isize> {
     // SAFETY: the state is the client's own; the packet is copied out before other code runs.
     let (session_present, return_code) = unsafe {
-        match (*state).session.receiver.packet() {
-            Ok(Packet::ConnAck {
-                session_present,
-                return_code,
-            }) => (session_present, return_code),
-            Err(error) => return Err(refuse(this, state, error)),
-            _ => return Err(NOT_CONNACK),
+        let receiver = &(*state).session.receiver;
+        if receiver.first_byte() != CONNACK {
+            return Err(NOT_CONNACK);
         }
+        let connack = receiver.connack();
+        connack.map_err(|error| refuse(this, state, error))?
     };
     // SAFETY: as above.
     unsafe {

@@ -3,7 +3,7 @@
 use micropython::prelude::*;
 use micropython::{BytesBuilder, Stream};
 use mqtt_core::topic::check_name;
-use mqtt_core::{Error as CoreError, Next, Packet, PacketType, Part, Place, Publish, encode};
+use mqtt_core::{Error as CoreError, Next, PacketType, Part, Place, Publish, encode};
 
 use crate::connect::NOT_CONNACK;
 use crate::deliver::{self, Message};
@@ -14,7 +14,9 @@ use crate::wait::{Role, Wait};
 use crate::{EMPTY_BYTES, closed, io, packet_error, refuse};
 
 /// The first byte of a CONNACK.
-const CONNACK: u8 = PacketType::ConnAck.first_byte(0);
+pub const CONNACK: u8 = PacketType::ConnAck.first_byte(0);
+/// The first byte of a PINGRESP.
+const PINGRESP: u8 = PacketType::PingResp.first_byte(0);
 
 /// What one step of reading a packet came to.
 enum Step {
@@ -294,25 +296,24 @@ pub unsafe fn handle(wait: &Wait) -> Result<Served> {
     // SAFETY: the state is the client's own. What borrows the receiver is copied before other code runs.
     unsafe {
         let first_byte = (*state).session.receiver.first_byte();
-        match (*state).session.receiver.packet() {
-            Ok(Packet::Publish(publish)) => message(wait, publish)?,
-            Ok(Packet::Ack(ack)) => {
-                if let Some(reply) = ack.reply() {
-                    io::send(this, &reply)?;
-                }
-                (*state).session.settle(ack);
-                forget_packet(state);
-            }
-            Ok(Packet::PingResp) => {
-                let own = (*state).session.keep_alive.answered();
-                forget_packet(state);
-                return Ok(Served::Pong { own });
-            }
-            Ok(Packet::ConnAck { .. }) => {
-                return Err(refuse(this, state, CoreError::UnexpectedPacket));
-            }
-            Err(error) => return Err(refuse(this, state, error)),
+        if first_byte == PINGRESP {
+            let own = (*state).session.keep_alive.answered();
+            forget_packet(state);
+            return Ok(Served::Pong { own });
         }
+        if first_byte >> 4 == PacketType::Publish as u8 {
+            let publish = (*state).session.receiver.publish();
+            message(wait, publish.map_err(|error| refuse(this, state, error))?)?;
+            return Ok(Served::Packet(first_byte));
+        }
+        // A CONNACK is none, and not expected here.
+        let ack = (*state).session.receiver.ack();
+        let ack = ack.map_err(|error| refuse(this, state, error))?;
+        if let Some(reply) = ack.reply() {
+            io::send(this, &reply)?;
+        }
+        (*state).session.settle(ack);
+        forget_packet(state);
         Ok(Served::Packet(first_byte))
     }
 }

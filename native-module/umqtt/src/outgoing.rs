@@ -72,12 +72,9 @@ impl Source {
         }
         let window = this.get(qstr!("window")).to_int()?;
         let window = window.clamp(1, WINDOW as isize) as usize;
-        wait_until(this, state, |state| {
-            // SAFETY: the state is the client's own.
-            unsafe { (*state).session.outgoing.len() < window }
-        })?;
+        wait_until(this, state, Until::Below(window))?;
         let packet_id = next_packet_id(this, state)?;
-        // SAFETY: as above.
+        // SAFETY: the state is the client's own.
         let connection = unsafe { (*state).session.connection };
         let mut kept = Kept::default();
         if !streamed {
@@ -102,14 +99,8 @@ impl Source {
             return Ok(Obj::from_int(packet_id as isize));
         }
         if done.is_ok() {
-            done = wait_until(this, state, |state| {
-                // SAFETY: as above.
-                unsafe {
-                    let session = &(*state).session;
-                    streamed && session.connection != connection
-                        || !session.outgoing.contains(packet_id)
-                }
-            });
+            let connection = streamed.then_some(connection);
+            done = wait_until(this, state, Until::Settled(packet_id, connection));
         }
         // SAFETY: as above.
         let lost = unsafe {
@@ -157,21 +148,37 @@ impl Source {
     }
 }
 
+/// What a call waits for.
+#[derive(Clone, Copy)]
+enum Until {
+    /// Fewer messages are in flight.
+    Below(usize),
+    /// The message with this packet identifier is not in flight; or there is another connection than this.
+    Settled(u16, Option<u16>),
+}
+
 /// Serves packets until something is so.
 ///
 /// Each turn looks after the connection: with a policy, a lost one is made anew.
-fn wait_until(this: Obj, state: *mut State, is_so: impl Fn(*mut State) -> bool) -> Result<()> {
-    if is_so(state) {
-        return Ok(());
-    }
+#[inline(never)]
+fn wait_until(this: Obj, state: *mut State, until: Until) -> Result<()> {
     let mut wait = Wait::owed(this, state);
     loop {
+        // SAFETY: the state is the client's own.
+        let session = unsafe { &(*state).session };
+        let is_so = match until {
+            Until::Below(most) => session.outgoing.len() < most,
+            Until::Settled(packet_id, connection) => {
+                connection.is_some_and(|connection| connection != session.connection)
+                    || !session.outgoing.contains(packet_id)
+            }
+        };
+        if is_so {
+            return Ok(());
+        }
         if let Err(error) = serve_for(&mut wait) {
             recover(this, state, error)?;
-            wait = Wait::owed(this, state);
-        }
-        if is_so(state) {
-            return Ok(());
+            wait.restart();
         }
     }
 }
@@ -179,10 +186,7 @@ fn wait_until(this: Obj, state: *mut State, is_so: impl Fn(*mut State) -> bool) 
 /// `flush`: returns when nothing is in flight.
 pub fn flush(this: Obj) -> Result<()> {
     let state = State::of(this)?;
-    wait_until(this, state, |state| {
-        // SAFETY: the state is the client's own.
-        unsafe { (*state).session.outgoing.is_empty() }
-    })
+    wait_until(this, state, Until::Below(1))
 }
 
 /// Sends what is in flight again, in the order of publishing (section 4.4).

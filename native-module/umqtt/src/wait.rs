@@ -218,6 +218,12 @@ impl Wait {
         Ok(())
     }
 
+    /// There is a new connection, with which the time begins anew.
+    pub fn restart(&mut self) {
+        self.limited = None;
+        self.start = None;
+    }
+
     /// True if there is a deadline or a keep alive to watch.
     fn is_limited(&self) -> bool {
         self.limited == Some(true)
