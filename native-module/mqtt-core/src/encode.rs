@@ -136,26 +136,30 @@ impl PublishHead<'_> {
 
 /// SUBSCRIBE with one topic filter (section 3.8).
 pub fn subscribe(sink: impl Sink, packet_id: u16, filter: &[u8], qos: u8) -> Result<usize, Error> {
-    let mut w = Writer::new(
-        sink,
-        PacketType::Subscribe.first_byte(2),
-        2 + 2 + filter.len() + 1,
-    );
-    w.u16(packet_id);
-    w.string(filter);
-    w.bytes(&[qos]);
-    w.end()
+    request(sink, packet_id, filter, Some(qos))
 }
 
 /// UNSUBSCRIBE with one topic filter (section 3.10).
 pub fn unsubscribe(sink: impl Sink, packet_id: u16, filter: &[u8]) -> Result<usize, Error> {
-    let mut w = Writer::new(
-        sink,
-        PacketType::Unsubscribe.first_byte(2),
-        2 + 2 + filter.len(),
-    );
+    request(sink, packet_id, filter, None)
+}
+
+/// SUBSCRIBE if there is a QoS to ask for, else UNSUBSCRIBE.
+pub fn request(
+    sink: impl Sink,
+    packet_id: u16,
+    filter: &[u8],
+    qos: Option<u8>,
+) -> Result<usize, Error> {
+    let (kind, end) = match &qos {
+        Some(qos) => (PacketType::Subscribe, core::slice::from_ref(qos)),
+        None => (PacketType::Unsubscribe, &[][..]),
+    };
+    let remaining = 2 + 2 + filter.len() + end.len();
+    let mut w = Writer::new(sink, kind.first_byte(2), remaining);
     w.u16(packet_id);
     w.string(filter);
+    w.bytes(end);
     w.end()
 }
 

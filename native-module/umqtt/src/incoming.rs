@@ -189,11 +189,13 @@ pub fn receive(wait: &mut Wait) -> Result<bool> {
     let Some(at_once) = wait.reads_at_once(stream) else {
         return Ok(false);
     };
-    if !at_once {
-        return read(stream, wait, false);
+    if at_once {
+        io::set_blocking(stream.object(), false);
     }
-    io::set_blocking(stream.object(), false);
-    let complete = read(stream, wait, true);
+    let complete = read(stream, wait, at_once);
+    if !at_once {
+        return complete;
+    }
     // After an error the socket may be closed, which must not hide the error.
     match catch(|| io::restore_blocking(this)) {
         Err(exception) if complete.is_ok() => Err(exception.into()),

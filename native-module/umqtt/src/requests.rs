@@ -118,11 +118,9 @@ pub fn send(
     unsafe {
         let block = Block::take(state, size).ok_or(Error::NO_MEMORY)?;
         let mut memory = block.memory();
-        let n = match kind {
-            AckKind::SubAck => encode::subscribe(&mut memory, packet_id, filter.as_slice(), qos),
-            _ => encode::unsubscribe(&mut memory, packet_id, filter.as_slice()),
-        }
-        .map_err(packet_error)?;
+        let qos = (kind == AckKind::SubAck).then_some(qos);
+        let n = encode::request(&mut memory, packet_id, filter.as_slice(), qos)
+            .map_err(packet_error)?;
         block.send(this, state, n)
     }
 }
@@ -161,17 +159,10 @@ pub fn ping(this: Obj) -> Result<()> {
 /// `_send_str`: writes a length-prefixed field.
 pub fn send_str(this: Obj, s: Obj) -> Result<()> {
     let field = s.buffer();
-    let len = u16::try_from(field.len())
-        .map_err(|_| packet_error(CoreError::StringTooLong))?
-        .to_be_bytes();
-    let state = State::of(this)?;
-    // SAFETY: the state is the client's own; the field is copied before other code runs.
-    unsafe {
-        let block = Block::take(state, 2 + field.len()).ok_or(Error::NO_MEMORY)?;
-        let mut memory = block.memory();
-        let n = memory.fill(len.as_ptr(), len.len()) + memory.fill(field.as_ptr(), field.len());
-        block.send(this, state, n)
-    }
+    let len = u16::try_from(field.len()).map_err(|_| packet_error(CoreError::StringTooLong))?;
+    io::send(this, &len.to_be_bytes())?;
+    // SAFETY: the object keeps its bytes unless a callback resizes it while the stream waits, as with umqtt.simple.
+    io::send(this, unsafe { field.as_slice() })
 }
 
 /// Writes a remaining length to `pkt[1:]` and returns the index of its last byte, as umqtt.simple's helper of that name.
