@@ -99,7 +99,12 @@ impl<'a> Program<'a> {
             .args(&self.arguments)
             .env(
                 "MICROPYPATH",
-                format!("{}:{}", self.module.path().display(), tests.display()),
+                // What is frozen into the interpreter, asyncio for one, comes last.
+                format!(
+                    "{}:{}:.frozen",
+                    self.module.path().display(),
+                    tests.display()
+                ),
             )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

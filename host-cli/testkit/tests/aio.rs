@@ -11,22 +11,9 @@ use testkit::{
 /// Fixed header, variable header and client identifier of the CONNECT that `aio.py` sends to a peer.
 const CONNECT_SIZE: usize = 19;
 
-/// Debian's MicroPython has asyncio's core, but not the Python over it that boards have; that comes from MicroPython's
-/// source.
 fn module() -> Result<Module, String> {
     let module = Implementation::Ours.module()?;
     module.add(&testkit::repository().join("python/umqtt/aio.py"), "aio.py")?;
-    let asyncio = testkit::qemu::micropython_source()?.join("extmod/asyncio");
-    let folder = module.path().join("asyncio");
-    let copy = || {
-        std::fs::create_dir(&folder)?;
-        for name in ["__init__", "core", "event", "funcs", "lock", "stream"] {
-            let name = format!("{name}.py");
-            std::fs::copy(asyncio.join(&name), folder.join(&name))?;
-        }
-        Ok::<_, std::io::Error>(())
-    };
-    copy().map_err(|error| format!("cannot copy {}: {error}", asyncio.display()))?;
     Ok(module)
 }
 
