@@ -224,7 +224,16 @@ fn reset(board: &Board) -> Result<(), String> {
         board.reset.bootloader.is_empty() == (board.flash.method == Method::None),
         "a board that can be flashed has a bootloader, and no other",
     )?;
-    for steps in [&board.reset.hard, &board.reset.bootloader] {
+    for steps in [
+        &board.reset.hard,
+        &board.reset.bootloader,
+        &board.reset.bootloader_by_uart,
+    ] {
+        let code = |step: &Step| matches!(step, Step::Run(_));
+        ensure(
+            !steps.iter().any(code) || steps.len() == 1,
+            "code that resets a board is the only step",
+        )?;
         let (mut dtr, mut rts, mut time) = (false, false, Duration::ZERO);
         for step in steps {
             match step {

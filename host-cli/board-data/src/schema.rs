@@ -111,6 +111,10 @@ pub struct Reset {
     /// Into the bootloader; empty where there is none.
     #[serde(default)]
     pub bootloader: Vec<Step>,
+    /// The same where a USB-to-serial chip is between, for boards that exist with and without one; empty where that makes
+    /// no difference.
+    #[serde(default)]
+    pub bootloader_by_uart: Vec<Step>,
 }
 
 /// One step of a reset: `dtr on`, `rts off`, `wait 100` (milliseconds), `run CODE` (Python, at the raw REPL).

@@ -212,33 +212,28 @@ mod tests {
         assert!(steps.len() > 3);
     }
 
+    /// An image of `family` for a Pico W, whose drive is said to be `folder`.
+    fn flash_pico(folder: &tempfile::TempDir, family: u32) -> Result<Report, FlashError> {
+        let pico = board_data::find("pico-w").expect("it");
+        flash_uf2(Some(folder.path()), pico, &image(&[family]), &mut |_| {})
+    }
+
     #[test]
     fn the_wrong_drive_or_file_is_not_touched() {
-        let pico = board_data::find("pico-w").expect("it");
         let other = drive("RP2350");
-        let refused = flash_uf2(
-            Some(other.path()),
-            pico,
-            &image(&[0xe48b_ff56]),
-            &mut |_| {},
-        );
+        let refused = flash_pico(&other, 0xe48b_ff56);
         assert!(
             matches!(refused, Err(FlashError::OtherDrive { .. })),
             "{refused:?}"
         );
         let own = drive("RPI-RP2");
-        let refused = flash_uf2(Some(own.path()), pico, &image(&[0xe48b_ff59]), &mut |_| {});
+        let refused = flash_pico(&own, 0xe48b_ff59);
         assert!(
             matches!(refused, Err(FlashError::WrongChip { .. })),
             "{refused:?}"
         );
         let empty = tempfile::tempdir().expect("a folder");
-        let refused = flash_uf2(
-            Some(empty.path()),
-            pico,
-            &image(&[0xe48b_ff56]),
-            &mut |_| {},
-        );
+        let refused = flash_pico(&empty, 0xe48b_ff56);
         assert!(
             matches!(refused, Err(FlashError::OtherDrive { .. })),
             "{refused:?}"
@@ -250,14 +245,8 @@ mod tests {
 
     #[test]
     fn a_board_that_does_not_take_the_file_is_told() {
-        let pico = board_data::find("pico-w").expect("it");
         let folder = drive("RPI-RP2");
-        let refused = flash_uf2(
-            Some(folder.path()),
-            pico,
-            &image(&[0xe48b_ff56]),
-            &mut |_| {},
-        );
+        let refused = flash_pico(&folder, 0xe48b_ff56);
         assert!(
             matches!(refused, Err(FlashError::NotTaken { .. })),
             "{refused:?}"

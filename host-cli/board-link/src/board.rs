@@ -117,6 +117,11 @@ impl Board {
         self.raw_paste
     }
 
+    /// True if a program was running (`main.py`, say) when the raw REPL was first entered, which stopped it.
+    pub fn found_running(&self) -> bool {
+        self.found_running == Some(true)
+    }
+
     /// Setting `flag` ends work on files with [`LinkError::Interrupted`].
     pub fn stop_on(&mut self, flag: Arc<AtomicBool>) {
         self.stop = Some(flag);
@@ -138,7 +143,7 @@ impl Board {
     /// As [`Board::exit_raw`].
     pub fn leave(&mut self) -> Result<(), LinkError> {
         self.exit_raw()?;
-        if self.found_running == Some(true) {
+        if self.found_running() {
             self.link.write(b"\x04", Step::Leave)?;
         }
         Ok(())

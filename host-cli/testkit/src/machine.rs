@@ -1,14 +1,12 @@
 //! Decides what runs a module of an architecture in tests: MicroPython as a program of this computer, or a board in QEMU.
 
-use std::fs::File;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mpy_link::Arch;
 use tempfile::TempDir;
 
 use crate::qemu::{QemuBoard, QemuModel};
-use crate::{Interpreter, Version};
+use crate::{Interpreter, Version, printed};
 
 /// Runs modules of one architecture on real MicroPython, each in one that knows nothing of those before. Not for
 /// Xtensa, which `xtensa-run` runs.
@@ -90,32 +88,6 @@ fn run_program(interpreter: &Interpreter, folder: &TempDir, mpy: &[u8], python: 
     const LIMIT: Duration = Duration::from_secs(60);
     let path = folder.path();
     std::fs::write(path.join("case.mpy"), mpy).expect("the module can be written");
-    let output = File::create(path.join("output")).expect("the output file can be made");
-    let mut child = interpreter
-        .command()
-        .args(["-c", python])
-        .current_dir(path)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone().expect("a second handle"))
-        .stderr(output)
-        .spawn()
-        .expect("MicroPython starts");
-    let start = Instant::now();
-    let end = loop {
-        if let Some(status) = child.try_wait().expect("the child can be waited for") {
-            break status.to_string();
-        }
-        if start.elapsed() > LIMIT {
-            child.kill().expect("the child can be ended");
-            child.wait().expect("the child can be waited for");
-            break format!("no end within {LIMIT:?}");
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let printed = std::fs::read(path.join("output")).unwrap_or_default();
-    let mut printed = String::from_utf8_lossy(&printed).into_owned();
-    if end != "exit status: 0" {
-        printed += &format!("[{end}]\n");
-    }
-    printed
+    let mut command = interpreter.command();
+    printed(command.args(["-c", python]), path, LIMIT)
 }

@@ -47,10 +47,6 @@ pub struct FsPaths {
 
     #[command(flatten)]
     pub port: PortOption,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -65,10 +61,6 @@ pub struct FsCopy {
 
     #[command(flatten)]
     pub port: PortOption,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -156,8 +148,4 @@ pub struct DeployOptions {
     /// becomes settings.py on the board. Without a password in it, you are asked for one
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }

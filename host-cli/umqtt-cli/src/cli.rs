@@ -30,6 +30,10 @@ struct Cli {
     #[arg(long, global = true, value_name = "LANG", value_parser = ["en", "es"], hide_possible_values = true)]
     lang: Option<String>,
 
+    /// Print one JSON object per line; the last one is the end, with the exit status
+    #[arg(long, global = true)]
+    json: bool,
+
     /// Write all that goes over the wire to FILE, passwords included
     #[arg(long, global = true, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -110,10 +114,6 @@ pub struct RunOptions {
     /// Let host names of public brokers lead to the real ones
     #[arg(long)]
     pub online: bool,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -153,10 +153,6 @@ pub struct BuildOptions {
     /// The folder for the files, one subfolder per architecture. Default: release in the project
     #[arg(long, value_name = "FOLDER")]
     pub release_dir: Option<PathBuf>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -166,10 +162,6 @@ pub struct CheckOptions {
 
     #[command(flatten)]
     pub port: PortOption,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -213,10 +205,6 @@ pub struct FlashOptions {
     /// The folder of a Pico's drive, where it is not found by itself
     #[arg(long, value_name = "FOLDER")]
     pub drive: Option<PathBuf>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -227,10 +215,6 @@ pub struct DoctorOptions {
     /// A Wi-Fi network that the board should see; it looks for networks for that
     #[arg(long, value_name = "NETWORK")]
     pub wifi: Option<String>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -246,20 +230,12 @@ pub struct PackageOptions {
     /// Default: every known board
     #[arg(long = "board", value_name = "NAME")]
     pub boards: Vec<String>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct BoardsOptions {
     /// A board, such as esp32-c3 or pico-w; without it, all
     pub name: Option<String>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -271,10 +247,6 @@ pub struct PortsOptions {
     /// Open no port: list only what the system says
     #[arg(long)]
     pub no_open: bool,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -282,10 +254,6 @@ pub struct BrokerOptions {
     /// The address to listen on: IP:PORT, localhost:PORT or PORT. Default: 127.0.0.1:1883
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -313,6 +281,7 @@ pub fn description(lang: Lang) -> clap::Command {
 /// What is told about the work itself.
 #[derive(Debug)]
 pub struct Telling {
+    pub json: bool,
     pub trace: Option<PathBuf>,
     pub verbose: u8,
 }
@@ -324,6 +293,7 @@ pub fn parse(arguments: &[OsString], lang: Lang) -> Result<(Command, Telling), A
         .map_err(|error| usage::answer(&error, lang))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| usage::answer(&error, lang))?;
     let telling = Telling {
+        json: cli.json,
         trace: cli.trace,
         verbose: cli.verbose,
     };

@@ -3,14 +3,14 @@
 
 use std::io::Write;
 
-use board_link::{Board, Lang, LinkError, Timeouts, Transport};
+use board_link::{Board, Lang, LinkError, Transport};
 
 use crate::cli::PortOption;
 use crate::display::Display;
 use crate::failure::{Failure, Status};
 use crate::simulated::Simulated;
 use crate::stop::Stop;
-use crate::target::Target;
+use crate::target::{self, Target};
 
 /// A board at its raw REPL.
 pub struct Direct {
@@ -48,7 +48,7 @@ pub fn on_board<T>(
     let stop = Stop::on_signals(lang)?;
     let (transport, simulated) = open(port, &stop, lang)?;
     let link = |error: LinkError| Failure::from_link(&error, lang);
-    let mut board = Board::connect(transport, Timeouts::default()).map_err(link)?;
+    let mut board = Board::connect(transport, target::timeouts()).map_err(link)?;
     board.stop_on(stop.shared());
     let mut direct = Direct {
         board,

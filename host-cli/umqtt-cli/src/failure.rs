@@ -77,6 +77,11 @@ impl Failure {
         self.message.as_deref()
     }
 
+    /// What to try, for `--json`.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// Writes it to standard error.
     pub fn print(&self, lang: Lang) {
         let Some(message) = &self.message else {

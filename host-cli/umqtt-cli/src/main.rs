@@ -12,12 +12,14 @@
 //! | `direct` | the same for commands whose answer is their own output, not a run's |
 //! | `simulated` | how the simulated board is started, and on which folder |
 //! | `module` | what belongs on a board, and whether it is there |
+//! | `loan` | what a board has for the time of a run only |
 //! | `doctor/` | what may stop a student, and what to do about it |
 //! | `package/` | what a lesson in one file is |
 //! | `fit` | whether a board can load a .mpy file |
 //! | `lan` | how boards of the local network find the embedded broker |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
+//! | `lines` | what all that `--json` prints has in common |
 //! | `failure` | what an error says, and the exit status that goes with it |
 //! | `progress` | how long work shows that it moves |
 //! | `trace` | the log of `-v` and the transcript of `--trace` |
@@ -36,6 +38,8 @@ mod failure;
 mod fit;
 mod lan;
 mod language;
+mod lines;
+mod loan;
 mod module;
 mod observer;
 mod package;
@@ -53,23 +57,46 @@ mod usage;
 
 use std::process::ExitCode;
 
+use board_link::Lang;
+
+use crate::failure::Failure;
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let lang = language::choose(&arguments, |name| std::env::var(name).ok());
     completion::answer(lang);
     let (command, telling) = match cli::parse(&arguments, lang) {
         Ok(command) => command,
-        Err(answer) => return answer.print(),
+        Err(answer) => {
+            if arguments.iter().any(|argument| argument == "--json") {
+                lines::start();
+            }
+            return answer.print();
+        }
     };
-    trace::start_log(telling.verbose);
-    if let Some(path) = &telling.trace
-        && let Err(failure) = trace::start_transcript(path, lang)
-    {
-        failure.print(lang);
-        return ExitCode::from(failure.status());
+    if telling.json {
+        lines::start();
     }
+    trace::start_log(telling.verbose);
+    let transcript = match &telling.trace {
+        Some(path) => trace::start_transcript(path, lang),
+        None => Ok(()),
+    };
+    let done = transcript.and_then(|()| run(command, lang));
+    lines::end(&done);
+    match done {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(lang);
+            ExitCode::from(failure.status())
+        }
+    }
+}
+
+/// Does what was asked for; a word for how it ended well.
+fn run(command: cli::Command, lang: Lang) -> Result<&'static str, Failure> {
     let done = match command {
-        cli::Command::Run(options) => commands::run::run(&options, lang),
+        cli::Command::Run(options) => return commands::run::run(&options, lang),
         cli::Command::Install(options) => commands::install::run(&options, lang),
         cli::Command::New(options) => commands::new::run(&options, lang),
         cli::Command::Build(options) => commands::build::run(&options, lang),
@@ -87,11 +114,5 @@ fn main() -> ExitCode {
         cli::Command::Reset(options) => commands::reset::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.print(lang);
-            ExitCode::from(failure.status())
-        }
-    }
+    done.map(|()| "done")
 }

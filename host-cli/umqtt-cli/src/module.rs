@@ -261,6 +261,23 @@ impl Plan<'_> {
     }
 }
 
+/// Whether the board has these files, with nothing that would hide a module of them; one exchange.
+pub fn has(board: &mut Board, items: &[Item]) -> Result<bool, LinkError> {
+    let hiding: Vec<String> = items.iter().filter_map(Item::hiding).collect();
+    let paths = items.iter().map(|item| item.path.as_str());
+    let paths: Vec<&str> = paths.chain(hiding.iter().map(String::as_str)).collect();
+    let states = board.states(&paths)?;
+    let (ours, others) = states.split_at(items.len());
+    let there = items
+        .iter()
+        .zip(ours)
+        .all(|(item, state)| state.is(&item.content));
+    let hidden = others
+        .iter()
+        .any(|state| matches!(state, FileState::File { .. }));
+    Ok(there && !hidden)
+}
+
 /// Compares what the board has with what it should have, in one exchange. A module that is to be written is looked at
 /// first: one that does not fit is refused.
 pub fn plan<'a>(

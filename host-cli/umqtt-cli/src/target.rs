@@ -36,9 +36,31 @@ impl Target {
     }
 }
 
+/// Multiplies every time-out: for an emulated board on a computer that has other things to do.
+const PATIENCE: &str = "UMQTT_PATIENCE";
+
+/// How long a board may take.
+pub fn timeouts() -> Timeouts {
+    let factor = std::env::var(PATIENCE)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let factor: u32 = factor.unwrap_or(1).clamp(1, 100);
+    let usual = Timeouts::default();
+    Timeouts {
+        enter: usual.enter * factor,
+        // A pause says the same however slow the board is.
+        quiet: usual.quiet,
+        reply: usual.reply * factor,
+        boot: usual.boot * factor,
+        exec: usual.exec * factor,
+        stop: usual.stop * factor,
+        write: usual.write * factor,
+    }
+}
+
 /// Reaches the raw REPL of a board, whatever it was doing.
 pub fn connect(transport: Box<dyn Transport>, lang: Lang) -> Result<Board, Failure> {
-    Board::connect(transport, Timeouts::default()).map_err(|error| Failure::from_link(&error, lang))
+    Board::connect(transport, timeouts()).map_err(|error| Failure::from_link(&error, lang))
 }
 
 /// A board at its raw REPL, and what keeps it alive where it is simulated.
@@ -67,9 +89,9 @@ pub fn reach(
     })
 }
 
-/// Leaves a board as its user expects it: fresh, at its ordinary prompt.
+/// Leaves a board as its user expects it: fresh, at its ordinary prompt, or running what it ran before.
 pub fn leave(board: &mut Board, lang: Lang) -> Result<(), Failure> {
     let link = |error| Failure::from_link(&error, lang);
     board.soft_reset().map_err(link)?;
-    board.exit_raw().map_err(link)
+    board.leave().map_err(link)
 }

@@ -10,6 +10,7 @@ use board_link::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::failure::{Failure, Status};
+use crate::lines;
 
 /// Something to print instead of running a command.
 #[derive(Debug)]
@@ -36,7 +37,9 @@ impl Answer {
             }
             Self::Failure(failure, lang) => {
                 failure.print(lang);
-                ExitCode::from(failure.status())
+                let status = failure.status();
+                lines::end(&Err(failure));
+                ExitCode::from(status)
             }
         }
     }
@@ -186,7 +189,6 @@ const SPANISH: &[(&str, &str)] = &[
         "run.online",
         "Que los nombres de brokers públicos lleven a los de verdad",
     ),
-    ("run.json", JSON_ES),
     (
         "install",
         "Poner umqtt en una placa (el módulo nativo, umqtt.robust, umqtt.aio y upip), o un módulo o una lección propios",
@@ -223,14 +225,12 @@ const SPANISH: &[(&str, &str)] = &[
         "build.release_dir",
         "La carpeta para los ficheros, con una subcarpeta por arquitectura. Por defecto: release en el proyecto",
     ),
-    ("build.json", JSON_ES),
     (
         "check",
         "Decir si un fichero .mpy vale para una placa: versión, arquitectura, opciones, float, memoria",
     ),
     ("check.file", "El fichero .mpy"),
     ("check.port", PORT_ES),
-    ("check.json", JSON_ES),
     (
         "broker",
         "Ejecutar solo el broker MQTT y mostrar cada paquete",
@@ -239,7 +239,6 @@ const SPANISH: &[(&str, &str)] = &[
         "broker.listen",
         "La dirección en la que escucha: IP:PUERTO, localhost:PUERTO o PUERTO. Por defecto: 127.0.0.1:1883",
     ),
-    ("broker.json", JSON_ES),
 ];
 
 pub const PORT_ES: &str = "La placa: un dispositivo (/dev/ttyUSB0, COM3), sim, socket://HOST:PUERTO, rfc2217://HOST:PUERTO, \

@@ -37,9 +37,16 @@ impl Place {
         }
     }
 
-    fn umqtt(&self, arguments: &[&str]) -> Done {
+    /// An emulated board on a busy computer takes its time.
+    fn command(&self, arguments: &[&str]) -> Command {
         let port = ["--port", &self.port];
-        self.home.run(arguments.iter().copied().chain(port))
+        let mut command = (self.home).umqtt(arguments.iter().copied().chain(port));
+        command.env("UMQTT_PATIENCE", "10");
+        command
+    }
+
+    fn umqtt(&self, arguments: &[&str]) -> Done {
+        finish(self.command(arguments).spawn().expect("umqtt starts"))
     }
 
     #[track_caller]
@@ -74,8 +81,7 @@ impl Place {
 
     /// With input from a pipe.
     fn piped(&self, arguments: &[&str], input: &str) -> Done {
-        let mut child = (self.home)
-            .umqtt(arguments.iter().copied().chain(["--port", &self.port]))
+        let mut child = (self.command(arguments))
             .stdin(Stdio::piped())
             .spawn()
             .expect("umqtt starts");
@@ -174,14 +180,7 @@ fn files(place: &Place) {
 
     // An editor that adds a line.
     let edited = finish(
-        (place.home)
-            .umqtt([
-                "fs",
-                "edit",
-                "/umqtt-test/sub/tree/a.py",
-                "--port",
-                &place.port,
-            ])
+        (place.command(&["fs", "edit", "/umqtt-test/sub/tree/a.py"]))
             .env("VISUAL", "")
             .env("EDITOR", "sed -i $aC=3")
             .spawn()
@@ -292,7 +291,7 @@ fn others(place: &Place) {
     let module = repository().join("native-module/prebuilt/x64/umqtt/simple.mpy");
     let checked = place.umqtt(&["check", &module.display().to_string()]);
     assert!([Some(0), Some(1)].contains(&checked.status), "{checked:#?}");
-    // The script left nothing on the board but umqtt, which it may have had.
+    // Nothing is on the board but umqtt, which was installed.
     let after = place.ok(&["fs", "tree", "--json"]);
     let new: Vec<&str> = (after.lines())
         .filter(|line| !before.contains(line) && !line.contains("umqtt") && !line.contains("upip"))
@@ -322,9 +321,84 @@ fn others(place: &Place) {
     place.ran("run, install, check, repl, --trace");
 }
 
+/// A board that runs something of its own runs it again after every run, however that ended, and has the files it had.
+fn runs(place: &Place) {
+    const AGAIN: &str = "starts again what it was running before";
+    let here = place.home.path();
+    let write = |name: &str, text: &str| std::fs::write(here.join(name), text).expect("a file");
+    let state = || {
+        // It may be between two lines, or still starting.
+        for _ in 0..60 {
+            let done = place.umqtt(&["ports", "--json"]);
+            let state = done.json()[0]["state"].clone();
+            if state == "running" || state == "prompt" {
+                return state;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(250));
+        }
+        panic!("on {}: no state", place.name);
+    };
+    let files = || place.ok(&["fs", "tree", "--json"]);
+    let paths = |listing: &str| -> Vec<(String, String)> {
+        (listing.lines())
+            .map(|line| serde_json::from_str(line).expect("an object"))
+            .filter(|line: &serde_json::Value| line["path"].is_string())
+            .map(|line| (line["path"].to_string(), line["size"].to_string()))
+            .collect()
+    };
+    // MicroPython's QEMU port has no `time`.
+    write(
+        "own.py",
+        "while True:\n    print('vuelta')\n    for i in range(3000): pass\n",
+    );
+    place.ok(&["fs", "cp", "own.py", ":/main.py"]);
+    place.ok(&["reset"]);
+    assert_eq!(state(), "running", "on {}", place.name);
+    let before = files();
+    assert_eq!(state(), "running", "on {}", place.name);
+    write(
+        "endings.py",
+        "import sys\nprint('mine')\nhow = 'END'\n\
+         if how == 'raise': 1 / 0\nif how == 'exit': sys.exit()\n\
+         while how == 'stop': pass\n",
+    );
+    let text = std::fs::read_to_string(here.join("endings.py")).expect("a script");
+    for (how, status) in [("finish", 0), ("raise", 1), ("exit", 0), ("stop", 0)] {
+        write("script.py", &text.replace("END", how));
+        let mut arguments = vec!["run", "script.py"];
+        arguments.extend(["--seconds", "3"].iter().filter(|_| how == "stop"));
+        let done = place.umqtt(&arguments);
+        done.expect_status(status);
+        assert!(
+            done.stdout.contains("mine") && done.stdout.contains(AGAIN),
+            "on {}, {how}: {done:#?}",
+            place.name
+        );
+        assert_eq!(state(), "running", "on {}, {how}", place.name);
+    }
+    assert_eq!(paths(&files()), paths(&before), "on {}", place.name);
+    // A board that ran nothing goes back to its prompt, with nothing of the script's left.
+    place.ok(&["fs", "rm", "/main.py"]);
+    place.ok(&["reset"]);
+    assert_eq!(state(), "prompt", "on {}", place.name);
+    let before = files();
+    write("script.py", "left_by_the_script = 1\n");
+    let done = place.umqtt(&["run", "script.py"]);
+    done.expect_status(0);
+    assert!(!done.stdout.contains(AGAIN), "{done:#?}");
+    assert_eq!(state(), "prompt", "on {}", place.name);
+    assert_eq!(
+        place.ok(&["exec", "print('left_by_the_script' in globals())"]),
+        "False\n"
+    );
+    assert_eq!(paths(&files()), paths(&before), "on {}", place.name);
+    place.ran("what a run leaves");
+}
+
 fn every_command(place: &Place) {
     exec(place);
     files(place);
+    runs(place);
     deploy(place);
     others(place);
 }
@@ -371,6 +445,8 @@ fn on_an_emulated_rv32_over_tcp() {
         on_an_emulated_board("on_an_emulated_rv32_over_tcp", Arch::Rv32imc, Line::Socket)
     {
         every_command(&place);
+        // It has neither lines nor a Python that could.
+        place.fails(&["reset", "--bootloader"], 1, "no reset lines");
     }
 }
 

@@ -98,7 +98,7 @@ fn a_pico_takes_its_file_and_the_next_one_by_name() {
     );
     done.expect_status(0);
     board.join().expect("it went");
-    let report = done.json().pop().expect("a line");
+    let report = done.said("flash");
     assert_eq!(
         (&report["board"], &report["written"]),
         (&"pico-w".into(), &size.into()),

@@ -121,36 +121,72 @@ fn the_module_is_the_native_one() {
         done.script_output().ends_with("umqtt/simple.mpy\n"),
         "{done:#?}"
     );
+    // The board has it for good only if somebody installs it.
+    assert!(done.stdout.contains("umqtt install"), "{done:#?}");
+    let left = std::fs::read_dir(home.flash()).expect("the flash").count();
+    assert_eq!(left, 0);
+    home.run(["install"]).expect_status(0);
     let installed =
         std::fs::read(home.flash().join("umqtt/simple.mpy")).expect("the module on the flash");
     let prebuilt = std::fs::read(repository().join("native-module/prebuilt/x64/umqtt/simple.mpy"));
     assert!(installed == prebuilt.expect("the prebuilt module"));
+    let done = home.run(["run", "main.py", "--json"]);
+    done.expect_status(0);
+    assert!(!done.stdout.contains("umqtt install"), "{done:#?}");
 }
 
 #[test]
-fn a_python_file_that_would_hide_the_module_is_moved_aside() {
+fn a_python_file_that_would_hide_the_module_stays_in_a_run_and_is_moved_aside_by_install() {
     need!(
-        "a_python_file_that_would_hide_the_module_is_moved_aside",
+        "a_python_file_that_would_hide_the_module_stays_in_a_run_and_is_moved_aside_by_install",
         micropython()
     );
     let home = Home::new();
+    let file = home.flash().join("umqtt/simple.py");
     std::fs::create_dir(home.flash().join("umqtt")).expect("a folder");
-    std::fs::write(home.flash().join("umqtt/simple.py"), "MQTTClient = None\n").expect("a file");
+    std::fs::write(&file, "MQTTClient = None\n").expect("a file");
     home.script(
         "main.py",
         "import umqtt.simple\nprint(umqtt.simple.__file__)\n",
     );
-    let done = home.run(["run", "main.py", "--json"]);
+    let run = || {
+        let done = home.run(["run", "main.py", "--json"]);
+        done.expect_status(0);
+        assert!(
+            done.script_output().ends_with("umqtt/simple.mpy\n"),
+            "{done:#?}"
+        );
+    };
+    run();
+    let kept = std::fs::read_to_string(&file).expect("the file as it was");
+    assert_eq!(kept, "MQTTClient = None\n");
+    let done = home.run(["install"]);
     done.expect_status(0);
-    assert!(
-        done.script_output().ends_with("umqtt/simple.mpy\n"),
-        "{done:#?}"
-    );
+    assert!(done.stdout.contains("would hide"), "{done:#?}");
     let kept = std::fs::read_to_string(home.flash().join("umqtt/simple.py.old"));
     assert_eq!(
         kept.expect("the file under its new name"),
         "MQTTClient = None\n"
     );
+    run();
+}
+
+#[test]
+fn what_a_broken_run_left_is_taken_back_by_the_next() {
+    need!(
+        "what_a_broken_run_left_is_taken_back_by_the_next",
+        micropython()
+    );
+    let home = Home::new();
+    std::fs::create_dir_all(home.flash().join(".umqtt-run/umqtt")).expect("folders");
+    std::fs::write(home.flash().join(".umqtt-run/umqtt/simple.mpy"), "half").expect("a file");
+    home.script("main.py", "import umqtt.simple\n");
+    home.run(["run", "main.py"]).expect_status(0);
+    assert!(!home.flash().join(".umqtt-run").exists());
+    home.run(["install"]).expect_status(0);
+    std::fs::create_dir_all(home.flash().join(".umqtt-run/umqtt")).expect("folders");
+    home.run(["run", "main.py"]).expect_status(0);
+    assert!(!home.flash().join(".umqtt-run").exists());
 }
 
 #[test]

@@ -27,8 +27,25 @@ pub(crate) trait Architecture {
     /// `e_machine` of its objects.
     fn elf_machine(&self) -> u16;
 
+    /// The name in the CPU's ABI document, meaning and field of a relocation number; `None` if it
+    /// is not listed.
+    fn known(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)>;
+
     /// The meaning of a relocation number.
-    fn meaning(&self, number: u32) -> Meaning;
+    fn meaning(&self, number: u32) -> Meaning {
+        let unknown = (
+            "an unknown relocation",
+            RelocationKind::Unknown,
+            Field::signed(1),
+        );
+        let (name, kind, field) = self.known(number).unwrap_or(unknown);
+        Meaning {
+            number,
+            name,
+            kind,
+            field,
+        }
+    }
 
     /// Puts what is peculiar to this CPU's objects into the words of the rest of the linker, as soon as
     /// an object has been read.
@@ -38,16 +55,16 @@ pub(crate) trait Architecture {
 
     /// Where sections of a kind go, and in which order; `None` for kinds that are not placed.
     /// `align` is what the section asks for, in bytes.
-    fn placement(&self, kind: &SectionKind, align: u64) -> Option<(Block, Group)>;
+    fn placement(&self, kind: &SectionKind, align: u64) -> Option<(Block, Group)> {
+        let _ = align;
+        beside_code(kind)
+    }
 
     /// The alignment in bytes that a section of a kind gets if it asks for `align`.
     fn alignment(&self, kind: &SectionKind, align: u64) -> u64 {
         let _ = kind;
         align
     }
-
-    /// Where the table of addresses goes.
-    fn got_block(&self) -> Block;
 
     /// Whether the table of addresses stands ahead of all else in its block but the entry's jump, for
     /// code that reaches it backwards only.

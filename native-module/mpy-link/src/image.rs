@@ -7,7 +7,7 @@ use crate::arch::{Architecture, PlanError};
 use crate::destination::Destination;
 use crate::error::LinkError;
 use crate::input::Program;
-use crate::layout::Layout;
+use crate::layout::{GOT_BLOCK, Layout};
 use crate::piece::{Block, Fixup, Formula, Goal, Piece, PieceId, Pieces};
 use crate::references::relocation_error;
 
@@ -180,11 +180,11 @@ impl<'a> Filler<'_, 'a> {
             Goal::QstrTable => Value::Address(Destination::QstrTable, addend),
             Goal::Slot(slot) => {
                 let offset = i128::from(self.layout.slot_offsets[slot.0]);
-                Value::Address(self.layout.got_block.into(), offset + addend)
+                Value::Address(GOT_BLOCK.into(), offset + addend)
             }
             Goal::Start(block) => Value::Address(block.into(), addend),
             Goal::GotBase => Value::Address(
-                self.layout.got_block.into(),
+                GOT_BLOCK.into(),
                 i128::from(self.layout.got_offset) + addend,
             ),
         })
@@ -230,7 +230,7 @@ impl<'a> Filler<'_, 'a> {
                 }
             }
             (Formula::FromGotBase, Value::Address(destination, offset))
-                if destination == self.layout.got_block.into() =>
+                if destination == GOT_BLOCK.into() =>
             {
                 offset - i128::from(self.layout.got_offset)
             }
@@ -256,12 +256,12 @@ impl<'a> Filler<'_, 'a> {
         match self.value(goal, addend)? {
             Value::Number(number) => {
                 let word = self.word;
-                self.word_at(self.layout.got_block, at)?
+                self.word_at(GOT_BLOCK, at)?
                     .copy_from_slice(&number.to_le_bytes()[..word]);
                 Ok(())
             }
             Value::Address(destination, offset) => {
-                self.leave_to_loader(self.layout.got_block, at, destination, offset)
+                self.leave_to_loader(GOT_BLOCK, at, destination, offset)
             }
         }
     }

@@ -5,6 +5,9 @@ use crate::error::LinkError;
 use crate::input::{Program, SIZE_LIMIT};
 use crate::piece::{Block, Goal, PieceId, Pieces, SlotId};
 
+/// Where the table of addresses stands: beside the code that reads it.
+pub(crate) const GOT_BLOCK: Block = Block::Text;
+
 /// Offsets are in bytes from the start of the block.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -12,7 +15,6 @@ pub(crate) struct Layout {
     pub piece_offsets: Vec<u64>,
     /// By [`SlotId`].
     pub slot_offsets: Vec<u64>,
-    pub got_block: Block,
     pub got_offset: u64,
     pub got_size: u64,
     pub text_size: u64,
@@ -40,14 +42,13 @@ pub(crate) fn lay_out(
     first: PieceId,
 ) -> Result<Layout, LinkError> {
     let word = arch.word_size() as u64;
-    let got_block = arch.got_block();
     let mut order: Vec<PieceId> = (0..pieces.pieces.len()).map(PieceId).collect();
     order.sort_by_key(|id| {
         let piece = &pieces.pieces[id.0];
         (piece.block, *id != first, piece.group, piece.rank, *id)
     });
 
-    let got = got_block as usize;
+    let got = GOT_BLOCK as usize;
     let got_size = pieces.slots.len() as u64 * word;
     let mut got_offset = None;
     let mut offsets = vec![0; pieces.pieces.len()];
@@ -116,7 +117,6 @@ pub(crate) fn lay_out(
     Ok(Layout {
         piece_offsets: offsets,
         slot_offsets,
-        got_block,
         got_offset,
         got_size,
         text_size,

@@ -2,7 +2,7 @@
 
 use crate::arch::Architecture;
 use crate::input::{Place, Program, SectionId};
-use crate::layout::Layout;
+use crate::layout::{GOT_BLOCK, Layout};
 use crate::piece::{Piece, Pieces};
 
 /// A section of an input, or something that the linker made itself.
@@ -61,7 +61,7 @@ pub(crate) fn map(
     if layout.got_size > 0 {
         map.push(MapEntry {
             name: "(table of addresses)".to_owned(),
-            block: layout.got_block.name(),
+            block: GOT_BLOCK.name(),
             offset: layout.got_offset,
             size: layout.got_size,
             symbols: Vec::new(),

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use crate::arch::{Architecture, CodeSection, PlanError, Reference};
 use crate::error::LinkError;
 use crate::input::{Place, Program, SectionId, Symbol, shown_symbol};
+use crate::layout::GOT_BLOCK;
 use crate::piece::{Block, Cause, Fixup, Formula, Goal, Piece, PieceId, Pieces};
 use crate::relocation::RelocationKind;
 use crate::resolution::{Resolution, Target, location};
@@ -166,7 +167,7 @@ impl<'a> Planner<'_, 'a> {
                 field: meaning.field,
                 goal: size_or(goal, meaning.kind, symbol),
                 addend,
-                near: pieces.block_of(goal, self.arch.got_block()) == Some(block),
+                near: pieces.block_of(goal, GOT_BLOCK) == Some(block),
                 cause,
             });
         }

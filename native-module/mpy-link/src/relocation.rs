@@ -65,7 +65,7 @@ pub(crate) enum Content {
 /// The bytes that a relocation fills.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
-    /// 1, 2, 4 or 8 bytes.
+    /// In bytes: 1, 2, 4 or 8 for a number.
     pub width: u8,
     pub content: Content,
 }

@@ -226,7 +226,9 @@ const READ: &str = "
       from binascii import b2a_base64
       t=lambda b:'B'+b2a_base64(b).decode().strip()
      except ImportError:t=lambda b:'X'+''.join('%02x'%x for x in b)
-     if os.stat(a[0])[0]&16384:raise OSError(21)
+     v=os.stat(a[0])
+     if v[0]&16384:raise OSError(21)
+     w('\\x1fN%d\\n'%v[6])
      with open(a[0],'rb') as g:
       while 1:
        i=g.readinto(B[:768])

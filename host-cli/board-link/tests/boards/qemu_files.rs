@@ -5,12 +5,13 @@ use std::time::Duration;
 use board_link::{Board, Digest, Entry, FileState, LinkError, Timeouts, open};
 use testkit::{Faults, Faulty, Random};
 
+use crate::support::patient;
 use crate::support::qemu::QemuBoard;
 
 /// An empty filesystem of `blocks` blocks of 512 bytes as the root.
 fn with_disk(qemu: &QemuBoard, kind: &str, blocks: usize) -> Board {
     let transport = open(&qemu.spec).expect("the board's port opens");
-    let mut board = Board::connect(transport, Timeouts::default()).expect("the board answers");
+    let mut board = Board::connect(transport, patient()).expect("the board answers");
     board.soft_reset().unwrap();
     let code = format!(
         "import vfs,ramdisk\nvfs.umount('/')\nramdisk.resize({blocks})\nvfs.{kind}.mkfs(ramdisk)\n\
@@ -243,12 +244,12 @@ fn a_break_in_a_transfer() {
             ..Faults::default()
         };
         let transport = Faulty::new(open(&qemu.spec).unwrap(), faults, round);
-        let broken = Board::connect(transport, Timeouts::default())
-            .and_then(|mut board| board.put("f", &new));
+        let broken =
+            Board::connect(transport, patient()).and_then(|mut board| board.put("f", &new));
         if let Err(error) = broken {
             assert!(matches!(error, LinkError::Lost { .. }), "{error:?}");
         }
-        let mut board = Board::connect(open(&qemu.spec).unwrap(), Timeouts::default()).unwrap();
+        let mut board = Board::connect(open(&qemu.spec).unwrap(), patient()).unwrap();
         let now = board.get("f").unwrap();
         assert!(now == old || now == new, "round {round}: half a file");
         outcomes[usize::from(now == new)] += 1;
@@ -274,8 +275,8 @@ fn noise_in_a_transfer() {
         };
         let transport = Faulty::new(open(&qemu.spec).unwrap(), faults, seed);
         let timeouts = Timeouts {
-            reply: Duration::from_millis(500),
-            ..Timeouts::default()
+            reply: Duration::from_secs(2),
+            ..patient()
         };
         let result = Board::connect(transport, timeouts).and_then(|mut board| {
             board.put("f", &data)?;

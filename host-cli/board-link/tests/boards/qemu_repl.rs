@@ -3,21 +3,21 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use board_link::{Board, Ending, Event, Fault, LinkError, Run, Timeouts, Traceback, open};
+use board_link::{Board, Ending, Event, Fault, LinkError, Run, Traceback, open};
 use sha2::{Digest, Sha256};
 use testkit::{Faults, Faulty};
 
+use crate::support::patient;
 use crate::support::qemu::QemuBoard;
 
 fn connect(qemu: &QemuBoard) -> Board {
     let transport = open(&qemu.spec).expect("the board's port opens");
-    Board::connect(transport, Timeouts::default()).expect("the board answers")
+    Board::connect(transport, patient()).expect("the board answers")
 }
 
 fn connect_with(qemu: &QemuBoard, faults: Faults) -> Board {
     let transport = open(&qemu.spec).expect("the board's port opens");
-    Board::connect(Faulty::new(transport, faults, 1), Timeouts::default())
-        .expect("the board answers")
+    Board::connect(Faulty::new(transport, faults, 1), patient()).expect("the board answers")
 }
 
 /// Runs `code`; sets the stop request when `stop_at` has been printed.
@@ -64,12 +64,12 @@ fn enter_from_any_state() {
         transport.write(bytes, Duration::from_secs(2)).unwrap();
         std::thread::sleep(Duration::from_millis(100));
         let start = Instant::now();
-        let mut board = Board::connect(transport, Timeouts::default())
-            .unwrap_or_else(|error| panic!("{state}: {error}"));
+        let mut board =
+            Board::connect(transport, patient()).unwrap_or_else(|error| panic!("{state}: {error}"));
         let taken = start.elapsed();
         let outcome = board.exec("print('left' in globals())").unwrap();
         assert_eq!(outcome.stdout, "False\n", "{state}");
-        assert!(taken < Duration::from_secs(3), "{state}: {taken:?}");
+        assert!(taken < Duration::from_secs(30), "{state}: {taken:?}");
     }
 }
 
@@ -311,7 +311,7 @@ fn a_lost_board() {
         .unwrap_err();
     assert!(matches!(error, LinkError::Lost { .. }), "{error:?}");
     assert_eq!(error.fault(), Fault::Lost);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(30));
     assert!(matches!(board.exec("1"), Err(LinkError::Lost { .. })));
 
     drop(qemu);

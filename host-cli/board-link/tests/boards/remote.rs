@@ -10,6 +10,7 @@ use board_link::{
     open_with,
 };
 
+use crate::support::patient;
 use crate::support::qemu::{QemuBoard, free_port, installed, wait_until_listening};
 
 struct Ser2net(Child);
@@ -50,7 +51,7 @@ fn rfc2217_through_ser2net() {
     wait_until_listening(port);
 
     let spec: PortSpec = format!("rfc2217://127.0.0.1:{port}").parse().unwrap();
-    let mut board = Board::connect(open(&spec).unwrap(), Timeouts::default()).unwrap();
+    let mut board = Board::connect(open(&spec).unwrap(), patient()).unwrap();
     // 0xFF is telnet's escape; characters up to U+00FF hold it in no UTF-8, so raw bytes go too.
     let every =
         "import sys\nsys.stdout.write(bytes(b for b in range(256) if b not in (4,10,13)))\n";

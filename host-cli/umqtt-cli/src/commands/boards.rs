@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::BoardsOptions;
 use crate::failure::{Failure, Status};
+use crate::lines;
 use crate::table::table;
 
 pub fn run(options: &BoardsOptions, lang: Lang) -> Result<(), Failure> {
@@ -15,10 +16,10 @@ pub fn run(options: &BoardsOptions, lang: Lang) -> Result<(), Failure> {
         None => board_data::all().iter().collect(),
         Some(name) => vec![known(name, lang)?],
     };
-    let text = if options.json {
+    let text = if lines::wanted() {
         boards
             .iter()
-            .map(|board| format!("{}\n", object(board)))
+            .map(|board| lines::event("board", object(board)))
             .collect()
     } else if options.name.is_some() {
         describe(boards[0], lang)

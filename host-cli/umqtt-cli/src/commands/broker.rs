@@ -10,6 +10,7 @@ use crate::cli::BrokerOptions;
 use crate::display::{Display, Form, Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::lan;
+use crate::lines;
 use crate::stop::Stop;
 
 pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
@@ -22,7 +23,7 @@ pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
     .map_err(|error| explain(&error, lang))?;
     let display = Display::start(
         Form {
-            json: options.json,
+            json: lines::wanted(),
             all_packets: true,
             lang,
         },

@@ -19,9 +19,7 @@ const RELEASE_FOLDER: &str = "release";
 const DEFAULT: Arch = Arch::X64;
 
 pub fn run(options: &BuildOptions, lang: Lang) -> Result<(), Failure> {
-    shown(options.json, lang, |display, stop| {
-        build(options, display, stop, lang)
-    })
+    shown(lang, |display, stop| build(options, display, stop, lang))
 }
 
 fn explain(error: &BuildError, lang: Lang) -> Failure {

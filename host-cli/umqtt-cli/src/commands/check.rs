@@ -23,7 +23,7 @@ pub fn run(options: &CheckOptions, lang: Lang) -> Result<(), Failure> {
     })?;
     let file = File::read(&bytes)
         .map_err(|error| Failure::new(Status::Failed, format!("{path}: {error}"), help))?;
-    shown(options.json, lang, |display, stop| {
+    shown(lang, |display, stop| {
         check(options, &file, display, stop, lang)
     })
 }

@@ -8,8 +8,16 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Powershell, Zsh};
 use crate::cli::{CompletionsOptions, Shell};
 use crate::completion::VARIABLE;
 use crate::failure::{Failure, Status};
+use crate::lines;
 
 pub fn run(options: &CompletionsOptions, lang: Lang) -> Result<(), Failure> {
+    lines::refuse(
+        lang.pick(
+            "what a shell reads is no JSON",
+            "lo que lee un shell no es JSON",
+        ),
+        lang.pick("leave --json out", "quita --json"),
+    )?;
     let shell: &dyn EnvCompleter = match options.shell {
         Shell::Bash => &Bash,
         Shell::Zsh => &Zsh,

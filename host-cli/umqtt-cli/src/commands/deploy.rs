@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use board_link::{Board, Lang, LinkError, Step, Timeouts, Transport};
+use board_link::{Board, Lang, LinkError, Step, Transport};
 use serde_json::json;
 
 use crate::board_options::DeployOptions;
@@ -16,7 +16,7 @@ use crate::settings;
 use crate::simulated::Simulated;
 use crate::source;
 use crate::stop::Stop;
-use crate::target::Target;
+use crate::target::{self, Target};
 
 /// Between two looks at the files that `--watch` watches.
 const LOOK: Duration = Duration::from_millis(400);
@@ -36,7 +36,7 @@ pub fn run(options: &DeployOptions, lang: Lang) -> Result<(), Failure> {
         let help = lang.pick("give one --port", "indica un solo --port");
         return Err(Failure::new(Status::Usage, message, help));
     }
-    shown(options.json, lang, |display, stop| {
+    shown(lang, |display, stop| {
         let ports = work.ports()?;
         match ports.as_slice() {
             [] => {
@@ -102,7 +102,7 @@ impl Work<'_> {
                 (simulated.open(self.lang)?, Some(simulated))
             }
         };
-        let mut board = Board::connect(transport, Timeouts::default()).map_err(self.link())?;
+        let mut board = Board::connect(transport, target::timeouts()).map_err(self.link())?;
         board.stop_on(stop.shared());
         Ok((board, simulated))
     }
@@ -275,7 +275,7 @@ impl Work<'_> {
             let Some(package) = self.until_changed(&mut *transport, &last, display, stop)? else {
                 return Ok(());
             };
-            board = Board::new(transport, Timeouts::default());
+            board = Board::new(transport, target::timeouts());
             board.stop_on(stop.shared());
             let done = self.deploy(&mut board, &package, display, true, true)?;
             self.tell(&board.port(), &done, display);

@@ -19,7 +19,7 @@ use crate::target;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub fn run(options: &DoctorOptions, lang: Lang) -> Result<(), Failure> {
-    shown(options.json, lang, |display, stop| {
+    shown(lang, |display, stop| {
         let mut visit = Visit {
             display,
             lang,
@@ -88,14 +88,13 @@ impl Visit<'_> {
         };
         stop.interrupted(lang)?;
         // From here on a program that runs on the board is stopped.
-        let mut reached =
-            match board_link::Board::connect(transport, board_link::Timeouts::default()) {
-                Ok(board) => board,
-                Err(error) => {
-                    self.tell(port::unreachable(&error, lang));
-                    return Ok(());
-                }
-            };
+        let mut reached = match board_link::Board::connect(transport, target::timeouts()) {
+            Ok(board) => board,
+            Err(error) => {
+                self.tell(port::unreachable(&error, lang));
+                return Ok(());
+            }
+        };
         let info = reached.info().map_err(link)?;
         let version = board::version(&info, lang);
         // A MicroPython that takes no module of ours says nothing about those on the board.
@@ -139,7 +138,7 @@ impl Visit<'_> {
         }
         self.display.show(Message::Result {
             text,
-            fields: json!({ "event": "end", "problems": problems, "not_looked_at": skipped }),
+            fields: json!({ "event": "summary", "problems": problems, "not_looked_at": skipped }),
         });
         match problems {
             0 => Ok(()),

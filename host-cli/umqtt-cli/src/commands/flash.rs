@@ -41,7 +41,7 @@ pub fn run(options: &FlashOptions, lang: Lang) -> Result<(), Failure> {
         }
     };
     image.suits(board).map_err(|error| explain(&error, lang))?;
-    shown(options.json, lang, |display, stop| {
+    shown(lang, |display, stop| {
         let work = Work {
             options,
             board,

@@ -2,13 +2,16 @@
 
 use std::process::Command;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use board_link::{Board, Digest, Entry, FileState, Lang, LinkError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::board_options::{FsCommand, FsOptions, FsPaths};
 use crate::commands::fs_copy;
 use crate::direct::{self, Direct, on_board};
 use crate::failure::{Failure, Status};
+use crate::lines;
 
 pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
     let link = |error: LinkError| Failure::from_link(&error, lang);
@@ -17,6 +20,9 @@ pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
         FsCommand::Tree(options) => list(options, lang, true),
         FsCommand::Cat(options) => each(options, lang, |direct, path| {
             let content = direct.board.get(path).map_err(link)?;
+            if lines::wanted() {
+                return lines::print("content", of_content(path, &content), lang);
+            }
             direct::print(&content, lang)
         }),
         FsCommand::Cp(options) => fs_copy::run(options, lang),
@@ -27,25 +33,44 @@ pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
                 FileState::Folder => join(to, last_name(from)),
                 _ => to.to_owned(),
             };
-            direct.board.mv(from, &to).map_err(link)
+            direct.board.mv(from, &to).map_err(link)?;
+            report("moved", json!({ "path": from, "to": to }), lang)
         }),
         FsCommand::Rm(options) => on_board(&options.port, lang, |direct| {
-            for path in &options.paths {
-                direct
-                    .board
-                    .rm(on_it(path), options.recursive)
-                    .map_err(link)?;
+            for path in options.paths.iter().map(|path| on_it(path)) {
+                direct.board.rm(path, options.recursive).map_err(link)?;
+                report("removed", json!({ "path": path }), lang)?;
             }
             Ok(())
         }),
         FsCommand::Mkdir(options) => each(options, lang, |direct, path| {
-            direct.board.mkdir_p(path).map_err(link)
+            direct.board.mkdir_p(path).map_err(link)?;
+            report("made", json!({ "path": path }), lang)
         }),
         FsCommand::Df(options) => room(options, lang),
         FsCommand::Sha256(options) => checksums(options, lang),
         FsCommand::Edit(options) => each(options, lang, |direct, path| {
-            edit(&mut direct.board, path, lang)
+            let changed = edit(&mut direct.board, path, lang)?;
+            report("edited", json!({ "path": path, "changed": changed }), lang)
         }),
+    }
+}
+
+/// What people see by asking for it, and programs want to be told.
+fn report(event: &str, fields: Value, lang: Lang) -> Result<(), Failure> {
+    if lines::wanted() {
+        return lines::print(event, fields, lang);
+    }
+    Ok(())
+}
+
+/// A file's content: `text` where it is text, `base64` where it is not.
+fn of_content(path: &str, content: &[u8]) -> Value {
+    match std::str::from_utf8(content) {
+        Ok(text) => json!({ "path": path, "size": content.len(), "text": text }),
+        Err(_) => {
+            json!({ "path": path, "size": content.len(), "base64": STANDARD.encode(content) })
+        }
     }
 }
 
@@ -109,13 +134,13 @@ fn list(options: &FsPaths, lang: Lang, deep: bool) -> Result<(), Failure> {
                 direct.board.ls(folder)
             };
             let mut text = String::new();
-            if options.json {
+            if lines::wanted() {
                 for entry in entries.map_err(link)? {
-                    let object = json!({
+                    let fields = json!({
                         "path": join(folder, &entry.name), "folder": entry.is_folder,
                         "size": (!entry.is_folder).then_some(entry.size),
                     });
-                    text.push_str(&format!("{object}\n"));
+                    text.push_str(&lines::event("entry", fields));
                 }
             } else {
                 if deep || folders.len() > 1 {
@@ -173,26 +198,28 @@ fn room(options: &FsPaths, lang: Lang) -> Result<(), Failure> {
                 return Err(Failure::new(Status::Failed, message, help));
             };
             let used = space.total - space.free.min(space.total);
-            let text = if options.json {
-                json!({ "path": name, "total": space.total, "used": used, "free": space.free, "block": space.block })
-                    .to_string()
+            let text = if lines::wanted() {
+                let fields = json!({
+                    "path": name, "total": space.total, "used": used, "free": space.free, "block": space.block,
+                });
+                lines::event("room", fields)
             } else {
                 match lang {
                     Lang::En => format!(
-                        "{}: {} bytes free of {}, {used} used",
+                        "{}: {} bytes free of {}, {used} used\n",
                         printable(name),
                         space.free,
                         space.total
                     ),
                     Lang::Es => format!(
-                        "{}: {} bytes libres de {}, {used} usados",
+                        "{}: {} bytes libres de {}, {used} usados\n",
                         printable(name),
                         space.free,
                         space.total
                     ),
                 }
             };
-            direct::print(format!("{text}\n").as_bytes(), lang)?;
+            direct::print(text.as_bytes(), lang)?;
         }
         Ok(())
     })
@@ -215,19 +242,20 @@ fn checksums(options: &FsPaths, lang: Lang) -> Result<(), Failure> {
                 // A board without hashlib.
                 Digest::Crc32(_) => "crc32",
             };
-            let text = if options.json {
-                json!({ "path": path, "size": size, kind: digest.to_string() }).to_string()
+            let text = if lines::wanted() {
+                let fields = json!({ "path": path, "size": size, kind: digest.to_string() });
+                lines::event("checksum", fields)
             } else {
-                format!("{digest}  {}", printable(&path))
+                format!("{digest}  {}\n", printable(&path))
             };
-            direct::print(format!("{text}\n").as_bytes(), lang)?;
+            direct::print(text.as_bytes(), lang)?;
         }
         Ok(())
     })
 }
 
-/// Fetches the file (or begins a new one), waits for the editor, and writes back what changed.
-fn edit(board: &mut Board, path: &str, lang: Lang) -> Result<(), Failure> {
+/// Fetches the file (or begins a new one), waits for the editor, and writes it back if it changed. Whether it did.
+fn edit(board: &mut Board, path: &str, lang: Lang) -> Result<bool, Failure> {
     let link = |error: LinkError| Failure::from_link(&error, lang);
     let old = match board.get(path) {
         Ok(content) => content,
@@ -269,9 +297,10 @@ fn edit(board: &mut Board, path: &str, lang: Lang) -> Result<(), Failure> {
     }
     let new = std::fs::read(&file).map_err(|error| failed(program, error))?;
     if new == old {
-        return Ok(());
+        return Ok(false);
     }
-    board.put(path, &new).map_err(link)
+    board.put(path, &new).map_err(link)?;
+    Ok(true)
 }
 
 #[cfg(test)]

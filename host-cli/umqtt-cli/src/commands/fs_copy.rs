@@ -12,6 +12,7 @@ use crate::board_options::FsCopy;
 use crate::commands::fs::{join, last_name, printable};
 use crate::direct::{self, on_board};
 use crate::failure::{Failure, Status};
+use crate::lines;
 use crate::progress::{Progress, speed};
 
 /// One file on its way to the board.
@@ -61,18 +62,18 @@ pub fn run(options: &FsCopy, lang: Lang) -> Result<(), Failure> {
             Some(to) => to_board(board, to, sources, lang)?,
             None => to_computer(Path::new(to), sources, started, lang)?,
         };
-        direct::print(describe(&summary, options.json, lang).as_bytes(), lang)
+        direct::print(describe(&summary, lang).as_bytes(), lang)
     })
 }
 
-pub fn describe(summary: &Summary, as_json: bool, lang: Lang) -> String {
+pub fn describe(summary: &Summary, lang: Lang) -> String {
     let (files, bytes, same) = (summary.copied.len(), summary.bytes, summary.unchanged);
     let (seconds, speed) = (summary.seconds, &summary.speed);
-    if as_json {
-        let object = json!({
-            "event": "copied", "files": summary.copied, "bytes": bytes, "unchanged": same, "seconds": seconds,
+    if lines::wanted() {
+        let fields = json!({
+            "files": summary.copied, "bytes": bytes, "unchanged": same, "seconds": seconds,
         });
-        return format!("{object}\n");
+        return lines::event("copied", fields);
     }
     match lang {
         Lang::En => format!(

@@ -1,19 +1,18 @@
 //! `umqtt install`: decides what is put on a board, umqtt or somebody's own module, and what is said about it.
 
 use board_link::Lang;
+use serde_json::json;
 
 use crate::cli::InstallOptions;
 use crate::commands::shown;
-use crate::display::Sender;
+use crate::display::{Message, Sender};
 use crate::failure::Failure;
 use crate::module::{self, InstallError};
 use crate::stop::Stop;
 use crate::target;
 
 pub fn run(options: &InstallOptions, lang: Lang) -> Result<(), Failure> {
-    shown(false, lang, |display, stop| {
-        install(options, display, stop, lang)
-    })
+    shown(lang, |display, stop| install(options, display, stop, lang))
 }
 
 fn install(
@@ -40,11 +39,13 @@ fn install(
         Some(path) => path.display().to_string(),
         None => "umqtt".to_owned(),
     };
-    display.note(match (written.is_empty(), lang) {
+    let text = match (written.is_empty(), lang) {
         (true, Lang::En) => format!("{what} was there already, nothing was written"),
         (true, Lang::Es) => format!("{what} ya estaba, no se escribió nada"),
         (false, Lang::En) => format!("written: {}", written.join(", ")),
         (false, Lang::Es) => format!("escrito: {}", written.join(", ")),
-    });
+    };
+    let fields = json!({ "event": "installed", "files": written, "what": what });
+    display.show(Message::Result { text, fields });
     Ok(())
 }

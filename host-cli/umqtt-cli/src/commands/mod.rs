@@ -23,17 +23,17 @@ use board_link::Lang;
 
 use crate::display::{Display, Form, Sender};
 use crate::failure::Failure;
+use crate::lines;
 use crate::stop::Stop;
 
 /// Does `work` while what it says is shown.
 fn shown(
-    json: bool,
     lang: Lang,
     work: impl FnOnce(&Sender, &Stop) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let stop = Stop::on_signals(lang)?;
     let form = Form {
-        json,
+        json: lines::wanted(),
         all_packets: false,
         lang,
     };

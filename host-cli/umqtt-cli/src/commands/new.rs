@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use board_link::Lang;
+use serde_json::json;
 
 use crate::cli::NewOptions;
+use crate::direct;
 use crate::failure::{Failure, Status};
+use crate::lines;
 
 /// The files of a project: path, text, text in Spanish. `{name}`, `{module}` and `{layer}` are filled in.
 const FILES: [(&str, [&str; 2]); 5] = [
@@ -139,15 +142,19 @@ pub fn run(options: &NewOptions, lang: Lang) -> Result<(), Failure> {
     // The same versions of everything as the layer was tested with, so that cargo needs nothing that is not here already.
     let lock = folder.join("Cargo.lock");
     std::fs::copy(repository.join("Cargo.lock"), &lock).map_err(|error| failed(&lock, error))?;
-    match lang {
-        Lang::En => println!(
-            "{name}/ is there. Next: cd {name} && umqtt build; {name}/README.md says the rest"
-        ),
-        Lang::Es => println!(
-            "Ya está {name}/. Sigue con: cd {name} && umqtt build; lo demás, en {name}/README.md"
-        ),
+    if lines::wanted() {
+        let fields = json!({ "name": name, "folder": folder.display().to_string() });
+        return lines::print("created", fields, lang);
     }
-    Ok(())
+    let text = match lang {
+        Lang::En => format!(
+            "{name}/ is there. Next: cd {name} && umqtt build; {name}/README.md says the rest\n"
+        ),
+        Lang::Es => format!(
+            "Ya está {name}/. Sigue con: cd {name} && umqtt build; lo demás, en {name}/README.md\n"
+        ),
+    };
+    direct::print(text.as_bytes(), lang)
 }
 
 fn is_good(name: &str) -> bool {

@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::cli::PackageOptions;
 use crate::commands::boards;
 use crate::failure::{Failure, Status};
+use crate::lines;
 use crate::package::{self, Package};
 
 pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
@@ -47,37 +48,45 @@ pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
         let help = lang.pick("name another file with -o", "indica otro fichero con -o");
         Failure::new(Status::Failed, message, help)
     })?;
-    let text = if options.json {
+    let text = if lines::wanted() {
         let paths: Vec<&String> = package.files.keys().collect();
         let archs: Vec<&str> = package.modules.keys().map(|arch| arch.name()).collect();
-        let object = json!({
-            "event": "package", "file": output.display().to_string(), "size": bytes.len(),
+        let fields = json!({
+            "file": output.display().to_string(), "size": bytes.len(),
             "files": paths, "modules": archs, "left_out": left.out,
         });
-        format!("{object}\n")
+        lines::event("package", fields)
     } else {
         describe(&output, &bytes, &package, &left.out, lang)
     };
     // A reader that has seen enough (`| head`) is no failure.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    let mut notes = String::new();
+    let mut notes = Vec::new();
     if left.own_umqtt {
-        notes.push_str(lang.pick(
-            "the lesson brings an umqtt.simple of its own; the native module stays out\n",
-            "la lección trae su propio umqtt.simple; el módulo nativo se queda fuera\n",
-        ));
+        let note = lang.pick(
+            "the lesson brings an umqtt.simple of its own; the native module stays out",
+            "la lección trae su propio umqtt.simple; el módulo nativo se queda fuera",
+        );
+        notes.push(note.to_owned());
     }
     for path in package.files.keys().filter(|path| is_secret(path)) {
-        notes.push_str(&match lang {
+        notes.push(match lang {
             Lang::En => {
-                format!("{path} goes with it: whoever gets the file can read what it says\n")
+                format!("{path} goes with it: whoever gets the file can read what it says")
             }
             Lang::Es => {
-                format!("{path} va dentro: quien reciba el fichero puede leer lo que dice\n")
+                format!("{path} va dentro: quien reciba el fichero puede leer lo que dice")
             }
         });
     }
-    let _ = std::io::stderr().lock().write_all(notes.as_bytes());
+    for note in notes {
+        let _ = if lines::wanted() {
+            let line = lines::event("note", json!({ "message": note }));
+            std::io::stdout().lock().write_all(line.as_bytes())
+        } else {
+            writeln!(std::io::stderr().lock(), "{note}")
+        };
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::cli::PortsOptions;
 use crate::commands::boards;
 use crate::failure::Failure;
+use crate::lines;
 use crate::table::table;
 
 /// How long a board may take to answer. One that has just been plugged in needs longer; it is called silent then.
@@ -66,9 +67,9 @@ pub fn run(options: &PortsOptions, lang: Lang) -> Result<(), Failure> {
             state: None,
         });
     }
-    let text = if options.json {
+    let text = if lines::wanted() {
         rows.iter()
-            .map(|row| format!("{}\n", object(row, lang)))
+            .map(|row| lines::event("port", object(row, lang)))
             .collect()
     } else {
         let head = lang.pick(

@@ -12,6 +12,7 @@ use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use crate::board_options::ReplOptions;
 use crate::direct;
 use crate::failure::{Failure, Status};
+use crate::lines;
 use crate::stop::Stop;
 use crate::trace;
 
@@ -38,6 +39,16 @@ const RETURN: Duration = Duration::from_millis(300);
 const WRITE: Duration = Duration::from_secs(5);
 
 pub fn run(options: &ReplOptions, lang: Lang) -> Result<(), Failure> {
+    lines::refuse(
+        lang.pick(
+            "umqtt repl is a conversation, which no JSON can hold",
+            "umqtt repl es una conversación, que no cabe en JSON",
+        ),
+        lang.pick(
+            "umqtt exec --json runs code and prints its output as JSON",
+            "umqtt exec --json ejecuta código y da su salida en JSON",
+        ),
+    )?;
     let stop = Stop::on_signals(lang)?;
     let (transport, _simulated) = direct::open(&options.port, &stop, lang)?;
     let identity = identity(&transport.describe());

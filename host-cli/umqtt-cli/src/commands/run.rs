@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use board_link::{Board, Ending, Event, Lang, Run, Traceback};
+use board_link::{Board, Ending, Event, Fault, Lang, LinkError, Run, Traceback};
 use broker::{Broker, BrokerConfig, BrokerError, DEFAULT_PORT, TapOptions};
 
 use crate::broker_choice::{BadBroker, BrokerChoice, OutsideBroker, StandIn};
@@ -14,7 +14,9 @@ use crate::commands::broker as broker_command;
 use crate::display::{Display, Form, Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::lan::{self, Announcement};
-use crate::module::{self, InstallError};
+use crate::lines;
+use crate::loan::Loan;
+use crate::module::InstallError;
 use crate::observer::Observer;
 use crate::script::Script;
 use crate::simulated::Simulated;
@@ -24,7 +26,8 @@ use crate::target::{self, Target};
 /// How long packets that are on their way when the script ends may take to be shown.
 const LAST_PACKETS: Duration = Duration::from_millis(200);
 
-pub fn run(options: &RunOptions, lang: Lang) -> Result<(), Failure> {
+/// Runs the script; the word says how it ended well.
+pub fn run(options: &RunOptions, lang: Lang) -> Result<&'static str, Failure> {
     let script = Script::read(&options.script, lang)?;
     let broker = options
         .broker
@@ -45,7 +48,7 @@ pub fn run(options: &RunOptions, lang: Lang) -> Result<(), Failure> {
     let stop = Stop::on_signals(lang)?;
     let display = Display::start(
         Form {
-            json: options.json,
+            json: lines::wanted(),
             all_packets: false,
             lang,
         },
@@ -62,22 +65,9 @@ pub fn run(options: &RunOptions, lang: Lang) -> Result<(), Failure> {
         lang,
     }
     .run();
-    let (ending, status, error) = match &done {
-        Ok(ending) => (*ending, 0, None),
-        Err(failure) => (
-            "failed",
-            failure.status(),
-            failure.message().map(str::to_owned),
-        ),
-    };
-    sender.show(Message::End {
-        ending,
-        status,
-        error,
-    });
     drop(sender);
     display.finish();
-    done.map(|_| ())
+    done
 }
 
 fn choose_broker(text: &str, lang: Lang) -> Result<BrokerChoice, Failure> {
@@ -126,6 +116,18 @@ enum Watch {
     Nobody,
 }
 
+/// Why a script did not come to its end.
+enum Unwell {
+    Link(LinkError),
+    Said(Failure),
+}
+
+impl From<LinkError> for Unwell {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Self::Embedded {
@@ -149,6 +151,7 @@ impl Session<'_> {
         self.stop.interrupted(self.lang)?;
         // Declared before the board, so that it outlives the connection to it.
         let simulated;
+        let simulated_here = matches!(target, Target::Simulated);
         let transport = match target {
             Target::Real(transport) => transport,
             Target::Simulated => {
@@ -157,17 +160,50 @@ impl Session<'_> {
                 simulated.open(self.lang)?
             }
         };
-        let mut board = target::connect(transport, self.lang)?;
-        self.prepare(&mut board)?;
+        let board = target::connect(transport, self.lang)?;
+        self.on(board, &watch, simulated_here)
+    }
+
+    /// Runs the script on the board, which is left as it was found.
+    fn on(
+        &self,
+        mut board: Board,
+        watch: &Watch,
+        simulated: bool,
+    ) -> Result<&'static str, Failure> {
+        let mut loan = Loan::default();
+        let (done, answers) = match self.execute(&mut board, &mut loan, watch) {
+            Ok(run) => (self.judge(&run), true),
+            Err(Unwell::Said(failure)) => (Err(failure), true),
+            // A board that was lost cannot be asked for anything, one that does not stop neither.
+            Err(Unwell::Link(error)) => (
+                Err(Failure::from_link(&error, self.lang)),
+                matches!(error.fault(), Fault::Script | Fault::Files),
+            ),
+        };
+        if answers && let Err(error) = self.leave(&mut board, &mut loan, simulated) {
+            // The script's own end is what counts.
+            let label = self.lang.pick(
+                "the board is not as it was before",
+                "la placa no queda como estaba",
+            );
+            self.display
+                .note(format!("{label}: {}", error.message(self.lang)));
+        }
+        done
+    }
+
+    fn execute(&self, board: &mut Board, loan: &mut Loan, watch: &Watch) -> Result<Run, Unwell> {
+        self.prepare(board, loan)?;
         if let Watch::Embedded {
             broker: Some(broker),
             ..
-        } = &watch
+        } = watch
             && self.lan.is_some()
         {
-            self.tell_script(&mut board, broker.addr())?;
+            self.tell_script(board, broker.addr())?;
         }
-        self.stop.interrupted(self.lang)?;
+        self.stop.interrupted(self.lang).map_err(Unwell::Said)?;
         if let Some(seconds) = self.options.seconds {
             self.stop.request_after(seconds);
         }
@@ -181,44 +217,46 @@ impl Session<'_> {
             self.stop.flag(),
         );
         std::thread::sleep(LAST_PACKETS);
-        let run = ended.map_err(|error| Failure::from_link(&error, self.lang))?;
-        let done = self.judge(&run);
-        if !matches!(run.ending, Ending::Restarted) {
-            // The script's own end is what counts; a board that is stuck now says so next time.
-            let _ = board.exit_raw();
-        }
-        drop(board);
-        drop(watch);
-        done
+        Ok(ended?)
     }
 
-    /// Puts umqtt on the board and gives the script a fresh interpreter.
-    fn prepare(&self, board: &mut Board) -> Result<(), Failure> {
-        let link = |error| Failure::from_link(&error, self.lang);
-        let info = board.info().map_err(link)?;
-        let installed = module::umqtt(&info, self.lang)
-            .map_err(InstallError::Unfit)
-            .and_then(|items| module::install(board, &info, &items, self.display, self.lang));
-        match installed {
-            Ok(written) if written.is_empty() => {}
-            Ok(written) => {
-                let label = self.lang.pick("put on the board", "puesto en la placa");
-                self.display
-                    .note(format!("{label}: {}", written.join(", ")));
-            }
+    /// Ends what the script left running (timers, sockets), takes back what was lent, and starts the program that was
+    /// interrupted for the script.
+    fn leave(&self, board: &mut Board, loan: &mut Loan, simulated: bool) -> Result<(), LinkError> {
+        board.soft_reset()?;
+        loan.take_back(board)?;
+        if simulated {
+            // It ends with this run.
+            return board.exit_raw();
+        }
+        board.leave()?;
+        if board.found_running() {
+            self.display.note(self.lang.pick(
+                "the board starts again what it was running before (main.py)",
+                "la placa vuelve a arrancar lo que ejecutaba antes (main.py)",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Lends umqtt to the board and gives the script a fresh interpreter.
+    fn prepare(&self, board: &mut Board, loan: &mut Loan) -> Result<(), LinkError> {
+        let info = board.info()?;
+        match loan.give(board, &info, self.display, self.lang) {
+            Ok(()) => {}
             // The script may do well with what the firmware brings.
             Err(InstallError::Unfit(finding)) => self.display.note(finding.message),
-            Err(InstallError::Link(error)) => return Err(link(error)),
+            Err(InstallError::Link(error)) => return Err(error),
         }
-        board.soft_reset().map(|_| ()).map_err(link)
+        board.soft_reset()?;
+        loan.show(board)
     }
 
     /// Gives the script the broker's address as settings, in the interpreter that will run it.
-    fn tell_script(&self, board: &mut Board, broker: SocketAddr) -> Result<(), Failure> {
-        let told = board
+    fn tell_script(&self, board: &mut Board, broker: SocketAddr) -> Result<(), LinkError> {
+        board
             .exec(&lan::settings(broker))
-            .and_then(board_link::Execution::into_stdout);
-        told.map_err(|error| Failure::from_link(&error, self.lang))?;
+            .and_then(board_link::Execution::into_stdout)?;
         self.display.note(match self.lang {
             Lang::En => format!(
                 "the script finds it by: from settings import BROKER, BROKER_PORT ({broker})"

@@ -1,5 +1,4 @@
-//! Decides what `--json` prints: one object per line, `t` in seconds since the start, `source` one of
-//! `script`, `mqtt` and `umqtt`.
+//! Decides what `--json` prints of each kind of message; what the lines have in common is in `lines`.
 
 use std::io::{self, Write};
 use std::time::SystemTime;
@@ -7,55 +6,19 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use broker::{Direction, TapEvent, TapPacket};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Message, Renderer};
+use crate::lines;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Json {
-    started: SystemTime,
     /// What the script printed since its last line end.
     line: String,
 }
 
-impl Json {
-    pub fn new() -> Self {
-        Self {
-            started: SystemTime::now(),
-            line: String::new(),
-        }
-    }
-
-    fn write(
-        &self,
-        out: &mut dyn Write,
-        time: SystemTime,
-        source: &str,
-        rest: Value,
-    ) -> io::Result<()> {
-        let seconds = time
-            .duration_since(self.started)
-            .unwrap_or_default()
-            .as_secs_f64();
-        let mut object = Map::new();
-        // Milliseconds are what a reader can use.
-        object.insert("t".to_owned(), json!((seconds * 1000.0).round() / 1000.0));
-        object.insert("source".to_owned(), json!(source));
-        if let Value::Object(rest) = rest {
-            object.extend(rest);
-        }
-        serde_json::to_writer(&mut *out, &object)?;
-        out.write_all(b"\n")
-    }
-
-    fn write_script(&self, out: &mut dyn Write, stream: &str, text: &str) -> io::Result<()> {
-        self.write(
-            out,
-            SystemTime::now(),
-            "script",
-            json!({ "stream": stream, "text": text }),
-        )
-    }
+fn write_script(out: &mut dyn Write, stream: &str, text: &str) -> io::Result<()> {
+    out.write_all(lines::script(stream, text).as_bytes())
 }
 
 impl Renderer for Json {
@@ -65,35 +28,25 @@ impl Renderer for Json {
                 self.line.push_str(text);
                 while let Some(end) = self.line.find('\n') {
                     let line: String = self.line.drain(..=end).collect();
-                    self.write_script(out, "stdout", &line)?;
+                    write_script(out, "stdout", &line)?;
                 }
                 Ok(())
             }
             Message::Traceback(text) => {
                 self.finish(out)?;
-                self.write_script(out, "stderr", text)
+                write_script(out, "stderr", text)
             }
-            Message::Mqtt(event) => self.write(out, event.time, "mqtt", describe(event)),
-            Message::Note(text) => self.write(
-                out,
-                SystemTime::now(),
-                "umqtt",
-                json!({ "event": "note", "message": text }),
-            ),
+            Message::Mqtt(event) => {
+                let line = lines::line(event.time, "mqtt", describe(event));
+                out.write_all(line.as_bytes())
+            }
+            Message::Note(text) => {
+                let line = lines::event("note", json!({ "message": text }));
+                out.write_all(line.as_bytes())
+            }
             Message::Result { fields, .. } => {
-                self.write(out, SystemTime::now(), "umqtt", fields.clone())
-            }
-            Message::End {
-                ending,
-                status,
-                error,
-            } => {
-                self.finish(out)?;
-                let mut end = json!({ "event": "end", "ending": ending, "status": status });
-                if let Some(error) = error {
-                    end["error"] = json!(error);
-                }
-                self.write(out, SystemTime::now(), "umqtt", end)
+                let line = lines::line(SystemTime::now(), "umqtt", fields.clone());
+                out.write_all(line.as_bytes())
             }
         }
     }
@@ -106,7 +59,7 @@ impl Renderer for Json {
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if !self.line.is_empty() {
             let line = std::mem::take(&mut self.line);
-            self.write_script(out, "stdout", &line)?;
+            write_script(out, "stdout", &line)?;
         }
         Ok(())
     }

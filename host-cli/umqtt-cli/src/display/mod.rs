@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use board_link::Lang;
 use broker::TapEvent;
+use serde_json::json;
 
+use crate::lines;
 use crate::stop::Stop;
 
 /// Messages that may wait to be written before their senders wait too.
@@ -34,12 +36,6 @@ pub enum Message {
     Result {
         text: String,
         fields: serde_json::Value,
-    },
-    /// The end of a run, for `--json`: a word for how it ended, the exit status, the error if any.
-    End {
-        ending: &'static str,
-        status: u8,
-        error: Option<String>,
     },
 }
 
@@ -93,7 +89,7 @@ impl Display {
         let stop = stop.clone();
         let thread = std::thread::spawn(move || {
             let mut renderer: Box<dyn Renderer> = if form.json {
-                Box::new(json::Json::new())
+                Box::new(json::Json::default())
             } else {
                 Box::new(rows::Rows::new(form, rows::Style::of_stdout()))
             };
@@ -104,15 +100,21 @@ impl Display {
         Self { sender, thread }
     }
 
-    /// Shows only notes, on standard error: for commands whose output is not ours.
+    /// Shows only notes, on standard error or as `--json` wants them: for commands whose output is not ours.
     pub fn of_notes() -> Self {
         let (sender, messages) = mpsc::sync_channel(WAITING);
         let thread = std::thread::spawn(move || {
             for message in messages {
-                if let Message::Note(text) = message {
-                    // There is nowhere left to report that standard error is closed.
-                    let _ = writeln!(io::stderr().lock(), "umqtt: {text}");
-                }
+                let Message::Note(text) = message else {
+                    continue;
+                };
+                // There is nowhere left to report that a stream is closed.
+                let _ = if lines::wanted() {
+                    let line = lines::event("note", json!({ "message": text }));
+                    io::stdout().lock().write_all(line.as_bytes())
+                } else {
+                    writeln!(io::stderr().lock(), "umqtt: {text}")
+                };
             }
         });
         Self { sender, thread }

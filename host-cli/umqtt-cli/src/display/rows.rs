@@ -276,7 +276,6 @@ impl Renderer for Rows {
                 let text = text.clone();
                 self.across(out, &text, Source::Umqtt)
             }
-            Message::End { .. } => self.end_row(out),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The help of the commands about boards and ports rather than about lessons: `boards`, `ports` and their like.
 
-use super::{Frame, JSON_ES, PORT_ES};
+use super::{Frame, PORT_ES};
 
 pub const FRAMES: &[Frame] = &[(
         "completions",
@@ -143,7 +143,6 @@ pub const SPANISH: &[(&str, &str)] = &[
         "flash.drive",
         "La carpeta de la unidad de una Pico, si no se encuentra sola",
     ),
-    ("flash.json", JSON_ES),
     (
         "doctor",
         "Buscar qué se interpone entre este equipo y una placa, y decir qué hacer",
@@ -153,7 +152,6 @@ pub const SPANISH: &[(&str, &str)] = &[
         "doctor.wifi",
         "Una red wifi que la placa debería ver; para eso busca redes",
     ),
-    ("doctor.json", JSON_ES),
     (
         "package",
         "Empaquetar una lección en un fichero que otros equipos ponen en sus placas y que mip instala",
@@ -167,7 +165,6 @@ pub const SPANISH: &[(&str, &str)] = &[
         "package.boards",
         "Una placa cuyos módulos nativos van dentro, por ejemplo esp32 o pico-w; se puede repetir. Por defecto: todas",
     ),
-    ("package.json", JSON_ES),
     (
         "boards",
         "Listar las placas que se conocen, o describir una",
@@ -176,7 +173,6 @@ pub const SPANISH: &[(&str, &str)] = &[
         "boards.name",
         "Una placa, por ejemplo esp32-c3 o pico-w; sin ella, todas",
     ),
-    ("boards.json", JSON_ES),
     (
         "ports",
         "Listar los puertos en los que hay placas y qué hace cada una",
@@ -189,5 +185,4 @@ pub const SPANISH: &[(&str, &str)] = &[
         "ports.no_open",
         "No abrir ningún puerto: solo lo que dice el sistema",
     ),
-    ("ports.json", JSON_ES),
 ];

@@ -136,8 +136,8 @@ pub fn adopt_orphans() {
         .expect("a Linux of this decade");
 }
 
-/// Fails if a process that `umqtt` started outlives it by more than a moment. Other tests may be running
-/// `umqtt` itself and Mosquitto meanwhile.
+/// Fails if a process that `umqtt` started outlives it for good. Other tests may be running `umqtt` itself and Mosquitto
+/// meanwhile, or be about to: on a busy computer such a process has its parent's name for a while.
 pub fn expect_no_process() {
     #[cfg(target_os = "linux")]
     {
@@ -148,7 +148,7 @@ pub fn expect_no_process() {
                 .filter(|process| !["umqtt", "mosquitto"].contains(&process.name.as_str()))
                 .collect()
         };
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while !left().is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -219,6 +219,14 @@ impl Done {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{self:#?}"))
         };
         self.stdout.lines().map(parse).collect()
+    }
+
+    /// The last line of `--json` with this event.
+    #[track_caller]
+    pub fn said(&self, event: &str) -> Value {
+        let lines = self.json();
+        let said = lines.into_iter().rfind(|line| line["event"] == event);
+        said.unwrap_or_else(|| panic!("no {event}: {self:#?}"))
     }
 
     /// All that the script printed, from `--json`.

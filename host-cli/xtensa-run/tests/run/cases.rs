@@ -141,7 +141,7 @@ fn c_compiler(core: Core) -> Command {
 }
 
 /// Cases that are about something else, with the compiler if it is about one, and the reason.
-const ELSEWHERE: [(&str, Option<Core>, &str); 4] = [
+const ELSEWHERE: [(&str, Option<Core>, &str); 5] = [
     (
         "aligned.c",
         None,
@@ -157,6 +157,11 @@ const ELSEWHERE: [(&str, Option<Core>, &str); 4] = [
         "init_array.c",
         Some(Core::Call0),
         "gcc for lx106 has .ctors instead, which are refused",
+    ),
+    (
+        "rust_differences.rs",
+        None,
+        "has assembly, which rustc takes for Xtensa in no Rust file",
     ),
 ];
 

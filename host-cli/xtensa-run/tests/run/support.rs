@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mpy_link::{Input, LinkOptions};
 use xtensa_run::{Core, Error, Interpreter, Rust};
@@ -98,35 +98,8 @@ impl Kit {
         /// Far more than any of them takes on a busy computer.
         const LIMIT: Duration = Duration::from_secs(120);
         fs::write(folder.join("script.py"), script).expect("the script can be written");
-        let output = folder.join("output.txt");
-        let file = fs::File::create(&output).expect("the output file can be made");
-        let mut child = self
-            .interpreter
-            .command()
-            .arg("script.py")
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().expect("a second handle"))
-            .stderr(file)
-            .spawn()
-            .expect("qemu-xtensa starts");
-        let start = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("the child can be waited for") {
-                break status.to_string();
-            }
-            if start.elapsed() > LIMIT {
-                child.kill().expect("the child can be ended");
-                child.wait().expect("the child can be waited for");
-                break format!("no end within {LIMIT:?}");
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        let mut text = String::from_utf8_lossy(&fs::read(&output).unwrap_or_default()).into_owned();
-        if status != "exit status: 0" {
-            text.push_str(&format!("[{status}]\n"));
-        }
-        text
+        let mut command = self.interpreter.command();
+        testkit::printed(command.arg("script.py"), folder, LIMIT)
     }
 }
 

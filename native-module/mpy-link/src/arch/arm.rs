@@ -27,10 +27,10 @@ use micropython_sys::arch::Arch;
 use object::elf;
 
 use super::{Architecture, CodeSection, PlanError, Provided, Reference, Start};
-use crate::piece::{Block, Cause, Fixup, Formula, Goal, Group, Piece, PieceId, Pieces};
+use crate::piece::{Block, Cause, Fixup, Formula, Goal, Piece, PieceId, Pieces};
 use crate::references::plan_plain;
-use crate::relocation::{Field, Meaning, RelocationKind};
-use crate::section::{SectionKind, is_or_under};
+use crate::relocation::{Field, RelocationKind};
+use crate::section::is_or_under;
 use encoding::*;
 
 /// One of the ARM values of the header.
@@ -161,7 +161,7 @@ impl Architecture for Arm {
         elf::EM_ARM.0
     }
 
-    fn meaning(&self, number: u32) -> Meaning {
+    fn known(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)> {
         let refuse = |found: (&'static str, RelocationKind, Field), why| {
             (found.0, RelocationKind::Refused(why), found.2)
         };
@@ -175,28 +175,7 @@ impl Architecture for Arm {
         });
         let arm_code =
             Arm::arm_meaning(number).map(|found| if arm { found } else { refuse(found, ARM_CODE) });
-        let (name, kind, field) = Arm::common_meaning(number)
-            .or(thumb_code)
-            .or(arm_code)
-            .unwrap_or((
-                "an unknown relocation",
-                RelocationKind::Unknown,
-                Field::signed(1),
-            ));
-        Meaning {
-            number,
-            name,
-            kind,
-            field,
-        }
-    }
-
-    fn placement(&self, kind: &SectionKind, _: u64) -> Option<(Block, Group)> {
-        super::beside_code(kind)
-    }
-
-    fn got_block(&self) -> Block {
-        Block::Text
+        Arm::common_meaning(number).or(thumb_code).or(arm_code)
     }
 
     fn block_alignment(&self, _: Block) -> u64 {

@@ -20,7 +20,7 @@ use object::elf;
 use super::{Architecture, CodeSection, PlanError, Provided, Reference, Start};
 use crate::layout::Layout;
 use crate::piece::{Block, Cause, Fixup, Goal, Group, Piece, PieceId, Pieces};
-use crate::relocation::{Field, Meaning, RelocationKind};
+use crate::relocation::{Field, RelocationKind};
 use crate::section::SectionKind;
 use encoding::*;
 
@@ -49,7 +49,7 @@ const NO_GP: &str = "data relative to gp, which belongs to MicroPython; compile 
 const LINKED: &str = "a slot of a shared library; do not link first";
 
 impl RiscV {
-    fn known(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)> {
+    fn relocation(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)> {
         use RelocationKind as Kind;
         Some(match elf::RelocationType(number) {
             elf::R_RISCV_NONE => ("R_RISCV_NONE", Kind::None, Field::signed(1)),
@@ -126,18 +126,8 @@ impl Architecture for RiscV {
         elf::EM_RISCV.0
     }
 
-    fn meaning(&self, number: u32) -> Meaning {
-        let (name, kind, field) = self.known(number).unwrap_or((
-            "an unknown relocation",
-            RelocationKind::Unknown,
-            Field::signed(1),
-        ));
-        Meaning {
-            number,
-            name,
-            kind,
-            field,
-        }
+    fn known(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)> {
+        self.relocation(number)
     }
 
     fn placement(&self, kind: &SectionKind, align: u64) -> Option<(Block, Group)> {
@@ -157,10 +147,6 @@ impl Architecture for RiscV {
             SectionKind::Code => align.min(self.block_alignment(Block::Text)),
             _ => align,
         }
-    }
-
-    fn got_block(&self) -> Block {
-        Block::Text
     }
 
     fn block_alignment(&self, block: Block) -> u64 {

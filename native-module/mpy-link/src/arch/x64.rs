@@ -12,9 +12,8 @@ use micropython_sys::arch::Arch;
 use object::elf;
 
 use super::{Architecture, CodeSection, PlanError, Start};
-use crate::piece::{Block, Fixup, Group, Piece, PieceId, Pieces};
-use crate::relocation::{Field, Meaning, RelocationKind};
-use crate::section::SectionKind;
+use crate::piece::{Block, Fixup, Piece, PieceId, Pieces};
+use crate::relocation::{Field, RelocationKind};
 
 pub(super) struct X64;
 
@@ -32,9 +31,9 @@ impl Architecture for X64 {
         elf::EM_X86_64.0
     }
 
-    fn meaning(&self, number: u32) -> Meaning {
+    fn known(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)> {
         use RelocationKind as Kind;
-        let (name, kind, field) = match elf::RelocationType(number) {
+        let known = match elf::RelocationType(number) {
             elf::R_X86_64_NONE => ("R_X86_64_NONE", Kind::None, Field::signed(1)),
             elf::R_X86_64_64 => ("R_X86_64_64", Kind::Absolute, Field::either(8)),
             elf::R_X86_64_PC32 => ("R_X86_64_PC32", Kind::Relative, Field::signed(4)),
@@ -121,22 +120,9 @@ impl Architecture for X64 {
                 Kind::Refused(USE_PIC),
                 Field::either(8),
             ),
-            _ => ("an unknown relocation", Kind::Unknown, Field::signed(1)),
+            _ => return None,
         };
-        Meaning {
-            number,
-            name,
-            kind,
-            field,
-        }
-    }
-
-    fn placement(&self, kind: &SectionKind, _: u64) -> Option<(Block, Group)> {
-        super::beside_code(kind)
-    }
-
-    fn got_block(&self) -> Block {
-        Block::Text
+        Some(known)
     }
 
     fn block_alignment(&self, block: Block) -> u64 {

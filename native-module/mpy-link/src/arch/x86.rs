@@ -12,7 +12,7 @@ use object::elf;
 use super::{Architecture, CodeSection, PlanError, Reference, Start};
 use crate::piece::{Block, Cause, Fixup, Formula, Goal, Group, Piece, PieceId, Pieces};
 use crate::references::plan_plain;
-use crate::relocation::{Field, Meaning, RelocationKind};
+use crate::relocation::{Field, RelocationKind};
 use crate::section::SectionKind;
 
 pub(super) struct X86;
@@ -31,9 +31,9 @@ impl Architecture for X86 {
         elf::EM_386.0
     }
 
-    fn meaning(&self, number: u32) -> Meaning {
+    fn known(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)> {
         use RelocationKind as Kind;
-        let (name, kind, field) = match elf::RelocationType(number) {
+        let known = match elf::RelocationType(number) {
             elf::R_386_NONE => ("R_386_NONE", Kind::None, Field::signed(1)),
             elf::R_386_32 => ("R_386_32", Kind::Absolute, WORD),
             elf::R_386_16 => ("R_386_16", Kind::Absolute, Field::either(2)),
@@ -58,18 +58,9 @@ impl Architecture for X86 {
             elf::R_386_GLOB_DAT => ("R_386_GLOB_DAT", Kind::Refused(LINKED), WORD),
             elf::R_386_JMP_SLOT => ("R_386_JMP_SLOT", Kind::Refused(LINKED), WORD),
             elf::R_386_RELATIVE => ("R_386_RELATIVE", Kind::Refused(LINKED), WORD),
-            _ => ("an unknown relocation", Kind::Unknown, Field::signed(1)),
+            _ => return None,
         };
-        Meaning {
-            number,
-            name,
-            kind,
-            field,
-        }
-    }
-
-    fn placement(&self, kind: &SectionKind, _: u64) -> Option<(Block, Group)> {
-        super::beside_code(kind)
+        Some(known)
     }
 
     fn alignment(&self, kind: &SectionKind, align: u64) -> u64 {
@@ -79,10 +70,6 @@ impl Architecture for X86 {
             SectionKind::Data | SectionKind::Bss if align == 32 => 16,
             _ => align,
         }
-    }
-
-    fn got_block(&self) -> Block {
-        Block::Text
     }
 
     fn block_alignment(&self, block: Block) -> u64 {

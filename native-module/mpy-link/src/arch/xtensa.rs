@@ -23,7 +23,7 @@ use crate::error::LinkError;
 use crate::input::Parts;
 use crate::piece::{Block, Fixup, Group, Piece, PieceId, Pieces};
 use crate::references::plan_data;
-use crate::relocation::{Field, Meaning, RelocationKind};
+use crate::relocation::{Field, RelocationKind};
 use crate::section::SectionKind;
 
 /// How functions call each other.
@@ -67,13 +67,13 @@ impl Architecture for Xtensa {
         elf::EM_XTENSA.0
     }
 
-    fn meaning(&self, number: u32) -> Meaning {
+    fn known(&self, number: u32) -> Option<(&'static str, RelocationKind, Field)> {
         use RelocationKind as Kind;
         let word = Field::either(4);
         // The shortest instructions have two bytes; which one it is, the bytes say.
         let code = Field::either(2);
         let none = Field::either(1);
-        let (name, kind, field) = match elf::RelocationType(number) {
+        let known = match elf::RelocationType(number) {
             elf::R_XTENSA_NONE => ("R_XTENSA_NONE", Kind::None, none),
             elf::R_XTENSA_32 => ("R_XTENSA_32", Kind::Absolute, word),
             // The address of a function, to be called; in a module the function's own.
@@ -110,14 +110,9 @@ impl Architecture for Xtensa {
             {
                 ("R_XTENSA_SLOT", Kind::Refused(BUNDLED), none)
             }
-            _ => ("an unknown relocation", Kind::Unknown, none),
+            _ => return None,
         };
-        Meaning {
-            number,
-            name,
-            kind,
-            field,
-        }
+        Some(known)
     }
 
     fn prepare<'a>(&self, parts: &mut Parts<'_, 'a>) -> Result<(), LinkError> {
@@ -129,21 +124,10 @@ impl Architecture for Xtensa {
 
     fn placement(&self, kind: &SectionKind, _: u64) -> Option<(Block, Group)> {
         match kind {
-            SectionKind::Code => Some((Block::Text, Group::Code)),
             SectionKind::ReadOnly => Some((Block::Rodata, Group::ReadOnly)),
             SectionKind::ReadOnlyAfterLoad => Some((Block::Rodata, Group::ReadOnlyAfterLoad)),
-            SectionKind::Data => Some((Block::Rodata, Group::Data)),
-            SectionKind::Bss => Some((Block::Bss, Group::Bss)),
-            SectionKind::InitArray(_)
-            | SectionKind::Ignored(_)
-            | SectionKind::DuplicateGroup
-            | SectionKind::QstrList
-            | SectionKind::Refused(_) => None,
+            _ => super::beside_code(kind),
         }
-    }
-
-    fn got_block(&self) -> Block {
-        Block::Text
     }
 
     fn got_leads(&self) -> bool {

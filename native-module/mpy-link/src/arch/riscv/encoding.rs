@@ -320,4 +320,21 @@ mod tests {
             assert!(!field.holds(last + 2), "{last:#x} and more");
         }
     }
+
+    #[test]
+    fn numbers_of_variable_length_keep_their_length() {
+        let short = uleb128(&[0x05, 0xff]).expect("one byte");
+        assert!(short.width == 1 && short.holds(127) && !short.holds(128) && !short.holds(-1));
+        let padded = uleb128(&[0x80, 0x80, 0x00]).expect("three bytes");
+        let mut bytes = [0x80, 0x80, 0x00, 0xaa];
+        padded.store(&mut bytes, 5);
+        assert_eq!(bytes, [0x85, 0x80, 0x00, 0xaa]);
+        padded.store(&mut bytes, 0x1f_ffff);
+        assert_eq!(bytes, [0xff, 0xff, 0x7f, 0xaa]);
+        assert!(!padded.holds(0x20_0000));
+        let longest = uleb128(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00]);
+        assert!(longest.is_some_and(|field| field.holds(i128::from(i64::MAX))));
+        assert!(uleb128(&[0x80; 20]).is_none(), "it has no end");
+        assert!(uleb128(&[]).is_none());
+    }
 }
