@@ -23,8 +23,8 @@ pub enum Pieces {
     Bytes,
 }
 
-/// A step that takes longer than this is one that hangs.
-const LIMIT: Duration = Duration::from_secs(5);
+/// A step that takes longer than this is one that hangs: much more than any needs on a busy computer.
+const LIMIT: Duration = Duration::from_secs(60);
 /// After so many failures the rest would only cost time.
 const ENOUGH: usize = 25;
 /// Between two bytes of [`Pieces::Bytes`]; the system sleeps somewhat longer.

@@ -111,7 +111,7 @@ fn gone_where(
     need!(name, ours.add(&robust, "robust.py"));
 
     for interpreter in [&old, &new] {
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(60);
         let received = run(interpreter, &ours, name, scripts(), limit)
             .unwrap_or_else(|error| panic!("{name} is still there: {error}"));
         check(&received).unwrap_or_else(|error| panic!("{name} is still there: {error}"));
@@ -255,7 +255,7 @@ fn check_msg_over_tls() {
         Ok::<_, String>((finished, served))
     };
     for version in [Version::V1_25, Version::V1_26] {
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(60);
         let (finished, served) = need!(NAME, run(version, Implementation::Ours, limit));
         assert_eq!(finished.expect_success("known_failures.py").trim(), "fixed");
         served.expect("the TLS connection");
@@ -291,7 +291,7 @@ fn tls_configuration(certificates: &Certificates) -> Arc<ServerConfig> {
 fn serve_tls(listener: &TcpListener, configuration: Arc<ServerConfig>) -> std::io::Result<()> {
     let (mut stream, _) = listener.accept()?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut tls = ServerConnection::new(configuration).expect("a connection");
     let mut connect = [0; CONNECT_SIZE];
     rustls::Stream::new(&mut tls, &mut stream).read_exact(&mut connect)?;
