@@ -20,8 +20,9 @@ const PUBLISH: u8 = 0x30;
 /// `wait_msg`.
 pub fn wait_msg(this: Obj, timeout: Obj) -> Result<Obj> {
     let state = State::of(this)?;
+    let mut wait = Wait::idle(this, state, timeout);
     loop {
-        match wait_once(this, state, timeout) {
+        match wait_once(&mut wait) {
             Ok(Served::Pong { own: true }) => {}
             Ok(served) => {
                 report_dropped(state)?;
@@ -29,17 +30,18 @@ pub fn wait_msg(this: Obj, timeout: Obj) -> Result<Obj> {
             }
             Err(error) => recover(this, state, error)?,
         }
+        wait.resume();
     }
 }
 
-fn wait_once(this: Obj, state: *mut State, timeout: Obj) -> Result<Served> {
-    let mut wait = Wait::idle(this, state, timeout);
+fn wait_once(wait: &mut Wait) -> Result<Served> {
+    let (this, state) = (wait.this, wait.state);
     // SAFETY: the state is the client's own.
     if wait.role != Role::OwedInCallback && unsafe { hand_over_deferred(this, state)? } {
         return Ok(Served::Packet(PUBLISH));
     }
-    let served = serve(&mut wait)?;
-    after(&wait)?;
+    let served = serve(wait)?;
+    after(wait)?;
     Ok(served)
 }
 

@@ -49,7 +49,9 @@ pub struct Wait {
     pub role: Role,
     /// Whether there is a deadline or a keep alive to watch; not known before [`Wait::begin`].
     limited: Option<bool>,
-    /// When the call, or in an idle one the packet at hand, has begun.
+    /// When the call has begun.
+    call: Option<u32>,
+    /// The same, or in an idle call when the packet at hand has begun.
     start: Option<u32>,
     /// How many milliseconds that may take.
     limit: u32,
@@ -173,6 +175,7 @@ impl Wait {
             state,
             role,
             limited: None,
+            call: None,
             start: None,
             limit,
             idle_limit: FOREVER,
@@ -206,9 +209,9 @@ impl Wait {
         self.limited = Some(limited);
         if limited {
             self.now = ticks();
-            if self.start.is_none() {
-                self.start = Some(self.now);
-            }
+            let call = self.call.or(self.start).unwrap_or(self.now);
+            self.call = Some(call);
+            self.start = Some(call);
             if keep_alive {
                 self.keep_alive()?;
             }
@@ -220,8 +223,16 @@ impl Wait {
 
     /// There is a new connection, with which the time begins anew.
     pub fn restart(&mut self) {
-        self.limited = None;
+        self.call = None;
         self.start = None;
+        self.resume();
+    }
+
+    /// A packet was served that the call does not wait for, or there is a new connection; its time goes on.
+    pub fn resume(&mut self) {
+        self.limited = None;
+        self.begun = false;
+        self.looked = false;
     }
 
     /// True if there is a deadline or a keep alive to watch.
