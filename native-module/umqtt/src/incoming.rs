@@ -471,6 +471,9 @@ pub unsafe fn forget_packet(state: *mut State) {
         (*state).packets = (*state).packets.wrapping_add(1);
         (*state).topic = None;
         (*state).payload = None;
+        // These would keep a large message alive, too.
+        (*state).topic_at = core::ptr::null_mut();
+        (*state).payload_at = core::ptr::null_mut();
         (*state).piece_start = 0;
         (*state).pieces = NO_PIECES;
     }
