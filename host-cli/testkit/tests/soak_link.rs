@@ -1,12 +1,14 @@
 //! Decides whether messages survive a network that drops the connection every few hundred packets: nothing lost at QoS
 //! 1, nothing lost or doubled at QoS 2, and as much free heap at the end as at the start.
 //!
-//! Publisher and subscriber are the same client, Mosquitto is behind the proxy. `UMQTT_SOAK_MESSAGES` sets how many
+//! Publisher and subscriber are the same client, Mosquitto is behind the network. `UMQTT_SOAK_MESSAGES` sets how many
 //! messages go each way; `cargo xtask soak` sets it to a million.
 
 use std::time::Duration;
 
-use testkit::{Access, Implementation, Interpreter, Mosquitto, Program, Proxy, Version, need};
+use testkit::{
+    Access, Implementation, Interpreter, LossyNetwork, Mosquitto, Program, Version, need,
+};
 
 /// Messages each way and for each QoS in an ordinary run.
 const MESSAGES: usize = 10_000;
@@ -27,11 +29,11 @@ fn soak(test: &str, version: Version, qos: u8) {
     let interpreter = need!(test, Interpreter::find(version));
     let module = need!(test, Implementation::Ours.module());
     let broker = need!(test, Mosquitto::start(&Access::Anonymous));
-    let proxy = Proxy::start(broker.address(), BYTES[usize::from(qos)]);
+    let network = LossyNetwork::start(broker.address(), BYTES[usize::from(qos)]);
     let messages = messages();
     let finished = Program::new(&interpreter, &module, "soak_link")
-        .argument(proxy.address().ip())
-        .argument(proxy.address().port())
+        .argument(network.address().ip())
+        .argument(network.address().port())
         .argument(qos)
         .argument(messages)
         .heap("512k")
@@ -48,14 +50,14 @@ fn soak(test: &str, version: Version, qos: u8) {
     };
     println!(
         "QoS {qos}: {messages} messages each way over {} lost connections in {elapsed:.1?}: {}",
-        proxy.dropped(),
+        network.dropped(),
         printed.trim()
     );
     let sent = i64::try_from(messages).expect("so many");
     assert!(
-        proxy.dropped() > messages / 1000,
+        network.dropped() > messages / 1000,
         "only {} connections were lost",
-        proxy.dropped()
+        network.dropped()
     );
     assert_eq!(damaged, 0, "damaged messages");
     assert!(heap >= -HEAP, "{} bytes of heap are gone", -heap);

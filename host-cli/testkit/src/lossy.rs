@@ -11,7 +11,7 @@ use socket2::SockRef;
 
 /// A running proxy; it ends with the last connection after it was dropped.
 #[derive(Debug)]
-pub struct Proxy {
+pub struct LossyNetwork {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -22,13 +22,13 @@ struct Shared {
     ended: AtomicBool,
 }
 
-impl Proxy {
+impl LossyNetwork {
     /// Starts one on a free port of the loopback. Each connection carries between `least` and twice as many bytes, both
     /// directions together; how many is the same in every run.
     ///
     /// # Panics
     /// Where no port can be had.
-    pub fn start(broker: SocketAddr, least: usize) -> Proxy {
+    pub fn start(broker: SocketAddr, least: usize) -> LossyNetwork {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
         let shared = Arc::new(Shared {
@@ -56,7 +56,7 @@ impl Proxy {
                 }
             }
         });
-        Proxy { address, shared }
+        LossyNetwork { address, shared }
     }
 
     /// Where it listens.
@@ -70,7 +70,7 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
+impl Drop for LossyNetwork {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
         // The listener sees it with the next connection.
