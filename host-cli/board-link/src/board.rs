@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::agent::{Agent, Parts};
 use crate::error::{LinkError, Step};
 use crate::link::Link;
+use crate::mount::share_nothing;
 use crate::transport::Transport;
 
 /// How long each step may take before it is an error. The defaults suit boards on a serial line;
@@ -73,7 +74,7 @@ impl Board {
     /// Takes over a connection without sending anything.
     pub fn new(transport: Box<dyn Transport>, timeouts: Timeouts) -> Board {
         Board {
-            link: Link::new(transport, timeouts.write),
+            link: Link::new(share_nothing(transport), timeouts.write),
             timeouts,
             at_prompt: false,
             raw_paste: None,

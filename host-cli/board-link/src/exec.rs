@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::board::Board;
 use crate::error::{LinkError, Step};
-use crate::link::Wait;
+use crate::link::{Wait, excerpt};
 use crate::patience::{Patience, SLICE};
 use crate::raw_repl::{BANNER, CTRL_C};
 use crate::utf8::Decoder;
@@ -72,6 +72,8 @@ impl Execution {
 }
 
 const STDERR_LIMIT: usize = 64 * 1024;
+/// What code for [`Board::exec`] may print, bytes; code that prints more is stopped.
+const LONGEST_OUTPUT: usize = 4 * 1024 * 1024;
 /// Pause between the Ctrl-Cs that follow when the first two did not help.
 const CTRL_C_AGAIN: Duration = Duration::from_millis(250);
 /// A board that shows the signs of a restart and then says nothing for so long has restarted.
@@ -98,12 +100,24 @@ impl Board {
 
     fn collect(&mut self, code: &str, limit: Limit) -> Result<Execution, LinkError> {
         let mut stdout = String::new();
+        let endless = AtomicBool::new(false);
         let mut collect = |event: Event<'_>| {
             if let Event::Stdout(text) = event {
+                if stdout.len() > LONGEST_OUTPUT {
+                    return endless.store(true, Ordering::Relaxed);
+                }
                 stdout.push_str(text);
             }
         };
-        let run = self.run(code, &mut collect, None, limit)?;
+        let run = self.run(code, &mut collect, Some(&endless), limit)?;
+        if endless.load(Ordering::Relaxed) {
+            return Err(LinkError::Protocol {
+                port: self.port(),
+                step: Step::Run,
+                expected: "a short answer",
+                heard: excerpt(&stdout.as_bytes()[..80]),
+            });
+        }
         Ok(Execution {
             ending: run.ending,
             stdout,
@@ -248,7 +262,7 @@ impl Board {
                 port: self.port(),
                 step,
                 expected: "the prompt >",
-                heard: crate::link::excerpt(&heard),
+                heard: excerpt(&heard),
             }),
         }
     }

@@ -10,6 +10,7 @@
 //! | `exec` | running code: live output, stopping it, how it ended |
 //! | `files`, `put` | the board's filesystem |
 //! | `agent/` | the program on the board that does it, and the conversation with it |
+//! | `mount/` | a folder of this computer as one of the board's, confined to it |
 //! | `info` | what kind of board it is |
 //! | `traceback` | showing an exception with the script's own file name |
 //! | `error`, `texts` | what went wrong, whose fault it is, what to try |
@@ -25,6 +26,7 @@ mod files;
 mod info;
 mod lang;
 mod link;
+mod mount;
 mod patience;
 mod ports;
 mod put;
@@ -42,6 +44,7 @@ pub use exec::{Ending, Event, Execution, Run};
 pub use files::{Digest, Entry, FileState, Space};
 pub use info::{BoardInfo, MpyVersion};
 pub use lang::Lang;
+pub use mount::{Folder, MOUNT_POINT, MountKey, share, share_nothing};
 pub use ports::{OpenOptions, PortInfo, PortSpec, UsbInfo, list, open, open_with, resolve};
 pub use put::{NewFile, PutProgress};
 pub use python::{bytes_literal, str_literal};

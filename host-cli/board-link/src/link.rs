@@ -9,6 +9,9 @@ use crate::transport::Transport;
 /// How much of what came last is kept for error messages and for recognising a restart; bytes.
 const MEMORY: usize = 512;
 
+/// Of what comes in front of a pattern, the end is kept: a board may print without end. Bytes.
+const MOST_HEARD: usize = 256 * 1024;
+
 /// Outcome of [`Link::wait_for`].
 pub(crate) enum Wait {
     /// Pattern number `which` came; `before` is what stood before it.
@@ -102,6 +105,9 @@ impl Link {
     ) -> Result<Wait, LinkError> {
         let mut seen = Vec::new();
         while let Some(byte) = self.next(patience, step)? {
+            if seen.len() >= MOST_HEARD {
+                seen.drain(..MOST_HEARD / 2);
+            }
             seen.push(byte);
             if let Some(which) = (patterns.iter()).position(|pattern| seen.ends_with(pattern)) {
                 seen.truncate(seen.len() - patterns[which].len());

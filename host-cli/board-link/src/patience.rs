@@ -34,6 +34,19 @@ impl Patience {
         self.left
     }
 
+    /// At most `length` of what is left, to be waited for by itself; [`Patience::return_rest`] ends that.
+    pub(crate) fn part(&mut self, length: Duration) -> Patience {
+        let length = length.min(self.left());
+        self.left -= length;
+        Patience::new(length)
+    }
+
+    /// Takes back what is left of a part. The time meanwhile has been counted there.
+    pub(crate) fn return_rest(&mut self, mut part: Patience) {
+        self.left += part.left();
+        self.looked_at = Instant::now();
+    }
+
     /// Counts the time since the last look; true if none is left.
     pub(crate) fn is_over(&mut self) -> bool {
         self.left().is_zero()
@@ -53,5 +66,17 @@ mod tests {
         assert!(patience.left() >= Duration::from_millis(4700));
         let mut short = Patience::new(Duration::ZERO);
         assert!(short.is_over());
+    }
+
+    #[test]
+    fn time_of_a_part_counts_once_and_in_full() {
+        let mut whole = Patience::new(Duration::from_secs(10));
+        for _ in 0..8 {
+            let mut part = whole.part(Duration::from_millis(1250));
+            part.left = Duration::ZERO;
+            whole.looked_at -= Duration::from_millis(1250);
+            whole.return_rest(part);
+        }
+        assert!(whole.left() < Duration::from_millis(250), "{whole:?}");
     }
 }

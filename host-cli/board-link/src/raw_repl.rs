@@ -65,8 +65,10 @@ impl Board {
                     .drain(self.timeouts.quiet, self.timeouts.quiet * 8, step)?;
                 self.link.write(b"\r\x01", step)?;
             }
-            let mut soon = Patience::new(slice.min(patience.left()));
-            if let Wait::Found { before, .. } = self.link.wait_for(&[BANNER], &mut soon, step)? {
+            let mut soon = patience.part(slice);
+            let heard = self.link.wait_for(&[BANNER], &mut soon, step)?;
+            patience.return_rest(soon);
+            if let Wait::Found { before, .. } = heard {
                 // At a prompt Ctrl-C is answered by a new prompt; a program that it stops says so.
                 let stopped = before.windows(17).any(|text| text == b"KeyboardInterrupt");
                 self.found_running.get_or_insert(stopped);
@@ -297,7 +299,7 @@ impl Board {
             let arrived = self.link.peek(wait, step)?.to_vec();
             for (index, byte) in arrived.iter().enumerate() {
                 match byte {
-                    0x01 => free += window,
+                    0x01 => free = free.saturating_add(window),
                     0x04 => {
                         self.link.used(index + 1);
                         // The board reads on until one Ctrl-D or Ctrl-C; after the end of the
@@ -308,7 +310,8 @@ impl Board {
                         }
                         return Ok(interrupted);
                     }
-                    other => noise.push(*other),
+                    other if noise.len() < MOST_NOISE => noise.push(*other),
+                    _ => {}
                 }
             }
             self.link.used(arrived.len());
@@ -356,6 +359,9 @@ impl Board {
         Ok(noise.into_iter().filter(|&byte| byte != b'>').collect())
     }
 }
+
+/// What a board may print beside the flow control and have shown, bytes.
+const MOST_NOISE: usize = 64 * 1024;
 
 /// Bytes per second of the slowest line that plain execution must wait for: 38400 bits per second.
 const SLOWEST_LINE: f64 = 3840.0;

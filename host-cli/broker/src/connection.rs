@@ -1,4 +1,4 @@
-//! Decides how one TCP connection is read and written: packets in, bytes out, and when it has been
+//! Decides how one connection is read and written: packets in, bytes out, and when it has been
 //! silent for too long.
 
 use std::cell::RefCell;
@@ -7,19 +7,19 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rumqttc::mqttbytes::v4::Packet;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rumqttc::mqttbytes::v4::{ConnectReturnCode, Packet};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::time;
+use tokio::time::{self, Instant};
+use tokio_rustls::TlsAcceptor;
 
 use crate::frame;
 use crate::hub::Hub;
 use crate::link::Link;
+use crate::opening::{self, READ_SIZE, Transport};
+use crate::pace::Pace;
+use crate::server::Service;
 use crate::tap::CloseReason;
-
-/// How long a connection may take to send CONNECT.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a publisher waits for a subscriber that does not read, before messages of QoS 0 to it
 /// are dropped.
@@ -28,36 +28,62 @@ const WAIT_FOR_READERS: Duration = Duration::from_secs(2);
 /// How long the last answer to a client may take to leave.
 const LAST_WRITE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Bytes read at a time.
-const READ_SIZE: usize = 16 << 10;
+/// The largest packet taken before CONNECT was accepted, in bytes: five texts of the greatest length there is, and the
+/// few bytes around them.
+const CONNECT_LIMIT: usize = 5 * (2 + 65_535) + 10;
+
+type Stream = Box<dyn Transport>;
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(mut stream: TcpStream, hub: Rc<RefCell<Hub>>, packet_limit: usize) {
+pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, service: Rc<Service>) {
     let (Ok(()), Ok(peer)) = (stream.set_nodelay(true), stream.peer_addr()) else {
         // The peer is gone already.
         return;
     };
+    let deadline = Instant::now() + service.limits.connect_within;
     let link = Rc::new(Link::default());
-    let id = hub.borrow_mut().opened(Rc::clone(&link), peer);
-    let (mut reader, mut writer) = stream.split();
+    let id = service.hub.borrow_mut().opened(Rc::clone(&link), peer);
+    let opening = opening::open(stream, tls, &service.origins, service.limits.packet);
+    let opened = tokio::select! {
+        opened = time::timeout_at(deadline, opening) => {
+            opened.unwrap_or(Err(CloseReason::NoConnect))
+        }
+        reason = link.ended() => Err(reason),
+    };
+    let stream = match opened {
+        Ok(stream) => stream,
+        Err(reason) => {
+            service.hub.borrow_mut().closed(id, &reason);
+            return;
+        }
+    };
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let reason = tokio::select! {
-        reason = read(&mut reader, id, &hub, packet_limit) => reason,
+        reason = read(&mut reader, id, &service, deadline) => reason,
         reason = write(&mut writer, &link) => reason,
         reason = link.ended() => reason,
     };
-    hub.borrow_mut().closed(id, &reason);
+    service.hub.borrow_mut().closed(id, &reason);
     // What was put in front of the end, a CONNACK that refuses for one, still leaves.
     let rest = link.take_rest();
-    if !rest.is_empty() && !matches!(reason, CloseReason::Lost | CloseReason::KeepAlive(_)) {
-        let _ = time::timeout(LAST_WRITE_WITHIN, writer.write_all(&rest)).await;
+    if !matches!(reason, CloseReason::Lost | CloseReason::KeepAlive(_)) {
+        let last = async {
+            writer.write_all(&rest).await?;
+            writer.shutdown().await
+        };
+        let _ = time::timeout(LAST_WRITE_WITHIN, last).await;
     }
-    let _ = writer.shutdown().await;
 }
 
-async fn write(writer: &mut WriteHalf<'_>, link: &Link) -> CloseReason {
+async fn write(writer: &mut WriteHalf<Stream>, link: &Link) -> CloseReason {
     loop {
         let bytes = link.take().await;
-        if writer.write_all(&bytes).await.is_err() {
+        let written = async {
+            writer.write_all(&bytes).await?;
+            // TLS and WebSockets keep what they have not put into a record or frame yet.
+            writer.flush().await
+        };
+        if written.await.is_err() {
             return CloseReason::Lost;
         }
         link.written(bytes.len());
@@ -65,33 +91,48 @@ async fn write(writer: &mut WriteHalf<'_>, link: &Link) -> CloseReason {
 }
 
 async fn read(
-    reader: &mut ReadHalf<'_>,
+    reader: &mut ReadHalf<Stream>,
     id: u64,
-    hub: &RefCell<Hub>,
-    packet_limit: usize,
+    service: &Service,
+    deadline: Instant,
 ) -> CloseReason {
+    let hub = &service.hub;
     let mut buffer = BytesMut::with_capacity(READ_SIZE);
-    let opened = time::Instant::now();
+    let mut pace = Pace::new(service.limits.rate);
     loop {
         loop {
-            let packet = match frame::next_packet(&mut buffer, packet_limit) {
+            let limit = match hub.borrow().keep_alive(id) {
+                None => service.limits.packet.min(CONNECT_LIMIT),
+                Some(_) => service.limits.packet,
+            };
+            let packet = match frame::next_packet(&mut buffer, limit) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(error) => return hub.borrow_mut().malformed(id, &error, &buffer),
             };
             let is_publish = matches!(packet, Packet::Publish(_));
-            let done = hub.borrow_mut().received(id, packet);
+            let is_admitted = match &packet {
+                Packet::Connect(connect) => service.admission.admits(connect.login.as_ref()).await,
+                _ => true,
+            };
+            let done = if is_admitted {
+                hub.borrow_mut().received(id, packet)
+            } else {
+                let code = ConnectReturnCode::NotAuthorized;
+                Err(hub.borrow_mut().refuse(id, &packet, code))
+            };
             if let Err(reason) = done {
                 return reason;
             }
             if is_publish {
+                pace.wait().await;
                 wait_for_readers(id, hub).await;
             }
         }
         let keep_alive = hub.borrow().keep_alive(id);
         let (limit, silent) = match keep_alive {
             None => (
-                Some(CONNECT_WITHIN.saturating_sub(opened.elapsed())),
+                Some(deadline.saturating_duration_since(Instant::now())),
                 CloseReason::NoConnect,
             ),
             Some(0) => (None, CloseReason::Lost),
@@ -103,7 +144,11 @@ async fn read(
         buffer.reserve(READ_SIZE);
         match read_within(reader, &mut buffer, limit).await {
             None => return silent,
-            Some(Ok(0) | Err(_)) => return CloseReason::Lost,
+            Some(Ok(0)) => return CloseReason::Lost,
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                return CloseReason::Protocol(error.to_string());
+            }
+            Some(Err(_)) => return CloseReason::Lost,
             Some(Ok(_)) => {}
         }
     }
@@ -111,7 +156,7 @@ async fn read(
 
 /// Reads what is there; `None` when nothing came in time.
 async fn read_within(
-    reader: &mut ReadHalf<'_>,
+    reader: &mut ReadHalf<Stream>,
     buffer: &mut BytesMut,
     limit: Option<Duration>,
 ) -> Option<io::Result<usize>> {

@@ -19,6 +19,9 @@ pub enum FrameError {
     Malformed(String),
 }
 
+/// Bytes that the buffer is enlarged by at a time.
+const RESERVED: usize = 256 << 10;
+
 fn malformed(reason: impl Into<String>) -> FrameError {
     FrameError::Malformed(reason.into())
 }
@@ -41,8 +44,9 @@ pub fn next_packet(buffer: &mut BytesMut, limit: usize) -> Result<Option<Packet>
     check_length(first, length)?;
     let whole = 1 + header + length;
     if buffer.len() < whole {
-        // What is still missing, so that a large packet does not grow the buffer step by step.
-        buffer.reserve(whole - buffer.len());
+        // What is still missing, but not all of what was merely promised, so that large packets take few steps and
+        // empty promises little memory.
+        buffer.reserve((whole - buffer.len()).min(RESERVED));
         return Ok(None);
     }
     check_body(first, &buffer[1 + header..whole])?;

@@ -3,7 +3,11 @@
 //! It knows no socket and no clock. Packets come in through `received`; what goes out is appended to
 //! the `Link` of the connection it is for. One thread owns it.
 
+mod keeping;
+mod monitors;
+
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,11 +18,16 @@ use rumqttc::mqttbytes::v4::{
     Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, Unsubscribe,
 };
 
+use crate::budget::Budget;
 use crate::frame::FrameError;
 use crate::link::Link;
+use crate::monitor::MONITOR_TOPIC;
 use crate::session::Session;
-use crate::tap::{self, CloseReason, Direction, TapPacket, Taps};
+use crate::store::{Change, Store};
+use crate::tap::{self, CloseReason, Direction, Tap, TapPacket, Taps};
 use crate::topic;
+use crate::{BrokerConfig, Limits};
+use keeping::Keeping;
 
 /// Payloads up to this size are copied when they are kept, as they would otherwise keep the whole
 /// buffer alive that they were read into.
@@ -32,6 +41,9 @@ const MAX_ABSENT: usize = 1000;
 
 struct Connection {
     link: Rc<Link>,
+    peer: SocketAddr,
+    /// It gets all that happens, see `monitor`.
+    monitor: bool,
     client_id: Arc<str>,
     /// None until CONNECT was accepted.
     joined: Option<Joined>,
@@ -43,13 +55,28 @@ struct Joined {
     will: Option<LastWill>,
 }
 
-#[derive(Default)]
 struct Client {
     session: Session,
+    /// The client asked for a session that outlives the connection; it outlives the broker too, where it keeps any.
+    persistent: bool,
+    /// The user who began the session, where users have passwords: no other gets it.
+    owner: Option<String>,
     /// The connection that serves it now; none while the client is away.
     connection: Option<u64>,
     /// When it left, as a count that only grows.
     left: u64,
+}
+
+impl Client {
+    fn new(budget: &Rc<Budget>, max_waiting: usize) -> Self {
+        Self {
+            session: Session::new(budget, max_waiting),
+            persistent: false,
+            owner: None,
+            connection: None,
+            left: 0,
+        }
+    }
 }
 
 pub(crate) struct Hub {
@@ -57,24 +84,48 @@ pub(crate) struct Hub {
     connections: BTreeMap<u64, Connection>,
     clients: HashMap<Arc<str>, Client>,
     retained: BTreeMap<String, Publish>,
+    /// Bytes of all that is retained or waits for clients.
+    kept: Rc<Budget>,
+    limits: Limits,
+    /// Whether the user names of clients were checked.
+    checks_users: bool,
+    keeping: Keeping,
+    /// What happens, while there are monitors.
+    monitor_tap: Option<Tap>,
     connections_so_far: u64,
     departures_so_far: u64,
 }
 
 impl Hub {
-    pub(crate) fn new(taps: Taps) -> Self {
-        Self {
+    /// One that has what `kept` says, and keeps it so.
+    pub(crate) fn new(
+        taps: Taps,
+        config: &BrokerConfig,
+        kept: Option<(Store, Vec<Change>)>,
+    ) -> Self {
+        let mut hub = Self {
+            keeping: Keeping::default(),
+            monitor_tap: None,
             taps,
             connections: BTreeMap::new(),
             clients: HashMap::new(),
             retained: BTreeMap::new(),
+            kept: Rc::new(Budget::new(config.limits.kept_bytes)),
+            limits: config.limits.clone(),
+            checks_users: config.users.is_some(),
             connections_so_far: 0,
             departures_so_far: 0,
+        };
+        if let Some((store, changes)) = kept {
+            hub.restore(changes);
+            hub.keeping.begin(store);
+            hub.write_anew();
         }
+        hub
     }
 
     /// Notes a new connection and returns its number.
-    pub(crate) fn opened(&mut self, link: Rc<Link>, peer: std::net::SocketAddr) -> u64 {
+    pub(crate) fn opened(&mut self, link: Rc<Link>, peer: SocketAddr) -> u64 {
         let unconnected = self
             .connections
             .values()
@@ -95,6 +146,8 @@ impl Hub {
             id,
             Connection {
                 link,
+                peer,
+                monitor: false,
                 client_id,
                 joined: None,
             },
@@ -123,6 +176,15 @@ impl Hub {
 
     /// Handles one packet. An error ends the connection; call `closed` with it.
     pub(crate) fn received(&mut self, id: u64, packet: Packet) -> Result<(), CloseReason> {
+        if self.is_failed() {
+            return Err(CloseReason::Lost);
+        }
+        let done = self.handle(id, packet);
+        self.commit();
+        done
+    }
+
+    fn handle(&mut self, id: u64, packet: Packet) -> Result<(), CloseReason> {
         let Some(connection) = self.connections.get_mut(&id) else {
             return Err(CloseReason::Lost);
         };
@@ -140,18 +202,31 @@ impl Hub {
             Packet::Connect(connect) => self.connect(id, connect),
             _ if !joined => Err(protocol("a packet before CONNECT")),
             Packet::Publish(publish) => self.publish_from(id, &client_id, publish),
-            Packet::PubAck(ack) => {
-                self.advance(id, &client_id, |session| session.acknowledged(ack.pkid))
+            Packet::PubAck(PubAck { pkid: packet_id }) => {
+                self.note(&client_id, |client| Change::Acknowledged {
+                    client,
+                    packet_id,
+                });
+                self.advance(id, &client_id, |session| session.acknowledged(packet_id))
             }
             Packet::PubRec(ack) => {
+                self.note(&client_id, |client| Change::ReceivedByClient {
+                    client,
+                    packet_id: ack.pkid,
+                });
                 self.session(&client_id).received_by_client(ack.pkid);
                 self.send(id, Packet::PubRel(PubRel::new(ack.pkid)));
                 Ok(())
             }
-            Packet::PubComp(ack) => {
-                self.advance(id, &client_id, |session| session.completed(ack.pkid))
+            Packet::PubComp(PubComp { pkid: packet_id }) => {
+                self.note(&client_id, |client| Change::Completed { client, packet_id });
+                self.advance(id, &client_id, |session| session.completed(packet_id))
             }
             Packet::PubRel(release) => {
+                self.note(&client_id, |client| Change::Released {
+                    client,
+                    packet_id: release.pkid,
+                });
                 self.session(&client_id).release_received(release.pkid);
                 self.send(id, Packet::PubComp(PubComp::new(release.pkid)));
                 Ok(())
@@ -177,6 +252,33 @@ impl Hub {
                 Err(protocol("a packet that only a broker sends"))
             }
         }
+    }
+
+    /// Answers a CONNECT that is not accepted; returns the reason to end the connection with.
+    pub(crate) fn refuse(
+        &mut self,
+        id: u64,
+        packet: &Packet,
+        code: ConnectReturnCode,
+    ) -> CloseReason {
+        if let (Some(connection), Packet::Connect(connect)) =
+            (self.connections.get_mut(&id), packet)
+            && connection.joined.is_none()
+        {
+            connection.client_id = Arc::from(connect.client_id.as_str());
+            self.taps
+                .emit(id, &connection.client_id, Direction::ToBroker, |limit| {
+                    tap::describe(packet, limit)
+                });
+            self.refused(id, code)
+        } else {
+            protocol("a second CONNECT")
+        }
+    }
+
+    fn refused(&mut self, id: u64, code: ConnectReturnCode) -> CloseReason {
+        self.send(id, Packet::ConnAck(ConnAck::new(code, false)));
+        CloseReason::Refused(tap::return_code(code))
     }
 
     /// Shows bytes that are no MQTT 3.1.1, answers another protocol level as the standard says, and
@@ -215,6 +317,13 @@ impl Hub {
     /// Ends a connection: publishes its will unless it was taken back, and keeps or forgets the
     /// session. Does nothing for one that is gone already.
     pub(crate) fn closed(&mut self, id: u64, reason: &CloseReason) {
+        self.leave(id, reason);
+        if !self.is_failed() {
+            self.commit();
+        }
+    }
+
+    fn leave(&mut self, id: u64, reason: &CloseReason) {
         let Some(connection) = self.connections.remove(&id) else {
             return;
         };
@@ -242,6 +351,12 @@ impl Hub {
         }
     }
 
+    /// Ends a session.
+    fn forget(&mut self, client_id: &Arc<str>) {
+        self.note(client_id, |client| Change::Forget { client });
+        self.clients.remove(client_id);
+    }
+
     fn forget_the_longest_absent(&mut self) {
         let absent = self
             .clients
@@ -251,7 +366,7 @@ impl Hub {
             && let Some((name, _)) = absent.min_by_key(|(_, client)| client.left)
         {
             let name = Arc::clone(name);
-            self.clients.remove(&name);
+            self.forget(&name);
         }
     }
 
@@ -269,10 +384,24 @@ impl Hub {
             // The server gives it a name of its own (3.1.3.1).
             Arc::from(format!("auto-{id}"))
         } else {
-            let code = ConnectReturnCode::BadClientId;
-            self.send(id, Packet::ConnAck(ConnAck::new(code, false)));
-            return Err(CloseReason::Refused(tap::return_code(code)));
+            return Err(self.refused(id, ConnectReturnCode::BadClientId));
         };
+        let user = connect.login.map(|login| login.username);
+        let user = user.filter(|_| self.checks_users);
+        if let Some(Client {
+            owner: Some(owner), ..
+        }) = self.clients.get(&client_id)
+            && user.as_ref() != Some(owner)
+        {
+            return Err(self.refused(id, ConnectReturnCode::BadClientId));
+        }
+        let joined = self.connections.values().filter(|other| {
+            // The one that this one takes the place of makes room.
+            other.joined.is_some() && other.client_id != client_id
+        });
+        if joined.count() >= self.limits.clients {
+            return Err(self.refused(id, ConnectReturnCode::ServiceUnavailable));
+        }
         if let Some(old) = self
             .clients
             .get(&client_id)
@@ -282,16 +411,25 @@ impl Hub {
             if let Some(connection) = self.connections.get(&old) {
                 connection.link.end(CloseReason::TakenOver);
             }
-            self.closed(old, &CloseReason::TakenOver);
+            self.leave(old, &CloseReason::TakenOver);
         }
         if connect.clean_session {
-            self.clients.remove(&client_id);
+            self.forget(&client_id);
         }
         let session_present = self.clients.contains_key(&client_id);
-        self.clients
+        let client = self
+            .clients
             .entry(Arc::clone(&client_id))
-            .or_default()
-            .connection = Some(id);
+            .or_insert_with(|| Client::new(&self.kept, self.limits.waiting));
+        client.connection = Some(id);
+        client.persistent = !connect.clean_session;
+        if !session_present || client.owner != user {
+            client.owner.clone_from(&user);
+            self.note(&client_id, |client| Change::Begin {
+                client,
+                owner: user,
+            });
+        }
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.client_id = Arc::clone(&client_id);
             connection.joined = Some(Joined {
@@ -335,6 +473,9 @@ impl Hub {
         let is_new =
             publish.qos != QoS::ExactlyOnce || self.session(client_id).receive_once(packet_id);
         if is_new {
+            if publish.qos == QoS::ExactlyOnce {
+                self.note(client_id, |client| Change::Received { client, packet_id });
+            }
             self.publish(publish);
         }
         if let Some(answer) = answer {
@@ -346,17 +487,7 @@ impl Hub {
     /// Keeps a retained message and passes it to every client that wants it.
     fn publish(&mut self, publish: Publish) {
         if publish.retain {
-            if publish.payload.is_empty() {
-                // An empty retained message clears what was retained (3.3.1.3).
-                self.retained.remove(&publish.topic);
-            } else {
-                let kept = Publish {
-                    dup: false,
-                    pkid: 0,
-                    ..publish.clone()
-                };
-                self.retained.insert(publish.topic.clone(), kept);
-            }
+            self.retain(&publish);
         }
         let wanted: Vec<_> = self
             .clients
@@ -365,25 +496,95 @@ impl Hub {
                 Some((Arc::clone(name), client.session.wants(&publish.topic)?))
             })
             .collect();
-        for (client_id, granted) in wanted {
-            // To those who were subscribed already it goes without the RETAIN flag (3.3.1.3).
-            let copy = Publish {
-                retain: false,
+        // To those who were subscribed already it goes without the RETAIN flag (3.3.1.3).
+        let publish = Publish {
+            retain: false,
+            ..publish
+        };
+        self.deliver(publish, &wanted);
+    }
+
+    fn retain(&mut self, publish: &Publish) {
+        // What was retained goes in any case: a value that is out of date is worse than none.
+        if let Some(old) = self.retained.remove(&publish.topic) {
+            self.kept.give_back(&old);
+            self.keeping.note(|| Change::Retain {
+                topic: publish.topic.clone(),
+                qos: 0,
+                payload: Bytes::new(),
+            });
+        }
+        if publish.payload.is_empty() {
+            // An empty retained message only clears (3.3.1.3).
+            return;
+        }
+        if self.retained.len() < self.limits.retained && self.kept.take(publish) {
+            self.keeping.note(|| retained_change(publish));
+            let kept = Publish {
+                dup: false,
+                pkid: 0,
                 ..publish.clone()
             };
-            self.deliver(&client_id, copy, granted);
+            self.retained.insert(publish.topic.clone(), kept);
+        } else {
+            self.taps.emit(0, &Arc::from(""), Direction::ToClient, |_| {
+                TapPacket::NotRetained {
+                    topic: publish.topic.clone(),
+                    length: publish.payload.len(),
+                }
+            });
         }
     }
 
-    /// Sends or queues a message for one client, with the lower of the two QoS (3.8.4).
-    fn deliver(&mut self, client_id: &Arc<str>, mut publish: Publish, granted: QoS) {
+    /// Sends or queues a message for these clients, for each with the lower of the two QoS (3.8.4).
+    fn deliver(&mut self, mut publish: Publish, wanted: &[(Arc<str>, QoS)]) {
         publish.dup = false;
         publish.pkid = 0;
-        if granted < publish.qos {
-            publish.qos = granted;
+        let mut kept_for = Vec::new();
+        for (client_id, granted) in wanted {
+            let copy = Publish {
+                qos: if *granted < publish.qos {
+                    *granted
+                } else {
+                    publish.qos
+                },
+                ..publish.clone()
+            };
+            let qos = copy.qos;
+            if self.offer(client_id, copy) && qos != QoS::AtMostOnce {
+                kept_for.push((Arc::clone(client_id), qos as u8));
+            }
         }
+        if self.keeping.is_on() {
+            kept_for.retain(|(client_id, _)| {
+                self.clients
+                    .get(client_id)
+                    .is_some_and(|client| client.persistent)
+            });
+            if !kept_for.is_empty() {
+                self.keeping.note(|| Change::Queue {
+                    topic: publish.topic.clone(),
+                    payload: publish.payload.clone(),
+                    retain: publish.retain,
+                    clients: kept_for,
+                });
+            }
+        }
+        for (client_id, _) in wanted {
+            let connection = self
+                .clients
+                .get(client_id)
+                .and_then(|client| client.connection);
+            if let Some(connection) = connection {
+                self.send_queued(connection, client_id);
+            }
+        }
+    }
+
+    /// Sends a message of QoS 0 to a client and queues one of another for it; `false` where it was dropped.
+    fn offer(&mut self, client_id: &Arc<str>, publish: Publish) -> bool {
         let Some(client) = self.clients.get_mut(client_id) else {
-            return;
+            return false;
         };
         let connection = client.connection;
         let (topic, length) = (publish.topic.clone(), publish.payload.len());
@@ -413,17 +614,18 @@ impl Hub {
                 },
             );
         }
-        if let Some(connection) = connection {
-            self.send_queued(connection, client_id);
-        }
+        accepted
     }
 
+    /// Sends what waits for a client, as far as there may be more in flight.
     fn send_queued(&mut self, id: u64, client_id: &Arc<str>) {
         while let Some(publish) = self
             .clients
             .get_mut(client_id)
             .and_then(|client| client.session.next_to_send())
         {
+            let packet_id = publish.pkid;
+            self.note(client_id, |client| Change::Sent { client, packet_id });
             self.send(id, Packet::Publish(publish));
         }
     }
@@ -448,17 +650,33 @@ impl Hub {
     ) -> Result<(), CloseReason> {
         let mut codes = Vec::with_capacity(subscribe.filters.len());
         let mut granted = Vec::new();
+        let mut monitor = false;
         for filter in subscribe.filters {
-            if topic::is_valid_filter(&filter.path) {
+            if filter.path == MONITOR_TOPIC {
+                let may = self.may_monitor(id);
+                monitor |= may;
+                codes.push(match may {
+                    true => SubscribeReasonCode::Success(QoS::AtMostOnce),
+                    false => SubscribeReasonCode::Failure,
+                });
+            } else if topic::is_valid_filter(&filter.path) {
                 codes.push(SubscribeReasonCode::Success(filter.qos));
                 self.session(client_id)
                     .subscribe(filter.path.clone(), filter.qos);
+                self.note(client_id, |client| Change::Subscribe {
+                    client,
+                    filter: filter.path.clone(),
+                    qos: filter.qos as u8,
+                });
                 granted.push(filter);
             } else {
                 codes.push(SubscribeReasonCode::Failure);
             }
         }
         self.send(id, Packet::SubAck(SubAck::new(subscribe.pkid, codes)));
+        if monitor {
+            self.begin_to_monitor(id);
+        }
         // Retained messages follow each SUBSCRIBE, also one that repeats a filter (3.8.4).
         for filter in granted {
             let matching = self
@@ -467,7 +685,7 @@ impl Hub {
                 .filter(|kept| topic::matches(&filter.path, &kept.topic));
             let matching: Vec<_> = matching.cloned().collect();
             for kept in matching {
-                self.deliver(client_id, kept, filter.qos);
+                self.deliver(kept, &[(Arc::clone(client_id), filter.qos)]);
             }
         }
         Ok(())
@@ -481,6 +699,10 @@ impl Hub {
     ) -> Result<(), CloseReason> {
         for filter in &unsubscribe.topics {
             self.session(client_id).unsubscribe(filter);
+            self.note(client_id, |client| Change::Unsubscribe {
+                client,
+                filter: filter.clone(),
+            });
         }
         // One UNSUBACK, also when no filter was subscribed to (3.10.4).
         self.send(id, Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid)));
@@ -491,7 +713,7 @@ impl Hub {
         &mut self
             .clients
             .entry(Arc::clone(client_id))
-            .or_default()
+            .or_insert_with(|| Client::new(&self.kept, self.limits.waiting))
             .session
     }
 
@@ -507,6 +729,14 @@ impl Hub {
             let written = packet.write(out, usize::MAX);
             debug_assert!(written.is_ok(), "{packet:?} cannot be encoded");
         });
+    }
+}
+
+fn retained_change(publish: &Publish) -> Change {
+    Change::Retain {
+        topic: publish.topic.clone(),
+        qos: publish.qos as u8,
+        payload: publish.payload.clone(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The embedded MQTT 3.1.1 broker and the tap that shows every packet of it.
 //!
-//! One thread serves all connections. `frame` cuts bytes into packets (decoded by `rumqttc`), `hub`
-//! decides what becomes of them, `session` what each client is owed, `link` what waits to be written,
-//! and `tap` tells observers. Dropping the `Broker` ends the thread, every connection and the listener.
+//! One thread serves all connections. `server` accepts them, `opening` finds out what a client speaks (MQTT as it is, in
+//! TLS, in a WebSocket), `frame` cuts bytes into packets (decoded by `rumqttc`), `admission` decides who comes in (by
+//! `users` and `password`), `hub` what becomes of packets, `session` what each client is owed, `store` what of that
+//! outlives the broker, `link` what waits to be written, `tap` tells observers of this process and `monitor` those of others. Dropping the `Broker` ends the thread, every connection and the listeners.
 //!
 //! # Why it is not rumqttd
 //!
@@ -24,44 +25,117 @@
 //!
 //! The tests of this crate hold each of these cases.
 
+mod admission;
+mod budget;
 mod connection;
 mod frame;
 mod hub;
 mod link;
+mod monitor;
+mod opening;
+mod pace;
+mod password;
 mod port_owner;
 mod server;
 mod session;
+mod store;
 mod tap;
+mod tls;
 mod topic;
+mod users;
+mod websocket;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-pub use tap::{CloseReason, Direction, Tap, TapEvent, TapOptions, TapPacket, TapWill};
+use store::Store;
+
+pub use monitor::{BrokerState, ClientState, MONITOR_TOPIC, MonitorMessage, RetainedMessage};
+pub use password::StoredPassword;
+pub use store::StoreError;
+pub use tap::{CloseReason, Direction, Tap, TapEvent, TapOptions, TapPacket, TapWill, describe};
+pub use tls::{Identity, TlsError, Trust};
 pub use topic::{is_valid_filter, is_valid_topic, matches};
+pub use users::{Users, UsersError, remove_user, set_password};
+pub use websocket::PATH as WEBSOCKET_PATH;
 
 /// The port that MQTT without TLS has with IANA.
 pub const DEFAULT_PORT: u16 = 1883;
 
+/// The port that MQTT over TLS has with IANA.
+pub const DEFAULT_TLS_PORT: u16 = 8883;
+
 /// What a broker is to be like.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
-    /// The address to listen on; port 0 takes a free one, see `Broker::addr`.
+    /// The address to listen on, for MQTT and for MQTT in WebSockets; port 0 takes a free one, see `Broker::addr`.
     pub listen: SocketAddr,
+    /// Where the same is offered over TLS, and with which certificate.
+    pub tls: Option<(SocketAddr, Identity)>,
+    /// Who may connect; without, everybody.
+    pub users: Option<Arc<Users>>,
+    /// Lets clients in that give no user: with `users` beside them, without `users` also on addresses that others reach.
+    pub anonymous: bool,
+    /// The pages (`https://example.org`, `*` for all) that may open WebSockets besides those of this computer.
+    pub origins: Vec<String>,
+    pub limits: Limits,
+    /// The folder in which retained messages and the sessions of clients without clean session outlive the broker.
+    pub persist: Option<PathBuf>,
+}
+
+/// How much a broker takes on.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Clients that are connected at a time; one more is told that the server is unavailable.
+    pub clients: usize,
     /// The largest packet taken from a client, in bytes after its fixed header.
-    pub packet_limit: usize,
+    pub packet: usize,
+    /// Messages that a client may publish in a second; one that has more is read more slowly.
+    pub rate: Option<NonZeroU32>,
+    /// Messages of QoS 1 and 2 that may wait for one client; the newest are dropped beyond that.
+    pub waiting: usize,
+    /// Topics with a retained message; a message to one more is passed on and not retained.
+    pub retained: usize,
+    /// Bytes of all messages that wait for clients or are retained; beyond that the newest are dropped.
+    pub kept_bytes: usize,
+    /// How long a connection may take until its CONNECT is there, TLS and WebSocket included.
+    pub connect_within: Duration,
 }
 
 impl Default for BrokerConfig {
-    /// On this computer only, on MQTT's own port, for packets of up to 16 MiB.
+    /// On this computer only, on MQTT's own port, for everybody there.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)),
-            packet_limit: 16 << 20,
+            tls: None,
+            users: None,
+            anonymous: false,
+            origins: Vec::new(),
+            limits: Limits::default(),
+            persist: None,
+        }
+    }
+}
+
+impl Default for Limits {
+    /// A class, however busy, stays far below; a program that has gone wild does not take the computer with it.
+    fn default() -> Self {
+        Self {
+            clients: 500,
+            packet: 16 << 20,
+            rate: None,
+            waiting: 100_000,
+            retained: 100_000,
+            kept_bytes: 512 << 20,
+            connect_within: Duration::from_secs(10),
         }
     }
 }
@@ -86,6 +160,14 @@ pub enum BrokerError {
         "cannot listen on {address}: this computer does not have that address; 127.0.0.1 and 0.0.0.0 always work"
     )]
     NoSuchAddress { address: SocketAddr },
+    /// Others reach the address, and anybody could connect.
+    #[error(
+        "{address} can be reached by others, and anybody could connect: name a password file, or allow it with --anonymous"
+    )]
+    Open { address: SocketAddr },
+    /// What was kept cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Anything else.
     #[error("cannot listen on {address}: {source}")]
     Other {
@@ -108,35 +190,57 @@ impl BrokerError {
     }
 }
 
-/// A running broker. Anyone who reaches its address may connect, publish and subscribe.
+/// A running broker.
 #[derive(Debug)]
 pub struct Broker {
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
     taps: tap::Taps,
+    failure: Arc<Mutex<Option<StoreError>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Broker {
     /// Starts a broker. When this returns, clients can connect.
+    ///
+    /// # Errors
+    /// Where it cannot listen, or must not.
     pub fn start(config: BrokerConfig) -> Result<Self, BrokerError> {
-        let failed = |source| BrokerError::new(config.listen, source);
-        let listener = TcpListener::bind(config.listen).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let (listener, address) = listen(config.listen, &config)?;
+        let secure = match &config.tls {
+            None => None,
+            Some((wanted, identity)) => {
+                let (listener, address) = listen(*wanted, &config)?;
+                Some((listener, address, identity.clone()))
+            }
+        };
+        let tls_address = secure.as_ref().map(|(_, address, _)| *address);
+        let wanted = config.listen;
+        let failed = |source| BrokerError::new(wanted, source);
+        let kept = config.persist.as_deref().map(Store::open).transpose()?;
         let runtime = server::runtime().map_err(failed)?;
         let taps = tap::Taps::default();
+        let failure: Arc<Mutex<Option<StoreError>>> = Arc::default();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("umqtt-broker".to_owned())
             .spawn({
                 let taps = taps.clone();
-                move || server::run(runtime, listener, taps, config.packet_limit, stopped)
+                let secure = secure.map(|(listener, _, identity)| (listener, identity));
+                let failure = Arc::clone(&failure);
+                move || {
+                    let failed =
+                        server::run(runtime, listener, secure, taps, kept, config, stopped);
+                    *failure.lock().unwrap_or_else(PoisonError::into_inner) = failed;
+                }
             })
             .map_err(failed)?;
         Ok(Self {
             address,
+            tls_address,
             taps,
+            failure,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -147,14 +251,39 @@ impl Broker {
         self.address
     }
 
+    /// The address that it listens on for TLS, with the port it got.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
+    /// Why it has ended by itself, once: it could no longer keep what it has to keep.
+    pub fn failure(&self) -> Option<StoreError> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.take()
+    }
+
     /// A new observer of everything from now on. There may be several.
     pub fn tap(&self, options: TapOptions) -> Tap {
         self.taps.add(options)
     }
 }
 
+fn listen(
+    wanted: SocketAddr,
+    config: &BrokerConfig,
+) -> Result<(TcpListener, SocketAddr), BrokerError> {
+    if !wanted.ip().is_loopback() && config.users.is_none() && !config.anonymous {
+        return Err(BrokerError::Open { address: wanted });
+    }
+    let failed = |source| BrokerError::new(wanted, source);
+    let listener = TcpListener::bind(wanted).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
 impl Drop for Broker {
-    /// Ends every connection and frees the port before it returns.
+    /// Ends every connection and frees the ports before it returns.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

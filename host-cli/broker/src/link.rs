@@ -53,6 +53,11 @@ impl Link {
         self.waiting.borrow_mut().split().freeze()
     }
 
+    /// Forgets what was to be written: the broker can no longer keep what it says.
+    pub(crate) fn silence(&self) {
+        self.waiting.borrow_mut().clear();
+    }
+
     /// Says that the socket took `count` bytes.
     pub(crate) fn written(&self, count: usize) {
         self.pending.set(self.pending.get().saturating_sub(count));

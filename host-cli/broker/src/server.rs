@@ -9,14 +9,28 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
+use tokio_rustls::TlsAcceptor;
 
+use crate::admission::Admission;
 use crate::connection;
 use crate::hub::Hub;
+use crate::monitor::SEND_EVERY;
+use crate::store::{Change, Store, StoreError};
 use crate::tap::Taps;
+use crate::{BrokerConfig, Identity, Limits};
 
 /// The pause after a connection could not be accepted, mostly for want of file descriptors; long
 /// enough not to spin, short enough for a person not to notice.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// What all connections share.
+pub(crate) struct Service {
+    pub(crate) hub: RefCell<Hub>,
+    pub(crate) admission: Admission,
+    pub(crate) limits: Limits,
+    /// The pages that may open WebSockets besides those of this computer.
+    pub(crate) origins: Vec<String>,
+}
 
 /// Makes the runtime that `run` needs, so that its failure is known before the thread starts.
 pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
@@ -26,39 +40,86 @@ pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-/// Serves `listener` on this thread until `stop` is dropped or sent to.
+/// How often what was written is forced to the disk.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// Serves `listener`, and `secure` over TLS, on this thread until `stop` is dropped or sent to, or what must be kept
+/// cannot be: then it returns why.
 pub(crate) fn run(
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
+    secure: Option<(TcpListener, Identity)>,
     taps: Taps,
-    packet_limit: usize,
+    kept: Option<(Store, Vec<Change>)>,
+    config: BrokerConfig,
     stop: oneshot::Receiver<()>,
-) {
+) -> Option<StoreError> {
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
-        let hub = Rc::new(RefCell::new(Hub::new(taps)));
-        // The listener is known to be bound and non-blocking; registering it fails only where the
-        // runtime itself could not have been made.
-        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-            return;
-        };
-        let accept = async {
-            loop {
-                match listener.accept().await {
-                    Ok((stream, _)) => {
-                        tokio::task::spawn_local(connection::serve(
-                            stream,
-                            Rc::clone(&hub),
-                            packet_limit,
-                        ));
-                    }
-                    Err(_) => tokio::time::sleep(ACCEPT_AGAIN_AFTER).await,
+        let service = Rc::new(Service {
+            hub: RefCell::new(Hub::new(taps, &config, kept)),
+            admission: Admission::new(config.users, config.anonymous),
+            limits: config.limits,
+            origins: config.origins,
+        });
+        let secure = async {
+            match secure {
+                Some((listener, identity)) => {
+                    accept(listener, Some(TlsAcceptor::from(identity.0)), &service).await;
                 }
+                None => std::future::pending().await,
             }
         };
+        let failed = service.hub.borrow().failed();
         tokio::select! {
-            () = accept => {}
+            () = accept(listener, None, &service) => {}
+            () = secure => {}
+            () = sync(&service) => {}
+            () = serve_monitors(&service) => {}
+            () = failed.notified() => {}
             _ = stop => {}
         }
-    });
+        let mut hub = service.hub.borrow_mut();
+        if let Some(file) = hub.take_unsynced() {
+            // The system writes it anyway, if not at once.
+            let _ = file.sync_data();
+        }
+        hub.failure()
+    })
+}
+
+async fn serve_monitors(service: &Service) {
+    loop {
+        tokio::time::sleep(SEND_EVERY).await;
+        service.hub.borrow_mut().serve_monitors();
+    }
+}
+
+/// Forces what was written to the disk, now and then.
+async fn sync(service: &Service) {
+    loop {
+        tokio::time::sleep(SYNC_EVERY).await;
+        let file = service.hub.borrow_mut().take_unsynced();
+        if let Some(file) = file {
+            // The broker's thread goes on meanwhile. What fails here fails again when the next record is written.
+            let _ = tokio::task::spawn_blocking(move || file.sync_data()).await;
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, service: &Rc<Service>) {
+    // The listener is known to be bound and non-blocking; registering it fails only where the
+    // runtime itself could not have been made.
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (tls, service) = (tls.clone(), Rc::clone(service));
+                tokio::task::spawn_local(connection::serve(stream, tls, service));
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_AGAIN_AFTER).await,
+        }
+    }
 }

@@ -2,19 +2,18 @@
 //! (MQTT 3.1.1, sections 3.1.2.4, 4.3 and 4.4).
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{Packet, PubRel, Publish};
 
+use crate::budget::Budget;
+use crate::store::Change;
 use crate::topic;
 
 /// Messages of QoS 1 and 2 that may be unacknowledged at a time; the rest waits its turn.
 const MAX_IN_FLIGHT: usize = 64;
-
-/// Messages of QoS 1 and 2 that may wait for one client, and their payload bytes; beyond that the
-/// newest is dropped.
-const MAX_WAITING: usize = 100_000;
-const MAX_WAITING_BYTES: usize = 256 << 20;
 
 /// A message sent with QoS 1 or 2 whose exchange is not finished.
 #[derive(Debug)]
@@ -34,24 +33,52 @@ impl InFlight {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Session {
     subscriptions: BTreeMap<String, QoS>,
     in_flight: VecDeque<InFlight>,
     waiting: VecDeque<Publish>,
-    waiting_bytes: usize,
+    /// How many messages may wait; the newest is dropped beyond that.
+    max_waiting: usize,
+    /// Bytes of messages, which all sessions share.
+    budget: Rc<Budget>,
     last_packet_id: u16,
     /// Packet identifiers of QoS 2 messages from the client that PUBREL has not yet released.
     received: HashSet<u16>,
 }
 
 impl Session {
+    pub(crate) fn new(budget: &Rc<Budget>, max_waiting: usize) -> Self {
+        Self {
+            subscriptions: BTreeMap::new(),
+            in_flight: VecDeque::new(),
+            waiting: VecDeque::new(),
+            max_waiting,
+            budget: Rc::clone(budget),
+            last_packet_id: 0,
+            received: HashSet::new(),
+        }
+    }
+
     pub(crate) fn subscribe(&mut self, filter: String, qos: QoS) {
         self.subscriptions.insert(filter, qos);
     }
 
     pub(crate) fn unsubscribe(&mut self, filter: &str) {
         self.subscriptions.remove(filter);
+    }
+
+    /// Topic filters and the QoS of each.
+    pub(crate) fn subscriptions(&self) -> Vec<(String, u8)> {
+        let subscriptions = self.subscriptions.iter();
+        subscriptions
+            .map(|(filter, qos)| (filter.clone(), *qos as u8))
+            .collect()
+    }
+
+    /// Messages that are not sent yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// The QoS with which this client wants `topic`, the highest of all matching filters, so that a
@@ -75,10 +102,8 @@ impl Session {
 
     /// Queues a message of QoS 1 or 2; `false` when there is no room for it.
     pub(crate) fn queue(&mut self, publish: Publish) -> bool {
-        let room = self.waiting.len() < MAX_WAITING
-            && self.waiting_bytes + publish.payload.len() <= MAX_WAITING_BYTES;
+        let room = self.waiting.len() < self.max_waiting && self.budget.take(&publish);
         if room {
-            self.waiting_bytes += publish.payload.len();
             self.waiting.push_back(publish);
         }
         room
@@ -90,7 +115,6 @@ impl Session {
             return None;
         }
         let mut publish = self.waiting.pop_front()?;
-        self.waiting_bytes -= publish.payload.len();
         publish.pkid = self.free_packet_id();
         self.in_flight.push_back(InFlight::Sent(publish.clone()));
         Some(publish)
@@ -111,18 +135,89 @@ impl Session {
         }
     }
 
+    /// Queues a message that was kept; there was room for it once.
+    pub(crate) fn queue_again(&mut self, publish: Publish) {
+        self.budget.take_anyway(&publish);
+        self.waiting.push_back(publish);
+    }
+
+    /// Sends again under `packet_id` what was being sent when the broker ended.
+    pub(crate) fn send_again(&mut self, packet_id: u16) {
+        if let Some(mut publish) = self.waiting.pop_front() {
+            publish.pkid = packet_id;
+            self.last_packet_id = packet_id;
+            self.in_flight.push_back(InFlight::Sent(publish));
+        }
+    }
+
+    /// Goes on with PUBREL for a message that the client has.
+    pub(crate) fn release_again(&mut self, packet_id: u16) {
+        self.in_flight.push_back(InFlight::Released(packet_id));
+    }
+
+    /// All that makes this session, as changes of one that has just begun.
+    pub(crate) fn describe(&self, client: &Arc<str>, note: &mut impl FnMut(Change)) {
+        let client = || Arc::clone(client);
+        for (filter, qos) in &self.subscriptions {
+            note(Change::Subscribe {
+                client: client(),
+                filter: filter.clone(),
+                qos: *qos as u8,
+            });
+        }
+        for &packet_id in &self.received {
+            note(Change::Received {
+                client: client(),
+                packet_id,
+            });
+        }
+        let queue = |publish: &Publish| Change::Queue {
+            topic: publish.topic.clone(),
+            payload: publish.payload.clone(),
+            retain: publish.retain,
+            clients: vec![(client(), publish.qos as u8)],
+        };
+        for entry in &self.in_flight {
+            match entry {
+                InFlight::Sent(publish) => {
+                    note(queue(publish));
+                    note(Change::Sent {
+                        client: client(),
+                        packet_id: publish.pkid,
+                    });
+                }
+                InFlight::Released(packet_id) => note(Change::Releasing {
+                    client: client(),
+                    packet_id: *packet_id,
+                }),
+            }
+        }
+        for publish in &self.waiting {
+            note(queue(publish));
+        }
+    }
+
     /// PUBACK: the QoS 1 message is done. One that answers nothing is passed over.
     pub(crate) fn acknowledged(&mut self, packet_id: u16) {
-        self.in_flight.retain(|entry| {
-            !matches!(entry, InFlight::Sent(publish) if publish.pkid == packet_id && publish.qos == QoS::AtLeastOnce)
+        self.in_flight.retain(|entry| match entry {
+            InFlight::Sent(publish)
+                if publish.pkid == packet_id && publish.qos == QoS::AtLeastOnce =>
+            {
+                self.budget.give_back(publish);
+                false
+            }
+            _ => true,
         });
     }
 
     /// PUBREC: from here on the message itself is not sent again (4.3.3).
     pub(crate) fn received_by_client(&mut self, packet_id: u16) {
         for entry in &mut self.in_flight {
-            if matches!(entry, InFlight::Sent(publish) if publish.pkid == packet_id && publish.qos == QoS::ExactlyOnce)
+            if let InFlight::Sent(publish) = entry
+                && publish.pkid == packet_id
+                && publish.qos == QoS::ExactlyOnce
             {
+                self.budget.give_back(publish);
                 *entry = InFlight::Released(packet_id);
             }
         }
@@ -146,9 +241,59 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// What it kept is gone with it.
+    fn drop(&mut self) {
+        for publish in &self.waiting {
+            self.budget.give_back(publish);
+        }
+        for entry in &self.in_flight {
+            if let InFlight::Sent(publish) = entry {
+                self.budget.give_back(publish);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn session() -> (Session, Rc<Budget>) {
+        let budget = Rc::new(Budget::new(usize::MAX));
+        (Session::new(&budget, 1000), budget)
+    }
+
+    #[test]
+    fn what_is_kept_is_counted_until_it_is_done() {
+        let budget = Rc::new(Budget::new(1000));
+        let mut session = Session::new(&budget, 5);
+        for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            while session.queue(message(qos)) {}
+        }
+        assert_eq!(session.waiting.len(), 5);
+        while session.next_to_send().is_some() {}
+        // Those in flight still count.
+        assert!(
+            session.queue(message(QoS::ExactlyOnce)) && session.queue(message(QoS::ExactlyOnce))
+        );
+        assert!(
+            !session.queue(message(QoS::ExactlyOnce)),
+            "{}",
+            budget.used()
+        );
+        session.acknowledged(1);
+        assert!(session.queue(message(QoS::ExactlyOnce)));
+        while session.next_to_send().is_some() {}
+        for packet_id in 1..=8 {
+            session.acknowledged(packet_id);
+            session.received_by_client(packet_id);
+        }
+        assert_eq!(budget.used(), 0);
+        assert!(session.queue(message(QoS::ExactlyOnce)));
+        drop(session);
+        assert_eq!(budget.used(), 0);
+    }
 
     fn message(qos: QoS) -> Publish {
         Publish::new("t", qos, "x")
@@ -156,7 +301,7 @@ mod tests {
 
     #[test]
     fn packet_identifiers_wrap_skip_those_in_use_and_are_never_zero() {
-        let mut session = Session::default();
+        let (mut session, _) = session();
         assert!(session.queue(message(QoS::AtLeastOnce)));
         assert_eq!(session.next_to_send().map(|publish| publish.pkid), Some(1));
         for _ in 0..70_000 {
@@ -169,7 +314,7 @@ mod tests {
 
     #[test]
     fn messages_in_flight_are_limited_and_the_rest_waits() {
-        let mut session = Session::default();
+        let (mut session, _) = session();
         for _ in 0..500 {
             assert!(session.queue(message(QoS::AtLeastOnce)));
         }
@@ -189,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_returning_client_gets_unfinished_exchanges_again_in_order() {
-        let mut session = Session::default();
+        let (mut session, _) = session();
         for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce] {
             assert!(session.queue(message(qos)));
             assert!(session.next_to_send().is_some());
@@ -210,7 +355,7 @@ mod tests {
 
     #[test]
     fn overlapping_filters_give_the_highest_qos_once() {
-        let mut session = Session::default();
+        let (mut session, _) = session();
         session.subscribe("a/#".to_owned(), QoS::AtMostOnce);
         session.subscribe("a/+".to_owned(), QoS::ExactlyOnce);
         session.subscribe("a/b".to_owned(), QoS::AtLeastOnce);

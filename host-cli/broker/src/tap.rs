@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use rumqttc::mqttbytes::v4::{ConnectReturnCode, Packet, Publish, SubscribeReasonCode};
+use serde::{Deserialize, Serialize};
 
 /// How much a tap holds.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +33,7 @@ impl Default for TapOptions {
 }
 
 /// Which way a packet went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// From a client to the broker.
     ToBroker,
@@ -41,7 +42,7 @@ pub enum Direction {
 }
 
 /// One packet, or the begin or end of a connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TapEvent {
     pub time: SystemTime,
     /// Counts connections from 1, so that two with the same client identifier stay apart.
@@ -53,7 +54,7 @@ pub struct TapEvent {
 }
 
 /// What a display needs to know of a packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TapPacket {
     /// A TCP connection was accepted.
     Opened {
@@ -126,6 +127,11 @@ pub enum TapPacket {
         topic: String,
         length: usize,
     },
+    /// A retained message that was passed on but not kept, because the broker keeps no more.
+    NotRetained {
+        topic: String,
+        length: usize,
+    },
     /// The connection ended.
     Closed {
         reason: CloseReason,
@@ -133,7 +139,7 @@ pub enum TapPacket {
 }
 
 /// The message that a client left to be published if it goes without saying so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TapWill {
     pub topic: String,
     pub payload: Bytes,
@@ -142,7 +148,7 @@ pub struct TapWill {
 }
 
 /// Why a connection ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CloseReason {
     /// The client sent DISCONNECT.
     Disconnected,
@@ -268,8 +274,8 @@ fn head(payload: &Bytes, limit: usize) -> Bytes {
     Bytes::copy_from_slice(&payload[..payload.len().min(limit)])
 }
 
-/// What the display sees of `packet`.
-pub(crate) fn describe(packet: &Packet, payload_limit: usize) -> TapPacket {
+/// What a display needs to know of `packet`, with this many bytes of its payload at most.
+pub fn describe(packet: &Packet, payload_limit: usize) -> TapPacket {
     match packet {
         Packet::Connect(connect) => TapPacket::Connect {
             clean_session: connect.clean_session,

@@ -47,7 +47,9 @@ impl Emulator {
             let number = free_port()?;
             let child = command
                 .arg("-serial")
-                .arg(format!("tcp:127.0.0.1:{number},server=on,wait=off"))
+                .arg(format!(
+                    "tcp:127.0.0.1:{number},server=on,wait=off,nodelay=on"
+                ))
                 .stdout(Stdio::null())
                 .spawn()
                 .map_err(failed)?;

@@ -110,6 +110,23 @@ pub struct ReplOptions {
 }
 
 #[derive(Debug, Args)]
+pub struct MountOptions {
+    /// The folder. The board sees it as /remote and nothing outside of it
+    pub folder: PathBuf,
+
+    #[command(flatten)]
+    pub port: PortOption,
+
+    /// The board changes nothing in the folder
+    #[arg(long)]
+    pub read_only: bool,
+
+    /// Run this Python code and end, instead of talking to the interpreter; - reads it from standard input
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    pub exec: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub struct ResetOptions {
     #[command(flatten)]
     pub port: PortOption,

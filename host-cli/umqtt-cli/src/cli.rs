@@ -9,7 +9,10 @@ use std::time::Duration;
 use board_link::Lang;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::board_options::{DeployOptions, ExecOptions, FsOptions, ReplOptions, ResetOptions};
+use crate::board_options::{
+    DeployOptions, ExecOptions, FsOptions, MountOptions, ReplOptions, ResetOptions,
+};
+use crate::mqtt_options::{BrokerOptions, MonitorOptions, PubOptions, SubOptions};
 use crate::usage::{self, Answer};
 
 /// MQTT lessons on MicroPython boards, real or simulated
@@ -39,11 +42,11 @@ struct Cli {
     trace: Option<PathBuf>,
 
     /// Tell on standard error what is done; -vv tells more
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
 
     /// Show this help
-    #[arg(short, long, global = true, action = ArgAction::Help)]
+    #[arg(short, long, action = ArgAction::Help)]
     help: Option<bool>,
 
     /// Show the version
@@ -81,10 +84,18 @@ pub enum Command {
     Exec(ExecOptions),
     /// Talk to the board's interpreter
     Repl(ReplOptions),
+    /// Make a folder of this computer the board's for as long as the command runs, and talk to its interpreter
+    Mount(MountOptions),
     /// Start the board anew
     Reset(ResetOptions),
     /// Run the MQTT broker alone and show every packet
     Broker(BrokerOptions),
+    /// Show a broker's clients, subscriptions, topics and packets live
+    Monitor(MonitorOptions),
+    /// Publish messages, with the options of mosquitto_pub
+    Pub(PubOptions),
+    /// Print messages, with the options of mosquitto_sub
+    Sub(SubOptions),
     /// Print what a shell has to read so that it completes umqtt's words
     Completions(CompletionsOptions),
 }
@@ -250,13 +261,6 @@ pub struct PortsOptions {
 }
 
 #[derive(Debug, Args)]
-pub struct BrokerOptions {
-    /// The address to listen on: IP:PORT, localhost:PORT or PORT. Default: 127.0.0.1:1883
-    #[arg(long, value_name = "ADDR")]
-    pub listen: Option<String>,
-}
-
-#[derive(Debug, Args)]
 pub struct PortOption {
     /// The board: a device (/dev/ttyUSB0, COM3), sim, socket://HOST:PORT, rfc2217://HOST:PORT,
     /// id:SERIAL or auto. Default: auto, the one attached board, else the simulated one
@@ -273,9 +277,41 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The commands whose letters are those of Mosquitto's clients: -h is the host there, and -v is for messages.
+const WITH_LETTERS_OF_MOSQUITTO: [&str; 2] = ["pub", "sub"];
+
 /// The clap description in `lang`.
 pub fn description(lang: Lang) -> clap::Command {
-    usage::localize(Cli::command(), lang)
+    let command = Cli::command();
+    let everywhere: Vec<clap::Arg> = command
+        .get_arguments()
+        .filter(|argument| ["help", "verbose"].contains(&argument.get_id().as_str()))
+        .cloned()
+        .collect();
+    usage::localize(with_everywhere(command, &everywhere), lang)
+}
+
+/// Gives all subcommands the options that are everywhere, those with letters of their own the long ones only.
+fn with_everywhere(mut command: clap::Command, everywhere: &[clap::Arg]) -> clap::Command {
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    for name in names {
+        command = command.mut_subcommand(&name, |below| {
+            let below = with_everywhere(below, everywhere);
+            let letters = !WITH_LETTERS_OF_MOSQUITTO.contains(&name.as_str());
+            let wanted = everywhere
+                .iter()
+                .filter(|argument| letters || argument.get_id() == "help")
+                .map(|argument| match letters {
+                    true => argument.clone(),
+                    false => argument.clone().short(None),
+                });
+            below.args(wanted)
+        });
+    }
+    command
 }
 
 /// What is told about the work itself.
@@ -290,12 +326,22 @@ pub struct Telling {
 pub fn parse(arguments: &[OsString], lang: Lang) -> Result<(Command, Telling), Answer> {
     let matches = description(lang)
         .try_get_matches_from(arguments)
-        .map_err(|error| usage::answer(&error, lang))?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| usage::answer(&error, lang))?;
+        .map_err(|error| usage::answer(&error, arguments, lang))?;
+    let cli =
+        Cli::from_arg_matches(&matches).map_err(|error| usage::answer(&error, arguments, lang))?;
+    // -v may stand behind any of the command's words.
+    let mut verbose = cli.verbose;
+    let mut level = matches.subcommand();
+    while let Some((_, matches)) = level {
+        if let Ok(Some(count)) = matches.try_get_one::<u8>("verbose") {
+            verbose = verbose.saturating_add(*count);
+        }
+        level = matches.subcommand();
+    }
     let telling = Telling {
         json: cli.json,
         trace: cli.trace,
-        verbose: cli.verbose,
+        verbose,
     };
     Ok((cli.command, telling))
 }

@@ -45,10 +45,20 @@ pub fn on_board<T>(
     lang: Lang,
     work: impl FnOnce(&mut Direct) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    on_board_over(port, lang, |transport| transport, work)
+}
+
+/// The same with something between the board and the command.
+pub fn on_board_over<T>(
+    port: &PortOption,
+    lang: Lang,
+    over: impl FnOnce(Box<dyn Transport>) -> Box<dyn Transport>,
+    work: impl FnOnce(&mut Direct) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let stop = Stop::on_signals(lang)?;
     let (transport, simulated) = open(port, &stop, lang)?;
     let link = |error: LinkError| Failure::from_link(&error, lang);
-    let mut board = Board::connect(transport, target::timeouts()).map_err(link)?;
+    let mut board = Board::connect(over(transport), target::timeouts()).map_err(link)?;
     board.stop_on(stop.shared());
     let mut direct = Direct {
         board,

@@ -14,6 +14,8 @@ pub enum Status {
     Usage = 2,
     /// There is no board, or it was lost.
     NoBoard = 3,
+    /// The time of `sub -W` was over, as with mosquitto_sub.
+    TimeOver = 27,
 }
 
 /// Why a command did not do what it was asked for.

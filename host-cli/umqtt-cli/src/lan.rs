@@ -9,6 +9,7 @@ use std::process::Command;
 use board_link::Lang;
 use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
 
+use crate::display::Sender;
 use crate::failure::{Failure, Status};
 
 /// The type under which MQTT brokers announce themselves (IANA's list of service names).
@@ -96,6 +97,37 @@ impl Drop for Announcement {
             let _ = gone.recv_timeout(std::time::Duration::from_secs(1));
         }
         let _ = self.daemon.shutdown();
+    }
+}
+
+/// Announces the broker, and says what may keep others from it.
+pub fn announce(broker: SocketAddr, display: &Sender, lang: Lang) -> Option<Announcement> {
+    if let Some(firewall) = firewall(broker.port(), Path::new("/etc")) {
+        let Firewall { name, command } = firewall;
+        display.note(match lang {
+            Lang::En => format!(
+                "the firewall {name} may keep boards out; if none connects: {command}"
+            ),
+            Lang::Es => format!(
+                "el cortafuegos {name} puede impedir el paso a las placas; si no conecta ninguna: {command}"
+            ),
+        });
+    }
+    match Announcement::start(broker) {
+        Ok(announcement) => {
+            display.note(lang.pick(
+                "announced by mDNS as umqtt.local (_mqtt._tcp)",
+                "anunciado por mDNS como umqtt.local (_mqtt._tcp)",
+            ));
+            Some(announcement)
+        }
+        Err(error) => {
+            display.note(match lang {
+                Lang::En => format!("not announced by mDNS: {error}"),
+                Lang::Es => format!("sin anunciar por mDNS: {error}"),
+            });
+            None
+        }
     }
 }
 

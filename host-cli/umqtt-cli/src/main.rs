@@ -6,10 +6,12 @@
 //! | `completion` | what a shell offers where the cursor is |
 //! | `board_options` | the same for the commands on a board's files and REPL |
 //! | `commands/` | what each subcommand does, one file each |
+//! | `mqtt_options` | the same for the broker and its clients |
 //! | `script` | which script is to run, and whether its text can be sent |
 //! | `source`, `settings` | what `deploy` puts on a board besides umqtt |
 //! | `target` | which board a command works on, and how it is reached |
 //! | `direct` | the same for commands whose answer is their own output, not a run's |
+//! | `data_folder` | where what is to stay is kept |
 //! | `simulated` | how the simulated board is started, and on which folder |
 //! | `module` | what belongs on a board, and whether it is there |
 //! | `loan` | what a board has for the time of a run only |
@@ -17,6 +19,9 @@
 //! | `package/` | what a lesson in one file is |
 //! | `fit` | whether a board can load a .mpy file |
 //! | `lan` | how boards of the local network find the embedded broker |
+//! | `mqtt_client`, `tls_client` | how a broker is reached, and whom TLS trusts |
+//! | `monitor/` | what a monitor knows of a broker, and how that looks on a terminal |
+//! | `message_format` | how `sub -F` writes a message |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
 //! | `lines` | what all that `--json` prints has in common |
@@ -31,6 +36,7 @@ mod broker_choice;
 mod cli;
 mod commands;
 mod completion;
+mod data_folder;
 mod direct;
 mod display;
 mod doctor;
@@ -40,7 +46,11 @@ mod lan;
 mod language;
 mod lines;
 mod loan;
+mod message_format;
 mod module;
+mod monitor;
+mod mqtt_client;
+mod mqtt_options;
 mod observer;
 mod package;
 mod progress;
@@ -52,6 +62,7 @@ mod source;
 mod stop;
 mod table;
 mod target;
+mod tls_client;
 mod trace;
 mod usage;
 
@@ -111,7 +122,11 @@ fn run(command: cli::Command, lang: Lang) -> Result<&'static str, Failure> {
         cli::Command::Fs(options) => commands::fs::run(&options, lang),
         cli::Command::Exec(options) => commands::exec::run(&options, lang),
         cli::Command::Repl(options) => commands::repl::run(&options, lang),
+        cli::Command::Mount(options) => commands::mount::run(&options, lang),
         cli::Command::Reset(options) => commands::reset::run(&options, lang),
+        cli::Command::Monitor(options) => commands::monitor::run(&options, lang),
+        cli::Command::Pub(options) => commands::publish::run(&options, lang),
+        cli::Command::Sub(options) => commands::subscribe::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };
     done.map(|()| "done")

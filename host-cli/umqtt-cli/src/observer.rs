@@ -3,28 +3,23 @@
 //! It sees what the broker hands out, so packets other than PUBLISH stay unseen, and so do topics that
 //! the user may not read.
 
-use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use board_link::Lang;
 use broker::{Direction, TapEvent, TapPacket};
-use rumqttc::{
-    Client, Connection, ConnectionError, Event, MqttOptions, Packet, QoS, TlsConfiguration,
-    Transport,
-};
+use rumqttc::{Client, Connection, ConnectionError, Event, Packet, QoS};
 
 use crate::broker_choice::OutsideBroker;
-use crate::display::{Message, Sender, text};
-use crate::failure::{Failure, Status};
+use crate::display::{Message, Sender};
+use crate::failure::Failure;
+use crate::mqtt_client;
 use crate::stop::Stop;
+use crate::tls_client::Trust;
 
 /// How long the broker may take to accept the observer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-
-/// The largest message that is shown, in bytes; a larger one would end the connection.
-const LARGEST_PACKET: usize = 16 << 20;
 
 /// Watches until it is dropped.
 pub struct Observer {
@@ -41,7 +36,8 @@ impl Observer {
         stop: &Stop,
         lang: Lang,
     ) -> Result<Self, Failure> {
-        let (client, mut connection) = Client::new(options(broker, lang)?, 10);
+        let (client, mut connection) =
+            Client::new(mqtt_client::options(broker, &Trust::default(), lang)?, 10);
         let deadline = Instant::now() + CONNECT_WITHIN;
         // The queue of requests has room for this one.
         let _ = client.subscribe("#", QoS::AtMostOnce);
@@ -60,8 +56,14 @@ impl Observer {
                 }
                 Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout)
                     if Instant::now() < deadline => {}
-                Ok(Err(error)) => return Err(unreachable(broker, &error, lang)),
-                _ => return Err(unreachable(broker, &ConnectionError::NetworkTimeout, lang)),
+                Ok(Err(error)) => return Err(mqtt_client::unreachable(broker, &error, lang)),
+                _ => {
+                    return Err(mqtt_client::unreachable(
+                        broker,
+                        &ConnectionError::NetworkTimeout,
+                        lang,
+                    ));
+                }
             }
         }
         let ended = Stop::detached();
@@ -123,105 +125,4 @@ fn watch(connection: &mut Connection, display: &Sender, ended: &Stop, name: &str
             _ => {}
         }
     }
-}
-
-fn options(broker: &OutsideBroker, lang: Lang) -> Result<MqttOptions, Failure> {
-    // Two observers of one broker must not take each other's place.
-    let time = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let client_id = format!("umqtt-{:x}-{:x}", std::process::id(), time.subsec_nanos());
-    let mut options = MqttOptions::new(client_id, broker.host.clone(), broker.port);
-    options
-        .set_keep_alive(Duration::from_secs(30))
-        .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
-    if let Some(user) = &broker.user {
-        options.set_credentials(user, broker.password.as_deref().unwrap_or_default());
-    }
-    if broker.tls {
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls(
-            lang,
-        )?)));
-    }
-    Ok(options)
-}
-
-/// TLS that trusts what this computer trusts; SSL_CERT_FILE names further authorities.
-fn tls(lang: Lang) -> Result<Arc<rustls::ClientConfig>, Failure> {
-    let failed = |why: String| {
-        Failure::new(
-            Status::Failed,
-            match lang {
-                Lang::En => format!("TLS cannot be used: {why}"),
-                Lang::Es => format!("no se puede usar TLS: {why}"),
-            },
-            lang.pick(
-                "install the system's certificates (Debian: ca-certificates), or name a file of them in SSL_CERT_FILE",
-                "instala los certificados del sistema (Debian: ca-certificates), o indica un fichero en SSL_CERT_FILE",
-            ),
-        )
-    };
-    let mut roots = rustls::RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        let why = found
-            .errors
-            .first()
-            .map_or_else(|| "no certificates".to_owned(), ToString::to_string);
-        return Err(failed(why));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-fn unreachable(broker: &OutsideBroker, error: &ConnectionError, lang: Lang) -> Failure {
-    let (why, help) = match error {
-        ConnectionError::ConnectionRefused(code) => (
-            text::refusal(*code as u8, lang),
-            lang.pick(
-                "check user and password: --broker USER:PASSWORD@HOST",
-                "revisa usuario y contraseña: --broker USUARIO:CONTRASEÑA@HOST",
-            ),
-        ),
-        ConnectionError::Tls(error) => (
-            format!("TLS: {error}"),
-            lang.pick(
-                "if its certificate has an authority of your own, name that in SSL_CERT_FILE",
-                "si su certificado tiene una autoridad propia, indícala en SSL_CERT_FILE",
-            ),
-        ),
-        ConnectionError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => (
-            lang.pick("nobody listens there", "nadie escucha ahí")
-                .to_owned(),
-            lang.pick(
-                "check host and port, and that the broker runs",
-                "revisa host y puerto, y que el broker esté en marcha",
-            ),
-        ),
-        ConnectionError::NetworkTimeout => (
-            lang.pick("no answer", "no responde").to_owned(),
-            lang.pick(
-                "check host, port, and mqtts:// against mqtt://",
-                "revisa host, puerto, y si es mqtts:// o mqtt://",
-            ),
-        ),
-        other => (
-            other.to_string(),
-            lang.pick(
-                "check host, port, and mqtts:// against mqtt://",
-                "revisa host, puerto, y si es mqtts:// o mqtt://",
-            ),
-        ),
-    };
-    let message = match lang {
-        Lang::En => format!("no connection to the broker {broker}: {why}"),
-        Lang::Es => format!("sin conexión con el broker {broker}: {why}"),
-    };
-    Failure::new(Status::Failed, message, help)
 }

@@ -10,6 +10,7 @@ use board_link::{Lang, PortSpec, Transport};
 use board_sim::{BrokerHosts, FindOptions, HostMap, MicroPython, Progress, SimBoard, SimConfig};
 
 use crate::broker_choice::StandIn;
+use crate::data_folder;
 use crate::display::Sender;
 use crate::failure::{Failure, Status};
 use crate::stop::Stop;
@@ -173,29 +174,16 @@ fn flash(display: &Sender, lang: Lang) -> Result<Flash, Failure> {
     }
 }
 
-/// Where programs keep a user's data: `$XDG_DATA_HOME`, else what the system has for it.
 fn data_folder(lang: Lang) -> Result<PathBuf, Failure> {
-    let absolute = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let home = if cfg!(target_os = "macos") {
-        "Library/Application Support"
-    } else {
-        ".local/share"
-    };
-    absolute("XDG_DATA_HOME")
-        .or_else(|| Some(absolute("HOME")?.join(home)))
-        .ok_or_else(|| {
-            let message = lang.pick(
-                "there is no folder for the simulated board: HOME is not set",
-                "no hay carpeta para la placa simulada: HOME no está definida",
-            );
-            let help = match lang {
-                Lang::En => format!("name one in {ROOT_VARIABLE}"),
-                Lang::Es => format!("indica una en {ROOT_VARIABLE}"),
-            };
-            Failure::new(Status::Failed, message, help)
-        })
+    data_folder::find().ok_or_else(|| {
+        let message = lang.pick(
+            "there is no folder for the simulated board: HOME is not set",
+            "no hay carpeta para la placa simulada: HOME no está definida",
+        );
+        let help = match lang {
+            Lang::En => format!("name one in {ROOT_VARIABLE}"),
+            Lang::Es => format!("indica una en {ROOT_VARIABLE}"),
+        };
+        Failure::new(Status::Failed, message, help)
+    })
 }

@@ -55,13 +55,6 @@ impl Stop {
         &self.requested
     }
 
-    /// Waits until the end is asked for.
-    pub fn wait(&self) {
-        while !self.is_requested() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
     /// Asks for the end when `seconds` have passed, from a thread of its own.
     pub fn request_after(&self, seconds: Duration) {
         let stop = self.clone();

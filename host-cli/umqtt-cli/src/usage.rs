@@ -1,8 +1,10 @@
 //! Decides how the command line's help and errors read, in English and Spanish.
 
 mod board;
+mod mqtt;
 mod tools;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -136,18 +138,6 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
   umqtt check release/xtensawin/mimodulo.mpy --port /dev/ttyUSB0",
         ],
     ),
-    (
-        "broker",
-        ["umqtt broker [OPTIONS]", "umqtt broker [OPCIONES]"],
-        [
-            "Examples:
-  umqtt broker
-  umqtt broker --listen 0.0.0.0:1883   for every computer and board of this network, without password",
-            "Ejemplos:
-  umqtt broker
-  umqtt broker --listen 0.0.0.0:1883   para todos los equipos y placas de esta red, sin contraseña",
-        ],
-    ),
 ];
 
 /// The Spanish help of subcommands (`run`, `fs ls`), their arguments (`run.script`) and those that all have (`lang`).
@@ -231,14 +221,6 @@ const SPANISH: &[(&str, &str)] = &[
     ),
     ("check.file", "El fichero .mpy"),
     ("check.port", PORT_ES),
-    (
-        "broker",
-        "Ejecutar solo el broker MQTT y mostrar cada paquete",
-    ),
-    (
-        "broker.listen",
-        "La dirección en la que escucha: IP:PUERTO, localhost:PUERTO o PUERTO. Por defecto: 127.0.0.1:1883",
-    ),
 ];
 
 pub const PORT_ES: &str = "La placa: un dispositivo (/dev/ttyUSB0, COM3), sim, socket://HOST:PUERTO, rfc2217://HOST:PUERTO, \
@@ -246,12 +228,17 @@ pub const PORT_ES: &str = "La placa: un dispositivo (/dev/ttyUSB0, COM3), sim, s
 pub const JSON_ES: &str = "Imprimir un objeto JSON por línea";
 
 fn spanish(key: &str) -> Option<&'static str> {
-    SPANISH
-        .iter()
-        .chain(tools::SPANISH)
-        .chain(board::SPANISH)
-        .find(|(known, _)| *known == key)
-        .map(|(_, text)| *text)
+    let find = |key: &str| {
+        SPANISH
+            .iter()
+            .chain(tools::SPANISH)
+            .chain(board::SPANISH)
+            .chain(mqtt::SPANISH)
+            .find(|(known, _)| *known == key)
+            .map(|(_, text)| *text)
+    };
+    // `pub` and `sub` share most of their options.
+    find(key).or_else(|| find(&format!("pub.{}", key.strip_prefix("sub.")?)))
 }
 
 fn frame(name: &str) -> Option<&'static Frame> {
@@ -259,6 +246,7 @@ fn frame(name: &str) -> Option<&'static Frame> {
         .iter()
         .chain(tools::FRAMES)
         .chain(board::FRAMES)
+        .chain(mqtt::FRAMES)
         .find(|(known, ..)| *known == name)
 }
 
@@ -325,7 +313,7 @@ fn localize_one(mut command: clap::Command, name: &str, lang: Lang) -> clap::Com
 }
 
 /// Words what clap found: help and version as they are, errors with what to try.
-pub fn answer(error: &clap::Error, lang: Lang) -> Answer {
+pub fn answer(error: &clap::Error, arguments: &[OsString], lang: Lang) -> Answer {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             Answer::Text(error.render().to_string())
@@ -334,7 +322,8 @@ pub fn answer(error: &clap::Error, lang: Lang) -> Answer {
             Answer::Help(error.render().to_string())
         }
         _ => {
-            let (message, help) = explain(error, lang);
+            let (message, help) =
+                mqtt::explain(error, arguments, lang).unwrap_or_else(|| explain(error, lang));
             Answer::Failure(Failure::new(Status::Usage, message, help), lang)
         }
     }

@@ -56,6 +56,8 @@ fn offered(words: &[&str]) -> Vec<String> {
 #[test]
 fn bash_offers_commands_boards_and_ports() {
     assert_eq!(offered(&["umqtt", "doc"]), ["doctor"]);
+    assert_eq!(offered(&["umqtt", "mou"]), ["mount"]);
+    assert_eq!(offered(&["umqtt", "mount", "--re"]), ["--read-only"]);
     assert_eq!(
         offered(&["umqtt", "boards", "esp32-c"]),
         ["esp32-c3", "esp32-c6"]

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use board_sim::micropython::{self, FindOptions, MicroPython, Progress};
-use testkit::Version;
 use testkit::mpy_ld::{AR_VERSION, ar_folder};
+use testkit::{Version, paho};
 
 use crate::fuzz;
 
@@ -91,7 +91,17 @@ pub fn run() -> Result<Vec<String>> {
             pypi(name, version, folder),
         );
     }
-    attempt(format!("ar {AR_VERSION} of PyPI"), ar());
+    // With what MicroPython's own linker reads archives.
+    attempt(
+        format!("ar {AR_VERSION} of PyPI"),
+        package("ar", AR_VERSION, ar_folder()),
+    );
+    for version in paho::VERSIONS {
+        attempt(
+            format!("paho-mqtt {version} of PyPI"),
+            package("paho-mqtt", version, paho::folder(version)),
+        );
+    }
     attempt("cargo-fuzz".into(), cargo_fuzz());
     Ok(problems)
 }
@@ -254,14 +264,14 @@ fn pypi(name: &str, version: &str, folder: &str) -> Result<()> {
     std::fs::rename(&part, &target).with_context(|| format!("cannot rename {}", part.display()))
 }
 
-/// With what MicroPython's own linker reads archives; an ordinary package, unlike those above.
-fn ar() -> Result<()> {
-    let target = ar_folder().map_err(anyhow::Error::msg)?;
+/// A package of PyPI that is an ordinary one, unlike those above, into a folder of its own.
+fn package(name: &str, version: &str, target: Result<PathBuf, String>) -> Result<()> {
+    let target = target.map_err(anyhow::Error::msg)?;
     if target.is_dir() {
         return Ok(());
     }
-    println!("set-up: fetching ar {AR_VERSION}");
-    let part = target.with_extension("part");
+    println!("set-up: fetching {name} {version}");
+    let part = target.with_file_name(format!("{name}-{version}.part"));
     let mut command = Command::new(python_with_pip()?);
     command
         .args([
@@ -274,7 +284,7 @@ fn ar() -> Result<()> {
             "--target",
         ])
         .arg(&part)
-        .arg(format!("ar=={AR_VERSION}"));
+        .arg(format!("{name}=={version}"));
     crate::output(&mut command)?;
     std::fs::rename(&part, &target).with_context(|| format!("cannot rename {}", part.display()))
 }

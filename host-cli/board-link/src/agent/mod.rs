@@ -40,6 +40,8 @@ const LARGEST_BLOCK: usize = 8000;
 
 /// Longest reply line; a longer one is no reply. A name of 255 bytes in a long path has 2 KiB.
 const LONGEST_REPLY: usize = 8 * 1024;
+/// Replies that nobody has asked for yet, bytes.
+const MOST_WAITING: usize = 16 * 1024 * 1024;
 /// What a board may print beside replies while one thing is done.
 const MOST_NOISE: usize = 1024 * 1024;
 
@@ -51,6 +53,8 @@ pub(crate) struct Agent {
     /// Sizes of the units that are not acknowledged yet.
     on_the_way: VecDeque<usize>,
     replies: VecDeque<String>,
+    /// Their bytes.
+    waiting: usize,
     /// The beginning of a reply whose end has not come yet.
     line: Option<Vec<u8>>,
     noise: usize,
@@ -60,6 +64,14 @@ pub(crate) struct Agent {
     pub(crate) block: usize,
     /// Blocks may be deflated.
     pub(crate) deflate: bool,
+}
+
+impl Agent {
+    fn next_reply(&mut self) -> Option<String> {
+        let reply = self.replies.pop_front()?;
+        self.waiting -= reply.len();
+        Some(reply)
+    }
 }
 
 impl Board {
@@ -102,6 +114,7 @@ impl Board {
             unit,
             on_the_way: VecDeque::new(),
             replies: VecDeque::new(),
+            waiting: 0,
             line: None,
             noise: 0,
             ended: false,
@@ -126,7 +139,7 @@ impl Board {
 
     /// What may be sent between two acknowledgements, bytes: raw-paste's window, which is what the
     /// board says of its input buffer.
-    fn unit(&self) -> usize {
+    pub(crate) fn unit(&self) -> usize {
         let window = match (self.raw_paste, self.window) {
             (None, _) => UNIT,
             (_, Some(window)) => window.min(UNIT),
@@ -197,14 +210,14 @@ impl Board {
 
     /// The next reply, if it has come already.
     pub(crate) fn reply_at_hand(&mut self) -> Option<String> {
-        self.agent.as_mut()?.replies.pop_front()
+        self.agent.as_mut()?.next_reply()
     }
 
     /// Waits for the next reply.
     pub(crate) fn reply(&mut self) -> Result<String, LinkError> {
         let mut patience = Patience::new(self.timeouts.exec);
         loop {
-            if let Some(reply) = self.running()?.replies.pop_front() {
+            if let Some(reply) = self.running()?.next_reply() {
                 return Ok(reply);
             }
             self.check_ended()?;
@@ -274,9 +287,14 @@ impl Board {
                 (b'\n', line @ Some(_)) => {
                     let text = line.take().unwrap_or_default();
                     let text = String::from_utf8_lossy(&text).trim_end().to_owned();
+                    agent.waiting += text.len();
                     agent.replies.push_back(text);
                     agent.noise = 0;
                     moved = true;
+                    if agent.waiting > MOST_WAITING {
+                        self.link.used(arrived.len());
+                        return Err(self.breach("no more replies", &arrived));
+                    }
                 }
                 (byte, Some(line)) if line.len() < LONGEST_REPLY => line.push(byte),
                 _ => agent.noise += 1,

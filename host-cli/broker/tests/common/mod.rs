@@ -21,6 +21,16 @@ pub fn start() -> Broker {
     .expect("a broker on a free port")
 }
 
+/// A broker on free ports with what `change` sets.
+pub fn start_with(change: impl FnOnce(&mut BrokerConfig)) -> Broker {
+    let mut config = BrokerConfig {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        ..BrokerConfig::default()
+    };
+    change(&mut config);
+    Broker::start(config).expect("a broker on a free port")
+}
+
 /// CONNECT with the given connect flags (3.1.2.3) and a payload that begins after the client identifier.
 pub fn connect_packet(client_id: &str, flags: u8, keep_alive: u16, rest: &[u8]) -> Vec<u8> {
     let mut body = b"\x00\x04MQTT\x04".to_vec();
@@ -108,6 +118,14 @@ impl RawClient {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// The same for a client that says who it is.
+    pub fn with_login(broker: &Broker, client_id: &str, user: &str, password: &str) -> Self {
+        let mut client = Self::open(broker);
+        let login = [text(user), text(password)].concat();
+        client.send(&connect_packet(client_id, 0xc2, 0, &login));
+        client
+    }
+
     pub fn subscribe(&mut self, filter: &str, qos: u8) {
         let mut body = vec![0, 9];
         body.extend(text(filter));
@@ -118,8 +136,8 @@ impl RawClient {
 
     /// The next whole packet; `None` when the broker ended the connection.
     pub fn next(&mut self) -> Option<Vec<u8>> {
-        self.next_within(Duration::from_secs(10))
-            .expect("a packet within 10 seconds")
+        self.next_within(Duration::from_secs(60))
+            .expect("a packet within a minute")
     }
 
     fn next_within(&mut self, limit: Duration) -> Result<Option<Vec<u8>>, ()> {

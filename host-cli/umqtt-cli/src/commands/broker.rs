@@ -1,24 +1,57 @@
 //! `umqtt broker`: decides how the broker runs alone, and shows every packet until Ctrl-C.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use board_link::Lang;
-use broker::{Broker, BrokerConfig, BrokerError, DEFAULT_PORT, Tap, TapOptions};
+use broker::{
+    Broker, BrokerConfig, BrokerError, DEFAULT_PORT, Identity, Limits, StoreError, Tap, TapOptions,
+    TlsError, Trust, Users, WEBSOCKET_PATH,
+};
 
-use crate::cli::BrokerOptions;
+use crate::commands::passwd;
+use crate::data_folder;
 use crate::display::{Display, Form, Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::lan;
 use crate::lines;
+use crate::mqtt_options::{BrokerCommand, BrokerOptions};
 use crate::stop::Stop;
 
+/// How often it is looked whether the end has come.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
-    let listen = address(options.listen.as_deref(), lang)?;
+    if let Some(BrokerCommand::Passwd(options)) = &options.command {
+        return passwd::run(options, lang);
+    }
+    let listen = where_to(options, lang)?;
+    let users = options
+        .password_file
+        .as_deref()
+        .map(Users::load)
+        .transpose();
+    let users = users
+        .map_err(|error| passwd::explain(&error, lang))?
+        .map(Arc::new);
+    let (tls, trust) = match options.tls {
+        None => (None, None),
+        Some(port) => {
+            let (identity, trust) = identity(options, listen.ip(), lang)?;
+            (Some((SocketAddr::new(listen.ip(), port), identity)), trust)
+        }
+    };
     let stop = Stop::on_signals(lang)?;
+    let has_users = users.is_some();
     let broker = Broker::start(BrokerConfig {
         listen,
-        ..BrokerConfig::default()
+        tls,
+        users,
+        anonymous: options.anonymous,
+        origins: options.origins.clone(),
+        limits: limits(options),
+        persist: options.persist.clone(),
     })
     .map_err(|error| explain(&error, lang))?;
     let display = Display::start(
@@ -34,14 +67,193 @@ pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
         Lang::En => format!("the broker listens on {}, Ctrl-C ends it", broker.addr()),
         Lang::Es => format!("el broker escucha en {}, Ctrl-C lo termina", broker.addr()),
     });
-    warn_if_open(broker.addr(), &sender, lang);
+    say_where(&broker, trust.as_ref(), &sender, lang);
+    if !has_users {
+        warn_if_open(broker.addr(), &sender, lang);
+    }
+    let announcement = match options.lan {
+        Some(_) => lan::announce(broker.addr(), &sender, lang),
+        None => None,
+    };
     let forwarding = forward(broker.tap(TapOptions::default()), sender, lang);
-    stop.wait();
+    let mut failure = None;
+    while !stop.is_requested() && failure.is_none() {
+        std::thread::sleep(LOOK_EVERY);
+        failure = broker.failure();
+    }
+    drop(announcement);
     // The tap ends with the broker, and its thread with the tap.
     drop(broker);
     let _ = forwarding.join();
     display.finish();
-    Ok(())
+    match failure {
+        None => Ok(()),
+        Some(error) => Err(explain_store(&error, lang)),
+    }
+}
+
+fn limits(options: &BrokerOptions) -> Limits {
+    let size = |number: Option<u32>, default| number.map_or(default, |number| number as usize);
+    let limits = Limits::default();
+    Limits {
+        clients: size(options.max_clients, limits.clients),
+        packet: size(options.max_packet, limits.packet),
+        rate: options.max_rate,
+        waiting: size(options.max_queued, limits.waiting),
+        ..limits
+    }
+}
+
+/// The address of `--listen` or `--lan`.
+fn where_to(options: &BrokerOptions, lang: Lang) -> Result<SocketAddr, Failure> {
+    let Some(named) = &options.lan else {
+        return address(options.listen.as_deref(), lang);
+    };
+    let ip = lan::address(named, lang)?;
+    let port = match options.listen.as_deref().map(str::parse) {
+        None => DEFAULT_PORT,
+        Some(Ok(port)) => port,
+        Some(Err(_)) => {
+            return Err(Failure::new(
+                Status::Usage,
+                lang.pick(
+                    "--lan says which address to listen on, and --listen says another",
+                    "--lan dice en qué dirección se escucha, y --listen dice otra",
+                ),
+                lang.pick(
+                    "leave one of the two out, or give --listen the port only",
+                    "quita una de las dos, o pon en --listen solo el puerto",
+                ),
+            ));
+        }
+    };
+    Ok(SocketAddr::from((ip, port)))
+}
+
+/// The certificate that was named, or one that is made for the names by which this computer is reached.
+fn identity(
+    options: &BrokerOptions,
+    listen: IpAddr,
+    lang: Lang,
+) -> Result<(Identity, Option<Trust>), Failure> {
+    let failed = |error: TlsError| explain_tls(&error, lang);
+    if let (Some(certificate), Some(key)) = (&options.cert, &options.key) {
+        let identity = Identity::from_files(certificate, key).map_err(failed)?;
+        return Ok((identity, None));
+    }
+    let folder = data_folder::find().ok_or_else(|| {
+        Failure::new(
+            Status::Failed,
+            lang.pick(
+                "there is no folder for the certificate: HOME is not set",
+                "no hay carpeta para el certificado: HOME no está definida",
+            ),
+            lang.pick(
+                "name a certificate of your own: --cert FILE --key FILE",
+                "indica un certificado propio: --cert FICHERO --key FICHERO",
+            ),
+        )
+    })?;
+    let mut addresses = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    addresses.extend(lan::own_address());
+    if !listen.is_unspecified() {
+        addresses.push(listen);
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    let names = ["localhost".to_owned(), "umqtt.local".to_owned()];
+    let (identity, trust) =
+        Identity::make(&folder.join("umqtt/tls"), &names, &addresses).map_err(failed)?;
+    Ok((identity, Some(trust)))
+}
+
+/// Says where else it is reached than by MQTT over TCP, and what clients need for that.
+fn say_where(broker: &Broker, trust: Option<&Trust>, sender: &Sender, lang: Lang) {
+    let address = broker.addr();
+    sender.note(match lang {
+        Lang::En => format!("in a WebSocket: ws://{address}{WEBSOCKET_PATH}"),
+        Lang::Es => format!("en un WebSocket: ws://{address}{WEBSOCKET_PATH}"),
+    });
+    let Some(secure) = broker.tls_addr() else {
+        return;
+    };
+    sender.note(match lang {
+        Lang::En => format!("over TLS: mqtts://{secure} and wss://{secure}{WEBSOCKET_PATH}"),
+        Lang::Es => format!("por TLS: mqtts://{secure} y wss://{secure}{WEBSOCKET_PATH}"),
+    });
+    if let Some(Trust { pem, der }) = trust {
+        let (pem, der) = (pem.display(), der.display());
+        sender.note(match lang {
+            Lang::En => format!(
+                "clients trust it with --cafile {pem}; boards with {der}: umqtt fs cp {der} :ca.der"
+            ),
+            Lang::Es => format!(
+                "los clientes confían en él con --cafile {pem}; las placas, con {der}: umqtt fs cp {der} :ca.der"
+            ),
+        });
+    }
+}
+
+fn explain_store(error: &StoreError, lang: Lang) -> Failure {
+    let message = match (lang, error) {
+        (Lang::En, _) => error.to_string(),
+        (Lang::Es, StoreError::Read { path, source }) => {
+            format!("no se puede leer {}: {source}", path.display())
+        }
+        (Lang::Es, StoreError::Write { path, source }) => {
+            format!("no se puede escribir {}: {source}", path.display())
+        }
+        (Lang::Es, StoreError::InUse { folder }) => {
+            format!("otro broker guarda sus sesiones en {}", folder.display())
+        }
+        (Lang::Es, StoreError::Unknown { path }) => format!(
+            "{} no contiene sesiones que esta versión sepa leer",
+            path.display()
+        ),
+        (Lang::Es, StoreError::Damaged { path, at }) => {
+            format!("{} está dañado en el byte {at}", path.display())
+        }
+    };
+    let help = match error {
+        StoreError::Read { .. } | StoreError::Write { .. } => lang.pick(
+            "check the folder's permissions and the room on the disk; what was acknowledged is kept",
+            "revisa los permisos de la carpeta y el espacio en el disco; lo confirmado está guardado",
+        ),
+        StoreError::InUse { .. } => lang.pick(
+            "stop it, or choose another folder with --persist",
+            "termínalo o elige otra carpeta con --persist",
+        ),
+        StoreError::Unknown { .. } | StoreError::Damaged { .. } => lang.pick(
+            "restore the file from a copy, or move it away to begin with nothing",
+            "recupera el fichero de una copia, o quítalo de ahí para empezar sin nada",
+        ),
+    };
+    Failure::new(Status::Failed, message, help)
+}
+
+fn explain_tls(error: &TlsError, lang: Lang) -> Failure {
+    let message = match (lang, error) {
+        (Lang::En, _) => error.to_string(),
+        (Lang::Es, TlsError::Read { path, source }) => {
+            format!("no se puede leer {}: {source}", path.display())
+        }
+        (Lang::Es, TlsError::Write { path, source }) => {
+            format!("no se puede escribir {}: {source}", path.display())
+        }
+        (Lang::Es, TlsError::NotPem { path, wanted }) => {
+            let wanted = match *wanted {
+                "certificate" => "ningún certificado",
+                _ => "ninguna clave privada sin contraseña",
+            };
+            format!("{} no contiene {wanted} en forma PEM", path.display())
+        }
+        (Lang::Es, TlsError::Unusable(why)) => format!("el certificado no se puede usar: {why}"),
+    };
+    let help = lang.pick(
+        "--cert names the certificate and --key its own key, both in PEM; without them a certificate is made",
+        "--cert nombra el certificado y --key su propia clave, ambos en PEM; sin ellos se hace un certificado",
+    );
+    Failure::new(Status::Failed, message, help)
 }
 
 /// Shows what a tap gives until its broker is gone.
@@ -69,7 +281,7 @@ pub fn forward(tap: Tap, display: Sender, lang: Lang) -> std::thread::JoinHandle
     })
 }
 
-/// Says of a broker that others can reach how they do, and that nothing keeps them from it.
+/// Says of a broker without passwords that others can reach how they do, and that nothing keeps them from it.
 pub fn warn_if_open(address: SocketAddr, display: &Sender, lang: Lang) {
     if address.ip().is_loopback() {
         return;
@@ -118,6 +330,20 @@ fn address(text: Option<&str>, lang: Lang) -> Result<SocketAddr, Failure> {
 
 /// The broker's errors in the language of the user.
 pub fn explain(error: &BrokerError, lang: Lang) -> Failure {
+    if let BrokerError::Open { address } = error {
+        let message = match lang {
+            Lang::En => format!("others can reach {address}, and anybody could connect there"),
+            Lang::Es => format!("otros llegan a {address}, y cualquiera podría conectar ahí"),
+        };
+        let help = lang.pick(
+            "--password-file FILE (umqtt broker passwd makes it), or --anonymous to allow it",
+            "--password-file FICHERO (lo hace umqtt broker passwd), o --anonymous para permitirlo",
+        );
+        return Failure::new(Status::Usage, message, help);
+    }
+    if let BrokerError::Store(error) = error {
+        return explain_store(error, lang);
+    }
     if lang == Lang::En {
         return Failure::complete(Status::Failed, error.to_string());
     }
@@ -139,6 +365,7 @@ pub fn explain(error: &BrokerError, lang: Lang) -> Failure {
             BrokerError::NoSuchAddress { address } => format!(
                 "no se puede escuchar en {address}: este equipo no tiene esa dirección; 127.0.0.1 y 0.0.0.0 siempre valen"
             ),
+            BrokerError::Open { .. } | BrokerError::Store(_) => error.to_string(),
             BrokerError::Other { address, source } => {
                 format!("no se puede escuchar en {address}: {source}")
             }

@@ -3,50 +3,61 @@
 
 use std::borrow::Cow;
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use board_link::{Ending, Event, Lang};
 
 use crate::board_options::ExecOptions;
-use crate::direct::{self, on_board};
+use crate::direct::{self, Direct, on_board};
 use crate::failure::{Failure, Status};
 use crate::lines;
 
 pub fn run(options: &ExecOptions, lang: Lang) -> Result<(), Failure> {
-    let code = code(options, lang)?;
+    let code = code(&options.code, lang)?;
     on_board(&options.port, lang, |direct| {
-        if let Some(seconds) = options.seconds {
-            direct.stop.request_after(seconds);
-        }
-        let stop = direct.stop.clone();
-        let mut pieces = Pieces::default();
-        let mut show = |event: Event<'_>| match event {
-            Event::Stdout(text) => {
-                let text = pieces.of(text);
-                if direct::print(text.as_bytes(), lang).is_err() {
-                    stop.request();
-                }
-            }
-            Event::Stderr(_) if lines::wanted() => {}
-            // There is nowhere left to report that standard error is closed.
-            Event::Stderr(text) => drop(std::io::stderr().lock().write_all(text.as_bytes())),
-        };
-        let run = (direct.board)
-            .exec_streaming(&code, &mut show, direct.stop.flag())
-            .map_err(|error| Failure::from_link(&error, lang))?;
-        if lines::wanted() {
-            let mut last = pieces.rest();
-            if !run.stderr.is_empty() {
-                last.push_str(&lines::script("stderr", &run.stderr));
-            }
-            direct::print(last.as_bytes(), lang)?;
-        }
-        match run.ending {
-            Ending::Finished | Ending::Exited | Ending::Restarted => Ok(()),
-            // What --seconds asked for is done.
-            Ending::Stopped if options.seconds.is_some() => Ok(()),
-            Ending::Stopped | Ending::Raised => Err(Failure::shown(Status::Failed)),
-        }
+        show(direct, &code, options.seconds, lang)
     })
+}
+
+/// Runs code on a board and shows what it prints, for at most `seconds`.
+pub fn show(
+    direct: &mut Direct,
+    code: &str,
+    seconds: Option<Duration>,
+    lang: Lang,
+) -> Result<(), Failure> {
+    if let Some(seconds) = seconds {
+        direct.stop.request_after(seconds);
+    }
+    let stop = direct.stop.clone();
+    let mut pieces = Pieces::default();
+    let mut show = |event: Event<'_>| match event {
+        Event::Stdout(text) => {
+            let text = pieces.of(text);
+            if direct::print(text.as_bytes(), lang).is_err() {
+                stop.request();
+            }
+        }
+        Event::Stderr(_) if lines::wanted() => {}
+        // There is nowhere left to report that standard error is closed.
+        Event::Stderr(text) => drop(std::io::stderr().lock().write_all(text.as_bytes())),
+    };
+    let run = (direct.board)
+        .exec_streaming(code, &mut show, direct.stop.flag())
+        .map_err(|error| Failure::from_link(&error, lang))?;
+    if lines::wanted() {
+        let mut last = pieces.rest();
+        if !run.stderr.is_empty() {
+            last.push_str(&lines::script("stderr", &run.stderr));
+        }
+        direct::print(last.as_bytes(), lang)?;
+    }
+    match run.ending {
+        Ending::Finished | Ending::Exited | Ending::Restarted => Ok(()),
+        // What --seconds asked for is done.
+        Ending::Stopped if seconds.is_some() => Ok(()),
+        Ending::Stopped | Ending::Raised => Err(Failure::shown(Status::Failed)),
+    }
 }
 
 /// What the code prints, as it came or, for `--json`, by lines.
@@ -76,9 +87,10 @@ impl Pieces {
     }
 }
 
-fn code(options: &ExecOptions, lang: Lang) -> Result<String, Failure> {
-    if options.code != "-" {
-        return Ok(options.code.clone());
+/// What was written as code, or what standard input has where that is `-`.
+pub fn code(written: &str, lang: Lang) -> Result<String, Failure> {
+    if written != "-" {
+        return Ok(written.to_owned());
     }
     let mut code = String::new();
     std::io::stdin()

@@ -12,12 +12,17 @@ pub mod flash;
 pub mod fs;
 pub mod fs_copy;
 pub mod install;
+pub mod monitor;
+pub mod mount;
 pub mod new;
 pub mod package;
+pub mod passwd;
 pub mod ports;
+pub mod publish;
 pub mod repl;
 pub mod reset;
 pub mod run;
+pub mod subscribe;
 
 use board_link::Lang;
 

@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use board_link::{Lang, LinkError, PortSpec, Transport};
+use board_link::{Lang, LinkError, PortSpec, Transport, share_nothing};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 
 use crate::board_options::ReplOptions;
@@ -21,6 +21,12 @@ const LEAVE: u8 = 0x1d;
 const CTRL_C: u8 = 0x03;
 /// Leaves the raw REPL; at an ordinary prompt it shows the banner again.
 const CTRL_B: u8 = 0x02;
+/// Ctrl-D, which starts Python anew where it comes at the prompt.
+const RESTARTS: u8 = 0x04;
+/// A restart that comes to no prompt for so long has come to a program.
+const RESTART: Duration = Duration::from_secs(5);
+/// Shows a prompt again.
+const ENTER: u8 = b'\r';
 /// Paste mode: it takes whole programs, without indenting them once more.
 const PASTE: u8 = 0x05;
 const END_OF_PASTE: u8 = 0x04;
@@ -51,10 +57,58 @@ pub fn run(options: &ReplOptions, lang: Lang) -> Result<(), Failure> {
     )?;
     let stop = Stop::on_signals(lang)?;
     let (transport, _simulated) = direct::open(&options.port, &stop, lang)?;
-    let identity = identity(&transport.describe());
+    let mut wire = Plain(share_nothing(transport));
+    interact(&mut wire, stop, lang)
+}
+
+/// The connection that a terminal talks over.
+pub trait Wire {
+    fn transport(&mut self) -> &mut dyn Transport;
+
+    /// The board is back on a new connection.
+    fn reconnected(&mut self, transport: Box<dyn Transport>);
+
+    /// What is sent first.
+    fn greeting(&self) -> Vec<u8>;
+
+    /// The board shows the prompt of a Python that has just started. Answers what is to be said about it.
+    fn started(&mut self) -> Option<String>;
+
+    /// How long there has been nothing on it that the terminal does not see; `None` if there never was.
+    fn idle(&self) -> Option<Duration>;
+}
+
+/// A connection with nothing else on it.
+struct Plain(Box<dyn Transport>);
+
+impl Wire for Plain {
+    fn transport(&mut self) -> &mut dyn Transport {
+        &mut *self.0
+    }
+
+    fn reconnected(&mut self, transport: Box<dyn Transport>) {
+        self.0 = share_nothing(transport);
+    }
+
+    fn greeting(&self) -> Vec<u8> {
+        vec![CTRL_B]
+    }
+
+    fn started(&mut self) -> Option<String> {
+        None
+    }
+
+    fn idle(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// Lets the terminal talk to the board until the user leaves.
+pub fn interact(wire: &mut dyn Wire, stop: Stop, lang: Lang) -> Result<(), Failure> {
+    let identity = identity(&wire.transport().describe());
     let terminal = Terminal::take(lang)?;
     let mut session = Session {
-        transport,
+        wire,
         identity,
         typed: typed_input(),
         keys: Keys::new(terminal.is_some()),
@@ -124,8 +178,8 @@ fn typed_input() -> Receiver<Vec<u8>> {
     receiver
 }
 
-struct Session {
-    transport: Box<dyn Transport>,
+struct Session<'a> {
+    wire: &'a mut dyn Wire,
     identity: PortSpec,
     typed: Receiver<Vec<u8>>,
     keys: Keys,
@@ -140,9 +194,9 @@ enum Pause {
     Lost(std::io::Error),
 }
 
-impl Session {
+impl Session<'_> {
     fn talk(&mut self) -> Result<(), Failure> {
-        let mut greeting = vec![CTRL_B];
+        let mut greeting = self.wire.greeting();
         loop {
             match self.converse(&greeting) {
                 Pause::Left => {
@@ -173,7 +227,7 @@ impl Session {
         let mut patience = FIRST_WORDS;
         let mut buffer = [0; 4096];
         loop {
-            match self.transport.read(&mut buffer, SLICE) {
+            match self.wire.transport().read(&mut buffer, SLICE) {
                 Ok(0) => {}
                 Ok(count) => {
                     out.echoed(&buffer[..count]);
@@ -184,6 +238,12 @@ impl Session {
                     .is_err()
                     {
                         return Pause::Left;
+                    }
+                    if out.has_started()
+                        && let Some(text) = self.wire.started()
+                    {
+                        self.say(&text);
+                        out.queue.push_front(ENTER);
                     }
                     input_ended = input_ended.map(|_| Instant::now());
                     patience = LAST_WORDS;
@@ -204,10 +264,11 @@ impl Session {
             if self.stop.is_requested() {
                 return Pause::Left;
             }
-            if let Err(error) = out.send(&mut *self.transport) {
+            if let Err(error) = out.send(self.wire.transport()) {
                 return Pause::Lost(error);
             }
-            let answered = input_ended.is_some_and(|at| at.elapsed() > patience);
+            let answered = input_ended.is_some_and(|at| at.elapsed() > patience)
+                && self.wire.idle().is_none_or(|idle| idle > patience);
             if answered && out.queue.is_empty() {
                 return Pause::Left;
             }
@@ -232,7 +293,7 @@ impl Session {
             }
             // Until it is there every attempt fails.
             if let Ok(transport) = board_link::open(&self.identity) {
-                self.transport = trace::watched(transport);
+                self.wire.reconnected(trace::watched(transport));
                 return Ok(true);
             }
         }
@@ -249,6 +310,12 @@ impl Session {
     }
 }
 
+const PROMPT: &[u8] = b">>> ";
+/// The last line of what MicroPython says when it starts.
+const BANNER: &[u8] = b"Type \"help()\" for more information.\r\n>>> ";
+/// Of what the board said, so much is remembered.
+const LAST: usize = 64;
+
 /// Bytes that wait until the board can take them.
 #[derive(Default)]
 struct Outgoing {
@@ -258,6 +325,8 @@ struct Outgoing {
     moved: Option<Instant>,
     /// The end of what the board said.
     last: Vec<u8>,
+    /// Ctrl-D went out at the prompt: nothing follows it before the next prompt, which the restart comes to.
+    restarting: Option<Instant>,
 }
 
 impl Outgoing {
@@ -265,12 +334,31 @@ impl Outgoing {
         self.ahead = self.ahead.saturating_sub(bytes.len());
         self.moved = Some(Instant::now());
         self.last.extend_from_slice(bytes);
-        let surplus = self.last.len().saturating_sub(8);
+        let surplus = self.last.len().saturating_sub(LAST);
         self.last.drain(..surplus);
+        if self.at_prompt() {
+            self.restarting = None;
+        }
+    }
+
+    /// The board is in its paste mode, where Ctrl-D is the end of what is pasted.
+    fn is_pasting(&self) -> bool {
+        self.last.windows(4).any(|text| text == b"=== ")
+    }
+
+    /// True once for each banner that is followed by the prompt.
+    fn has_started(&mut self) -> bool {
+        let banner = self.last.windows(BANNER.len()).any(|text| text == BANNER);
+        let started = banner && self.at_prompt();
+        if started {
+            self.last.clear();
+            self.last.extend(PROMPT);
+        }
+        started
     }
 
     fn at_prompt(&self) -> bool {
-        self.last.ends_with(b">>> ")
+        self.last.ends_with(PROMPT)
     }
 
     fn send(&mut self, transport: &mut dyn Transport) -> std::io::Result<()> {
@@ -284,9 +372,29 @@ impl Outgoing {
         } else if self.ahead > 0 && self.moved.is_some_and(|at| at.elapsed() > NO_ECHO) {
             self.ahead = 0;
         }
-        let count = AHEAD.saturating_sub(self.ahead).min(self.queue.len());
+        if self.restarting.is_some_and(|at| at.elapsed() < RESTART)
+            && self.queue.front() != Some(&CTRL_C)
+        {
+            return Ok(());
+        }
+        let mut count = AHEAD.saturating_sub(self.ahead).min(self.queue.len());
         if count == 0 {
             return Ok(());
+        }
+        match self.queue.iter().position(|byte| *byte == RESTARTS) {
+            Some(0) if self.at_prompt() => {
+                count = 1;
+                self.restarting = Some(Instant::now());
+            }
+            // What was typed before it may still come to a prompt.
+            Some(0)
+                if !self.is_pasting() && self.moved.is_some_and(|at| at.elapsed() < NO_ECHO) =>
+            {
+                return Ok(());
+            }
+            Some(0) => count = 1,
+            Some(at) => count = count.min(at),
+            None => {}
         }
         let now: Vec<u8> = self.queue.drain(..count).collect();
         transport.write(&now, WRITE)?;

@@ -1,7 +1,6 @@
 //! `umqtt run`: decides how a script is run on a board beside its broker, and how that ends.
 
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -70,7 +69,8 @@ pub fn run(options: &RunOptions, lang: Lang) -> Result<&'static str, Failure> {
     done
 }
 
-fn choose_broker(text: &str, lang: Lang) -> Result<BrokerChoice, Failure> {
+/// What `--broker` and `monitor` name.
+pub fn choose_broker(text: &str, lang: Lang) -> Result<BrokerChoice, Failure> {
     text.parse().map_err(|error| {
         let why = match error {
             BadBroker::Scheme => lang.pick("only mqtt:// and mqtts:// are known", "solo valen mqtt:// y mqtts://"),
@@ -182,13 +182,14 @@ impl Session<'_> {
             ),
         };
         if answers && let Err(error) = self.leave(&mut board, &mut loan, simulated) {
-            // The script's own end is what counts.
             let label = self.lang.pick(
                 "the board is not as it was before",
                 "la placa no queda como estaba",
             );
             self.display
                 .note(format!("{label}: {}", error.message(self.lang)));
+            // The script's own failure comes first.
+            return done.and_then(|_| Err(Failure::from_link(&error, self.lang)));
         }
         done
     }
@@ -339,6 +340,8 @@ impl Session<'_> {
         let start = |port| {
             Broker::start(BrokerConfig {
                 listen: SocketAddr::from((ip, port)),
+                // A board comes in by its network, and the lesson's script knows no password.
+                anonymous: true,
                 ..BrokerConfig::default()
             })
         };
@@ -374,7 +377,9 @@ impl Session<'_> {
         };
         let address = broker.addr();
         broker_command::warn_if_open(address, self.display, self.lang);
-        let announcement = self.lan.and_then(|_| self.announce(address));
+        let announcement = self
+            .lan
+            .and_then(|_| lan::announce(address, self.display, self.lang));
         let tap = broker.tap(TapOptions::default());
         let forwarding = broker_command::forward(tap, self.display.clone(), self.lang);
         Ok((
@@ -385,33 +390,6 @@ impl Session<'_> {
             },
             address,
         ))
-    }
-
-    /// Announces the broker, and says what may keep others from it.
-    fn announce(&self, broker: SocketAddr) -> Option<Announcement> {
-        if let Some(firewall) = lan::firewall(broker.port(), Path::new("/etc")) {
-            let lan::Firewall { name, command } = firewall;
-            self.display.note(match self.lang {
-                Lang::En => format!("the firewall {name} may keep boards out; if none connects: {command}"),
-                Lang::Es => format!("el cortafuegos {name} puede impedir el paso a las placas; si no conecta ninguna: {command}"),
-            });
-        }
-        match Announcement::start(broker) {
-            Ok(announcement) => {
-                self.display.note(self.lang.pick(
-                    "announced by mDNS as umqtt.local (_mqtt._tcp)",
-                    "anunciado por mDNS como umqtt.local (_mqtt._tcp)",
-                ));
-                Some(announcement)
-            }
-            Err(error) => {
-                self.display.note(match self.lang {
-                    Lang::En => format!("not announced by mDNS: {error}"),
-                    Lang::Es => format!("sin anunciar por mDNS: {error}"),
-                });
-                None
-            }
-        }
     }
 
     /// Where the names of public brokers lead on the simulated board: to the outside broker.

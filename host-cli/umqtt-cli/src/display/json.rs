@@ -36,10 +36,7 @@ impl Renderer for Json {
                 self.finish(out)?;
                 write_script(out, "stderr", text)
             }
-            Message::Mqtt(event) => {
-                let line = lines::line(event.time, "mqtt", describe(event));
-                out.write_all(line.as_bytes())
-            }
+            Message::Mqtt(event) => out.write_all(packet_line(event).as_bytes()),
             Message::Note(text) => {
                 let line = lines::event("note", json!({ "message": text }));
                 out.write_all(line.as_bytes())
@@ -63,6 +60,11 @@ impl Renderer for Json {
         }
         Ok(())
     }
+}
+
+/// The line for a packet.
+pub fn packet_line(event: &TapEvent) -> String {
+    lines::line(event.time, "mqtt", describe(event))
 }
 
 fn describe(event: &TapEvent) -> Value {
@@ -163,6 +165,9 @@ fn packet(packet: &TapPacket) -> (&'static str, Value) {
         ),
         TapPacket::Dropped { topic, length } => {
             ("DROPPED", json!({ "topic": topic, "length": length }))
+        }
+        TapPacket::NotRetained { topic, length } => {
+            ("NOT_RETAINED", json!({ "topic": topic, "length": length }))
         }
         TapPacket::Closed { reason } => ("CLOSED", json!({ "reason": reason.to_string() })),
     }

@@ -17,6 +17,8 @@ use broker::TapEvent;
 use serde_json::json;
 
 use crate::lines;
+pub use json::packet_line;
+
 use crate::stop::Stop;
 
 /// Messages that may wait to be written before their senders wait too.

@@ -37,6 +37,18 @@ fn is_worth_a_line(event: &TapEvent) -> bool {
     }
 }
 
+/// A packet that a client of this command received.
+pub fn incoming(packet_of_client: &rumqttc::Packet, lang: Lang) -> String {
+    let event = TapEvent {
+        time: std::time::SystemTime::now(),
+        connection: 0,
+        client_id: std::sync::Arc::from(""),
+        direction: Direction::ToClient,
+        packet: broker::describe(packet_of_client, 200),
+    };
+    packet(&event, lang)
+}
+
 fn packet(event: &TapEvent, lang: Lang) -> String {
     let es = lang == Lang::Es;
     match &event.packet {
@@ -156,6 +168,12 @@ fn packet(event: &TapEvent, lang: Lang) -> String {
                 "dropped: {} does not read what it gets ({topic}, {length} bytes)",
                 event.client_id
             )
+        }
+        TapPacket::NotRetained { topic, length } if es => {
+            format!("no retenido: el broker no guarda más ({topic}, {length} bytes)")
+        }
+        TapPacket::NotRetained { topic, length } => {
+            format!("not retained: the broker keeps no more ({topic}, {length} bytes)")
         }
         TapPacket::Closed { reason } => {
             let client = if event.client_id.is_empty() {

@@ -148,6 +148,27 @@ pub const FRAMES: &[Frame] = &[
         ],
     ),
     (
+        "mount",
+        [
+            "umqtt mount FOLDER [OPTIONS]",
+            "umqtt mount CARPETA [OPCIONES]",
+        ],
+        [
+            "Examples:
+  umqtt mount .                            import finds the folder's modules, open its files
+  umqtt mount . --exec \"import main\"
+  umqtt mount lesson --read-only --port /dev/ttyUSB0
+
+/remote is the board's current folder meanwhile. Ctrl-] ends it: what runs is stopped, the folder unmounted.",
+            "Ejemplos:
+  umqtt mount .                            import encuentra los módulos de la carpeta, open sus ficheros
+  umqtt mount . --exec \"import main\"
+  umqtt mount leccion --read-only --port /dev/ttyUSB0
+
+Mientras tanto /remote es la carpeta actual de la placa. Ctrl-] termina: para lo que se ejecute y la desmonta.",
+        ],
+    ),
+    (
         "reset",
         ["umqtt reset [OPTIONS]", "umqtt reset [OPCIONES]"],
         [
@@ -239,6 +260,22 @@ pub const SPANISH: &[(&str, &str)] = &[
         "Parar el código a los N segundos, como hace Ctrl-C",
     ),
     ("repl", "Hablar con el intérprete de la placa"),
+    (
+        "mount",
+        "Hacer de una carpeta del ordenador una de la placa mientras dure la orden, y hablar con su intérprete",
+    ),
+    (
+        "mount.folder",
+        "La carpeta. La placa la ve como /remote, y nada de fuera de ella",
+    ),
+    (
+        "mount.read_only",
+        "Que la placa no cambie nada en la carpeta",
+    ),
+    (
+        "mount.exec",
+        "Ejecutar este código Python y terminar, en vez de hablar con el intérprete; - lo lee de la entrada estándar",
+    ),
     ("reset", "Reiniciar la placa"),
     ("reset.hard", "Reiniciar el chip, no solo Python"),
     (

@@ -1,0 +1,246 @@
+//! A student's desk: a simulated board that starts a lesson as its main.py, the embedded broker, and Mosquitto's clients.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use board_link::PortSpec;
+use board_sim::{HostMap, MicroPython, SimBoard, SimConfig};
+use broker::{Broker, BrokerConfig, Direction, Tap, TapOptions, TapPacket};
+use testkit::{Version, repository};
+
+/// Far more than anything here takes on a busy computer.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The simulated board's serial number is in its topics; the lessons put it there themselves.
+pub struct Classroom {
+    pub board: SimBoard,
+    _broker: Broker,
+    address: SocketAddr,
+    tap: Tap,
+    printed: Arc<Mutex<String>>,
+    over: Arc<AtomicBool>,
+    reader: Option<JoinHandle<()>>,
+    _folder: tempfile::TempDir,
+}
+
+/// A message as the broker sees it.
+#[derive(Debug)]
+pub struct Message {
+    pub topic: String,
+    pub text: String,
+    pub retain: bool,
+}
+
+fn config(listen: SocketAddr) -> BrokerConfig {
+    BrokerConfig {
+        listen,
+        ..BrokerConfig::default()
+    }
+}
+
+impl Classroom {
+    /// The lesson of `examples/NAME`, running. `wire` connects buttons and sensors before the board has power.
+    ///
+    /// # Errors
+    /// What is missing on this computer.
+    pub fn open(name: &str, wire: impl FnOnce(&SimBoard)) -> Result<Classroom, String> {
+        let micropython = MicroPython::find(&Version::V1_26.find_options(), &mut |_| {})
+            .map_err(|error| error.to_string())?;
+        for program in ["mosquitto_pub", "mosquitto_sub"] {
+            if Command::new(program).arg("--help").output().is_err() {
+                return Err(format!("{program} is not installed"));
+            }
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let copy = |from: &str, to: &str| {
+            let to = folder.path().join(to);
+            std::fs::create_dir_all(to.parent().expect("its folder")).expect("a folder");
+            std::fs::copy(repository().join(from), &to)
+                .unwrap_or_else(|error| panic!("{from}: {error}"));
+        };
+        copy(
+            "native-module/prebuilt/x64/umqtt/simple.mpy",
+            "umqtt/simple.mpy",
+        );
+        copy("python/umqtt/robust.py", "umqtt/robust.py");
+        let broker =
+            Broker::start(config(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a broker");
+        let address = broker.addr();
+        let tap = broker.tap(TapOptions::default());
+        let mut settings = SimConfig::new(folder.path(), micropython);
+        settings.hosts = HostMap::to_broker(address);
+        let board = SimBoard::start(settings).expect("a simulated board");
+        wire(&board);
+        copy(&format!("examples/{name}/main.py"), "main.py");
+        let spec = PortSpec::Device(board.device().display().to_string());
+        let mut serial = board_link::open(&spec).expect("the board's port");
+        let (printed, over) = (
+            Arc::<Mutex<String>>::default(),
+            Arc::<AtomicBool>::default(),
+        );
+        let reader = std::thread::spawn({
+            let (printed, over) = (printed.clone(), over.clone());
+            move || {
+                let mut bytes = [0; 1024];
+                while !over.load(Ordering::Relaxed) {
+                    let Ok(count) = serial.read(&mut bytes, Duration::from_millis(50)) else {
+                        break;
+                    };
+                    // The lessons print whole lines, each in one write.
+                    printed
+                        .lock()
+                        .expect("the text")
+                        .push_str(&String::from_utf8_lossy(&bytes[..count]));
+                }
+            }
+        });
+        board.reset();
+        Ok(Classroom {
+            board,
+            _broker: broker,
+            address,
+            tap,
+            printed,
+            over,
+            reader: Some(reader),
+            _folder: folder,
+        })
+    }
+
+    /// Everything the board has printed.
+    pub fn printed(&self) -> String {
+        self.printed.lock().expect("the text").clone()
+    }
+
+    /// Waits until the board has printed this.
+    #[track_caller]
+    pub fn sees(&self, text: &str) {
+        self.until(|room| room.printed().contains(text), text);
+    }
+
+    /// Waits until something is so; `what` is for the message.
+    #[track_caller]
+    pub fn until(&self, so: impl Fn(&Classroom) -> bool, what: &str) {
+        let start = Instant::now();
+        while !so(self) {
+            assert!(start.elapsed() < LIMIT, "never: {what}\n{}", self.printed());
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The next message that the board publishes.
+    #[track_caller]
+    pub fn published(&self) -> Message {
+        self.publication()
+            .unwrap_or_else(|| panic!("nothing is published\n{}", self.printed()))
+    }
+
+    fn publication(&self) -> Option<Message> {
+        let start = Instant::now();
+        while start.elapsed() < LIMIT {
+            let event = self.tap.next(Duration::from_millis(100));
+            let Some((
+                Direction::ToBroker,
+                TapPacket::Publish {
+                    topic,
+                    payload,
+                    retain,
+                    ..
+                },
+            )) = event.map(|event| (event.direction, event.packet))
+            else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(&payload).into_owned();
+            return Some(Message {
+                topic,
+                text,
+                retain,
+            });
+        }
+        None
+    }
+
+    /// The topic that the lesson named after `words`, such as `Publico en `.
+    #[track_caller]
+    pub fn topic_after(&self, words: &str) -> String {
+        self.sees(words);
+        let rest = |text: &str| Some(text.split_once(words)?.1.split_once("\r\n")?.0.to_owned());
+        self.until(|room| rest(&room.printed()).is_some(), words);
+        rest(&self.printed()).expect("it is there now")
+    }
+
+    /// Sends a message as a classmate does.
+    pub fn send(&self, topic: &str, text: &str) {
+        let status = Command::new("mosquitto_pub")
+            .args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()])
+            .args(["-q", "1", "-t", topic, "-m", text])
+            .status()
+            .expect("mosquitto_pub");
+        assert!(status.success(), "{status}");
+    }
+
+    /// What a classmate who subscribes now is told at once: the retained message.
+    pub fn retained(&self, topic: &str) -> String {
+        self.hears(topic, 1)
+            .join()
+            .expect("mosquitto_sub")
+            .remove(0)
+    }
+
+    /// The next messages that a classmate is told who subscribes now, the retained one first. What the board publishes
+    /// until he has subscribed is not seen by [`Classroom::published`].
+    pub fn hears(&self, topic: &str, count: usize) -> JoinHandle<Vec<String>> {
+        let mut command = Command::new("mosquitto_sub");
+        command
+            .args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()])
+            .args(["-t", topic, "-C", &count.to_string(), "-W", "60"])
+            .stdin(Stdio::null());
+        let classmate = std::thread::spawn(move || {
+            let output = command.output().expect("mosquitto_sub");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(text.lines().count(), count, "{text:?}");
+            text.lines().map(str::to_owned).collect()
+        });
+        self.until(
+            |room| {
+                let event = room.tap.next(Duration::from_millis(100));
+                event.is_some_and(|event| matches!(event.packet, TapPacket::SubAck { .. }))
+            },
+            "a classmate subscribes",
+        );
+        classmate
+    }
+}
+
+impl Drop for Classroom {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(reader) = self.reader.take() {
+            // Its panic, if any, has been printed; the test fails by what it did not see.
+            let _ = reader.join();
+        }
+    }
+}
+
+/// The folders in `examples/`.
+pub fn names() -> Vec<String> {
+    let folder: PathBuf = repository().join("examples");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .expect("the examples")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,293 @@
+//! Decides how a client of this command reaches a broker, and what it says when it does not: for `pub`, `sub`, `monitor`
+//! and the observer of `run`.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use board_link::Lang;
+use rumqttc::{
+    ConnectionError, Event, LastWill, MqttOptions, Outgoing, QoS, TlsConfiguration, Transport,
+};
+
+use crate::broker_choice::{BrokerChoice, OutsideBroker};
+use crate::display::text;
+use crate::failure::{Failure, Status};
+use crate::mqtt_options::ClientOptions;
+use crate::tls_client::{self, Trust};
+
+/// The largest message that is taken or sent, in bytes: MQTT's own limit.
+const LARGEST_PACKET: usize = 268_435_455;
+
+/// Keep alive of those who do not name one.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// A client identifier that no other client of the broker has.
+pub fn fresh_id() -> String {
+    let time = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    format!("umqtt-{:x}-{:x}", std::process::id(), time.subsec_nanos())
+}
+
+/// Options for a client of this broker that trusts what this computer trusts.
+///
+/// # Errors
+/// Where TLS cannot be used.
+pub fn options(broker: &OutsideBroker, trust: &Trust, lang: Lang) -> Result<MqttOptions, Failure> {
+    let mut options = MqttOptions::new(fresh_id(), broker.host.clone(), broker.port);
+    options
+        .set_keep_alive(KEEP_ALIVE)
+        .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
+    if let Some(user) = &broker.user {
+        options.set_credentials(user, broker.password.as_deref().unwrap_or_default());
+    }
+    if broker.tls {
+        let tls = tls_client::config(trust, lang)?;
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)));
+    }
+    Ok(options)
+}
+
+/// What the letters of Mosquitto's clients say.
+#[derive(Debug)]
+pub struct Named {
+    pub broker: OutsideBroker,
+    pub options: MqttOptions,
+    /// The topic of `-L`.
+    pub topic: Option<String>,
+    pub qos: QoS,
+}
+
+/// Takes `pub`'s and `sub`'s common options together.
+///
+/// # Errors
+/// Where they do not fit, or a file cannot be used.
+pub fn named(given: &ClientOptions, lang: Lang) -> Result<Named, Failure> {
+    let tls = given.cafile.is_some() || given.capath.is_some() || given.tls_use_os_certs;
+    let (mut broker, topic) = match &given.url {
+        Some(url) => in_url(url, lang)?,
+        None => (
+            OutsideBroker {
+                host: given.host.clone().unwrap_or_else(|| "localhost".to_owned()),
+                port: 0,
+                tls: false,
+                user: given.user.clone(),
+                password: given.password.clone(),
+            },
+            None,
+        ),
+    };
+    if given.url.is_none() {
+        broker.tls = tls || given.tcp_port == Some(8883);
+        broker.port = given
+            .tcp_port
+            .unwrap_or(if broker.tls { 8883 } else { 1883 });
+    }
+    let mut files: Vec<_> = given.cafile.iter().cloned().collect();
+    if let Some(folder) = &given.capath {
+        let entries = std::fs::read_dir(folder).map_err(|error| {
+            let message = match lang {
+                Lang::En => format!("cannot read {}: {error}", folder.display()),
+                Lang::Es => format!("no se puede leer {}: {error}", folder.display()),
+            };
+            Failure::complete(Status::Usage, message)
+        })?;
+        files.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    let trust = Trust {
+        files,
+        own: given.cert.as_deref().zip(given.key.as_deref()),
+    };
+    let mut options = options(&broker, &trust, lang)?;
+    if let Some(id) = &given.id {
+        options.set_client_id(id.clone());
+    } else if let Some(prefix) = &given.id_prefix {
+        options.set_client_id(format!("{prefix}{}", std::process::id()));
+    }
+    if let Some(seconds) = given.keepalive {
+        options.set_keep_alive(Duration::from_secs(seconds.into()));
+    }
+    options.set_clean_session(!given.persistent);
+    if let Some(topic) = &given.will_topic {
+        check_topic(topic, lang)?;
+        let payload = given.will_payload.clone().unwrap_or_default();
+        let qos = as_qos(given.will_qos.unwrap_or(0));
+        options.set_last_will(LastWill::new(topic, payload, qos, given.will_retain));
+    }
+    Ok(Named {
+        broker,
+        options,
+        topic,
+        qos: as_qos(given.qos.unwrap_or(0)),
+    })
+}
+
+fn as_qos(number: u8) -> QoS {
+    match number {
+        0 => QoS::AtMostOnce,
+        1 => QoS::AtLeastOnce,
+        _ => QoS::ExactlyOnce,
+    }
+}
+
+/// `mqtt[s]://[user[:password]@]host[:port]/topic`
+fn in_url(url: &str, lang: Lang) -> Result<(OutsideBroker, Option<String>), Failure> {
+    let wrong = || {
+        Failure::new(
+            Status::Usage,
+            match lang {
+                Lang::En => format!("\"{}\" names no broker and topic", without_password(url)),
+                Lang::Es => format!(
+                    "\"{}\" no nombra un broker y un tema",
+                    without_password(url)
+                ),
+            },
+            "mqtt://test.mosquitto.org/casa/temperatura, mqtts://ana@host:8883/casa",
+        )
+    };
+    let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+    // A password may hold a slash, so the topic begins behind the last @'s host.
+    let host = rest.rfind('@').map_or(0, |at| at + 1);
+    let slash = rest[host..].find('/').ok_or_else(wrong)? + host;
+    let (authority, topic) = (&rest[..slash], &rest[slash + 1..]);
+    let Ok(BrokerChoice::Outside(broker)) = format!("{scheme}://{authority}").parse() else {
+        return Err(wrong());
+    };
+    if topic.is_empty() {
+        return Err(wrong());
+    }
+    Ok((broker, Some(topic.to_owned())))
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+/// Refuses a topic that cannot be published to.
+///
+/// # Errors
+/// Where it is empty or has wildcards.
+pub fn check_topic(topic: &str, lang: Lang) -> Result<(), Failure> {
+    if broker::is_valid_topic(topic) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Status::Usage,
+        match lang {
+            Lang::En => format!("\"{topic}\" is no topic to publish to"),
+            Lang::Es => format!("en \"{topic}\" no se puede publicar"),
+        },
+        lang.pick(
+            "a topic is not empty and has no + and #; those are for subscribing",
+            "un tema no está vacío ni lleva + o #; eso es para suscribirse",
+        ),
+    ))
+}
+
+/// Why there is no connection, and what to try.
+pub fn unreachable(broker: &OutsideBroker, error: &ConnectionError, lang: Lang) -> Failure {
+    let (why, help) = match error {
+        ConnectionError::ConnectionRefused(code) => (
+            text::refusal(*code as u8, lang),
+            lang.pick(
+                "check user and password (-u and -P, or USER:PASSWORD@HOST)",
+                "revisa usuario y contraseña (-u y -P, o USUARIO:CONTRASEÑA@HOST)",
+            ),
+        ),
+        ConnectionError::Tls(error) => (
+            format!("TLS: {error}"),
+            lang.pick(
+                "if its certificate has an authority of your own, name that with --cafile or in SSL_CERT_FILE",
+                "si su certificado tiene una autoridad propia, indícala con --cafile o en SSL_CERT_FILE",
+            ),
+        ),
+        ConnectionError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => (
+            lang.pick("nobody listens there", "nadie escucha ahí")
+                .to_owned(),
+            lang.pick(
+                "check host and port, and that the broker runs (umqtt broker starts one)",
+                "revisa host y puerto, y que el broker esté en marcha (umqtt broker inicia uno)",
+            ),
+        ),
+        ConnectionError::NetworkTimeout => (
+            lang.pick("no answer", "no responde").to_owned(),
+            lang.pick(
+                "check host, port, and TLS against none",
+                "revisa host, puerto, y si es con TLS o sin él",
+            ),
+        ),
+        other => (
+            other.to_string(),
+            lang.pick(
+                "check host, port, and TLS against none",
+                "revisa host, puerto, y si es con TLS o sin él",
+            ),
+        ),
+    };
+    let message = match lang {
+        Lang::En => format!("no connection to the broker {broker}: {why}"),
+        Lang::Es => format!("sin conexión con el broker {broker}: {why}"),
+    };
+    Failure::new(Status::Failed, message, help)
+}
+
+/// A line about a packet for `-d`.
+pub fn debug_line(event: &Event, lang: Lang) -> String {
+    match event {
+        Event::Incoming(packet) => format!("← {}", text::incoming(packet, lang)),
+        Event::Outgoing(outgoing) => {
+            let (name, id) = match outgoing {
+                Outgoing::Publish(id) => ("PUBLISH", Some(id)),
+                Outgoing::Subscribe(id) => ("SUBSCRIBE", Some(id)),
+                Outgoing::Unsubscribe(id) => ("UNSUBSCRIBE", Some(id)),
+                Outgoing::PubAck(id) => ("PUBACK", Some(id)),
+                Outgoing::PubRec(id) => ("PUBREC", Some(id)),
+                Outgoing::PubRel(id) => ("PUBREL", Some(id)),
+                Outgoing::PubComp(id) => ("PUBCOMP", Some(id)),
+                Outgoing::PingReq => ("PINGREQ", None),
+                Outgoing::PingResp => ("PINGRESP", None),
+                Outgoing::Disconnect => ("DISCONNECT", None),
+                Outgoing::AwaitAck(_) => ("…", None),
+            };
+            match id.filter(|id| **id != 0) {
+                Some(id) => format!("→ {name} #{id}"),
+                None => format!("→ {name}"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_broker_and_topic() {
+        let cases = [
+            ("mqtt://h/t", "mqtt://h:1883", "t"),
+            ("mqtts://ana:a/b@h:1/casa/#", "mqtts://ana@h:1", "casa/#"),
+            ("mqtt://[::1]/a/b/", "mqtt://[::1]:1883", "a/b/"),
+        ];
+        for (url, broker, topic) in cases {
+            let (found, rest) = in_url(url, Lang::En).expect(url);
+            assert_eq!(
+                (found.to_string().as_str(), rest.as_deref()),
+                (broker, Some(topic))
+            );
+        }
+        for url in [
+            "h/t",
+            "mqtt://h",
+            "mqtt://h/",
+            "ws://h/t",
+            "mqtt:///t",
+            "mqtt://ana:secreta@/t",
+        ] {
+            let failure = in_url(url, Lang::Es).expect_err(url);
+            assert!(!failure.to_string().contains("secreta"), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Decides whom a client trusts that connects over TLS.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use board_link::Lang;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::failure::{Failure, Status};
+
+/// Whose certificates count, and what the client shows of itself.
+#[derive(Debug, Default)]
+pub struct Trust<'a> {
+    /// Files of authorities in PEM; with none, what this computer trusts.
+    pub files: Vec<PathBuf>,
+    /// The client's own certificate and private key, in PEM.
+    pub own: Option<(&'a Path, &'a Path)>,
+}
+
+/// The settings for these.
+///
+/// # Errors
+/// Where a file cannot be used, or this computer trusts nobody.
+pub fn config(trust: &Trust, lang: Lang) -> Result<Arc<ClientConfig>, Failure> {
+    let mut roots = RootCertStore::empty();
+    if trust.files.is_empty() {
+        // SSL_CERT_FILE names further ones.
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            let why = found
+                .errors
+                .first()
+                .map_or_else(|| "no certificates".to_owned(), ToString::to_string);
+            return Err(unusable(&why, lang));
+        }
+    }
+    for file in &trust.files {
+        let before = roots.len();
+        roots.add_parsable_certificates(certificates(file, lang)?);
+        if roots.len() == before {
+            return Err(no_pem(file, lang));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(&error.to_string(), lang))?
+        .with_root_certificates(roots);
+    let config = match trust.own {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = certificates(certificate, lang)?;
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|_| no_pem(key, lang))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| unusable(&error.to_string(), lang))?
+        }
+    };
+    Ok(Arc::new(config))
+}
+
+fn certificates(file: &Path, lang: Lang) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let found = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .ok();
+    found
+        .filter(|found| !found.is_empty())
+        .ok_or_else(|| no_pem(file, lang))
+}
+
+fn no_pem(file: &Path, lang: Lang) -> Failure {
+    let file = file.display();
+    Failure::new(
+        Status::Usage,
+        match lang {
+            Lang::En => format!("{file} holds nothing in PEM form that could be used"),
+            Lang::Es => format!("{file} no contiene nada en forma PEM que se pueda usar"),
+        },
+        lang.pick(
+            "a certificate file begins with -----BEGIN CERTIFICATE-----; umqtt broker --tls says which one is its own",
+            "un fichero de certificado empieza por -----BEGIN CERTIFICATE-----; umqtt broker --tls dice cuál es el suyo",
+        ),
+    )
+}
+
+fn unusable(why: &str, lang: Lang) -> Failure {
+    Failure::new(
+        Status::Failed,
+        match lang {
+            Lang::En => format!("TLS cannot be used: {why}"),
+            Lang::Es => format!("no se puede usar TLS: {why}"),
+        },
+        lang.pick(
+            "install the system's certificates (Debian: ca-certificates), or name a file of them in SSL_CERT_FILE",
+            "instala los certificados del sistema (Debian: ca-certificates), o indica un fichero en SSL_CERT_FILE",
+        ),
+    )
+}
