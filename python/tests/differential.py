@@ -51,6 +51,10 @@ class Plain:
 BOUNDARIES = (125, 126, 127, 128, 129, 130, 16382, 16383, 16384, 16385, 2097150, 2097151, 2097152)
 
 
+# What ends a connection's use.
+BREAKING = ("cut", "malformed", "wrong-ack", "wrong-connack", "write-fails", "dup-qos-0", "empty-topic-in")
+
+
 def shown(data):
     # Bytes as hex; long ones by length and hash.
     data = bytes(data)
@@ -98,20 +102,23 @@ class Script:
             return bytearray(b"bytearray/" + bytes([97 + r.below(20)]))
         if kind < 69:
             return memoryview(b"memory/view")
-        if kind < 74:
+        if kind < 71:
             tags.append("empty-" + what)
             return r.pick(("", b"", bytearray()))
-        if kind < 80:
+        if kind < 77:
             tags.append("non-ascii")
             return r.pick(("temperatura/ñ", "t/é", "23.5°C", "雪", "a\u20acb"))
-        if kind < 84:
+        if kind < 79:
+            tags.append("bad-utf8")
             return b"\x00\xff\x80 raw \xc3"
-        if kind < 90:
+        if kind < 87:
             n = r.pick((1, 127, 128, 300, 1000, 65535))
             return "L" * n if r.chance(50) else b"B" * n
-        if kind < 92:
+        if kind < 89:
             tags.append("over-65535")
             return r.pick(("L", b"B")) * r.pick((65536, 65537, 70000))
+        if kind < 93:
+            return "sensor/%d" % kind
         tags.append("bad-" + what)
         return r.pick((None, 5, 1.5, ["l"], ("t",), Plain(), True, {}, -1))
 
@@ -251,7 +258,7 @@ class Script:
         }
         print(json.dumps(line))
         self.step += 1
-        self.broken = any(tag in tags for tag in ("cut", "malformed", "wrong-ack", "wrong-connack", "write-fails"))
+        self.broken = any(tag in tags for tag in BREAKING)
         net.write_limit = None
         net.refuse = False
 
@@ -273,6 +280,9 @@ class Script:
             options["port"] = r.pick((0, 1883, 8883, 1, 65535))
         if r.chance(30):
             options["user"] = r.pick(("u", b"user", "usuario")) if r.chance(70) else self.text(tags, "user")
+            if r.chance(4):
+                tags.append("empty-user")
+                options["user"] = ""
             if r.chance(90):
                 options["password"] = r.pick(("p", b"secret", "")) if r.chance(70) else self.text(tags, "password")
             else:

@@ -21,14 +21,10 @@ const PROFILE: [&str; 6] = [
 ];
 
 /// What rustc is told besides where code shall be small, for the module's own crate, whose code generation sees all
-/// others. `opt-level = "z"` inlines nearly nothing, so that functions of a few instructions are called; these let small
-/// ones in. The values are those that made the umqtt module smallest on RISC-V, Xtensa and ARM alike.
-const SMALL: [&str; 4] = [
-    "-Zinline-mir=yes",
-    "-Zinline-mir-threshold=30",
-    "-Zinline-mir-hint-threshold=60",
-    "-Cllvm-args=-inline-threshold=20",
-];
+/// others. `opt-level = "z"` inlines nearly nothing, so that functions of a few instructions are called; the threshold lets
+/// small ones in, once all is known of them, which it is not yet where rustc itself inlines. The values are those that made
+/// the umqtt module smallest.
+const SMALL: [&str; 2] = ["-Zinline-mir=no", "-Cllvm-args=-inline-threshold=20"];
 
 /// How to build.
 #[derive(Debug, Clone, Copy, Default)]

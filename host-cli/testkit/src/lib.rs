@@ -4,6 +4,7 @@
 //!
 //! Nothing here is built into the command; only tests and `xtask` depend on it.
 
+pub mod case;
 mod certificates;
 pub mod cross;
 #[cfg(unix)]
@@ -12,6 +13,7 @@ mod fake_port;
 mod faulty;
 mod implementation;
 mod interpreter;
+mod lossy;
 mod machine;
 mod mosquitto;
 mod mpremote;
@@ -27,6 +29,7 @@ pub mod qemu;
 mod ran;
 mod random;
 mod require;
+pub mod scripted;
 
 pub use certificates::Certificates;
 #[cfg(unix)]
@@ -34,12 +37,13 @@ pub use fake_port::FakePort;
 pub use faulty::{Faults, Faulty};
 pub use implementation::{Implementation, Module};
 pub use interpreter::{Interpreter, Version, x86_options};
+pub use lossy::LossyNetwork;
 pub use machine::Machine;
 pub use mosquitto::{Access, Mosquitto};
 pub use mpremote::mpremote;
 pub use peer::{Peer, Step};
 pub use printed::printed;
-pub use program::{Finished, Program};
+pub use program::{Finished, Program, Running};
 pub use proxy::{Break, How, Proxy};
 pub use ran::{RAN, ran};
 pub use random::Random;

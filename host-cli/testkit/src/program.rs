@@ -2,7 +2,8 @@
 //! which it is ended and the test fails.
 
 use std::io::Read;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ pub struct Program<'a> {
     arguments: Vec<String>,
     heap: &'a str,
     limit: Duration,
+    trace: Option<&'a Path>,
 }
 
 /// How it ended.
@@ -44,6 +46,7 @@ impl<'a> Program<'a> {
             arguments: Vec::new(),
             heap: "64m",
             limit: Duration::from_secs(60),
+            trace: None,
         }
     }
 
@@ -65,50 +68,108 @@ impl<'a> Program<'a> {
         self
     }
 
+    /// Has strace write its system calls to a file.
+    pub fn traced(mut self, file: &'a Path) -> Self {
+        self.trace = Some(file);
+        self
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics
     /// Where it cannot be started at all.
     pub fn run(&self) -> Finished {
+        self.start().finish(self.limit)
+    }
+
+    /// Starts it and leaves it running.
+    ///
+    /// # Panics
+    /// Where it cannot be started at all.
+    pub fn start(&self) -> Running {
         let tests = crate::repository().join("python/tests");
-        let mut child = self
-            .interpreter
-            .command()
+        let mut command = self.interpreter.command();
+        if let Some(file) = self.trace {
+            command = under_strace(&command, file);
+        }
+        let mut child = command
             .arg("-X")
             .arg(format!("heapsize={}", self.heap))
             .arg(tests.join(format!("{}.py", self.name)))
             .args(&self.arguments)
             .env(
                 "MICROPYPATH",
-                format!("{}:{}", self.module.path().display(), tests.display()),
+                // What is frozen into the interpreter, asyncio for one, comes last.
+                format!(
+                    "{}:{}:.frozen",
+                    self.module.path().display(),
+                    tests.display()
+                ),
             )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start MicroPython for {}: {error}", self.name));
-        let begun = Instant::now();
         let stdout = collect(child.stdout.take().expect("a pipe"));
         let stderr = collect(child.stderr.take().expect("a pipe"));
+        Running {
+            child,
+            begun: Instant::now(),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+/// The same command under strace.
+fn under_strace(command: &Command, file: &Path) -> Command {
+    let mut traced = Command::new("strace");
+    traced.arg("-o").arg(file).arg("--");
+    traced.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => traced.env(name, value),
+            None => traced.env_remove(name),
+        };
+    }
+    traced
+}
+
+/// A program that was started. One that is dropped without [`Running::finish`] runs on.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    begun: Instant,
+    stdout: thread::JoinHandle<String>,
+    stderr: thread::JoinHandle<String>,
+}
+
+impl Running {
+    /// Waits for its end, at most so long after its start; then it is ended.
+    ///
+    /// # Panics
+    /// Where the system does not let it be waited for.
+    pub fn finish(mut self, limit: Duration) -> Finished {
         let mut timed_out = false;
         let status = loop {
-            if let Some(status) = child.try_wait().expect("waiting for MicroPython") {
+            if let Some(status) = self.child.try_wait().expect("waiting for MicroPython") {
                 break status.code();
             }
-            if begun.elapsed() > self.limit {
+            if self.begun.elapsed() > limit {
                 timed_out = true;
-                child.kill().expect("ending MicroPython");
-                child.wait().expect("waiting for MicroPython");
+                self.child.kill().expect("ending MicroPython");
+                self.child.wait().expect("waiting for MicroPython");
                 break None;
             }
             thread::sleep(Duration::from_millis(5));
         };
         Finished {
-            stdout: stdout.join().expect("reading stdout"),
-            stderr: stderr.join().expect("reading stderr"),
+            stdout: self.stdout.join().expect("reading stdout"),
+            stderr: self.stderr.join().expect("reading stderr"),
             status,
             timed_out,
-            elapsed: begun.elapsed(),
+            elapsed: self.begun.elapsed(),
         }
     }
 }

@@ -199,10 +199,23 @@ impl QemuBoard {
     /// # Errors
     /// What is missing for that.
     pub fn start(model: &QemuModel) -> Result<QemuBoard, String> {
+        Self::launch(model, &[])
+    }
+
+    /// As [`QemuBoard::start`], with a clock that counts instructions: each takes a nanosecond of the board's time.
+    ///
+    /// # Errors
+    /// What is missing for that.
+    pub fn counting(model: &QemuModel) -> Result<QemuBoard, String> {
+        Self::launch(model, &["-icount", "shift=0,sleep=off"])
+    }
+
+    fn launch(model: &QemuModel, options: &[&str]) -> Result<QemuBoard, String> {
         installed(model.emulator)?;
         let firmware = firmware(model, false)?;
         let mut child = Command::new(model.emulator)
             .args(model.arguments)
+            .args(options)
             .args(["-nographic", "-monitor", "none", "-semihosting"])
             .args(["-serial", "pty", "-kernel"])
             .arg(firmware)

@@ -203,7 +203,10 @@ fn with_user(test: &str, version: Version) {
     for wrong in [["USER", "alumna", "otra"], ["USER", "otra", "contraseña"]] {
         let printed =
             run(&interpreter, &module, broker.address(), &wrong).expect_success("broker.py");
-        assert_eq!(printed, "refused MQTTException (5,)\n", "{wrong:?}");
+        assert_eq!(
+            printed, "refused MQTTException (5, 'not authorized')\n",
+            "{wrong:?}"
+        );
     }
 }
 

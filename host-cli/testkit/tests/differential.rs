@@ -5,6 +5,7 @@
 //! allows fails the test, and so does a rule that allows nothing.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Deserialize;
 use testkit::{Implementation, Interpreter, Module, Program, Version, need};
@@ -195,6 +196,8 @@ fn run(interpreter: &Interpreter, module: &Module) -> Vec<Vec<Line>> {
     let text = Program::new(interpreter, module, "differential")
         .argument(1)
         .argument(SCRIPTS)
+        // Seconds, where nothing else runs.
+        .limit(Duration::from_secs(300))
         .run()
         .expect_success("the differential scripts");
     let mut scripts: Vec<Vec<Line>> = Vec::new();

@@ -58,7 +58,7 @@ struct Cli {
 pub enum Command {
     /// Run a script on a board and show what it prints beside what the broker receives
     Run(RunOptions),
-    /// Put umqtt on a board (the native module, umqtt.robust and upip), or a module or lesson of your own
+    /// Put umqtt on a board (the native module, umqtt.robust, umqtt.aio and upip), or a module or lesson of your own
     Install(InstallOptions),
     /// Make a project for a native module in Rust
     New(NewOptions),

@@ -37,11 +37,13 @@ const NATIVE: [(Arch, &[u8]); 11] = prebuilt![
 ];
 
 const ROBUST: &[u8] = include_bytes!("../../../python/umqtt/robust.py");
+const AIO: &[u8] = include_bytes!("../../../python/umqtt/aio.py");
 const UPIP: &[u8] = include_bytes!("../../../python/upip.py");
 
 /// The root folder comes first on a board's `sys.path`, before what is frozen into the firmware.
 const SIMPLE_PATH: &str = "/umqtt/simple.mpy";
 const ROBUST_PATH: &str = "/umqtt/robust.py";
+const AIO_PATH: &str = "/umqtt/aio.py";
 const UPIP_PATH: &str = "/upip.py";
 
 /// A file that belongs on the board: its path there and its content.
@@ -92,10 +94,14 @@ pub fn umqtt(info: &BoardInfo, lang: Lang) -> Result<Vec<Item>, Finding> {
 }
 
 /// `umqtt` for an architecture: the native module, where there is one, and the Python beside it.
-pub fn umqtt_for(arch: Arch) -> (Option<Item>, [Item; 2]) {
+pub fn umqtt_for(arch: Arch) -> (Option<Item>, [Item; 3]) {
     let native = NATIVE.iter().find(|(of, _)| *of == arch);
     let native = native.map(|(_, simple)| Item::new(SIMPLE_PATH, *simple));
-    let python = [Item::new(ROBUST_PATH, ROBUST), Item::new(UPIP_PATH, UPIP)];
+    let python = [
+        Item::new(ROBUST_PATH, ROBUST),
+        Item::new(AIO_PATH, AIO),
+        Item::new(UPIP_PATH, UPIP),
+    ];
     (native, python)
 }
 

@@ -181,7 +181,7 @@ const SPANISH: &[(&str, &str)] = &[
     ),
     (
         "install",
-        "Poner umqtt en una placa (el módulo nativo, umqtt.robust y upip), o un módulo o una lección propios",
+        "Poner umqtt en una placa (el módulo nativo, umqtt.robust, umqtt.aio y upip), o un módulo o una lección propios",
     ),
     (
         "install.module",

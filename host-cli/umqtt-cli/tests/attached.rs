@@ -32,7 +32,7 @@ fn install_writes_what_differs_and_nothing_twice() {
     };
     assert_eq!(
         install(),
-        "umqtt  | written: /umqtt/simple.mpy, /umqtt/robust.py, /upip.py\n"
+        "umqtt  | written: /umqtt/simple.mpy, /umqtt/robust.py, /umqtt/aio.py, /upip.py\n"
     );
     assert_eq!(
         install(),

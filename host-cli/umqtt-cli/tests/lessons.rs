@@ -192,12 +192,23 @@ fn what_a_broken_run_left_is_taken_back_by_the_next() {
 #[test]
 fn the_examples_do_what_their_texts_say() {
     need!("the_examples_do_what_their_texts_say", micropython());
+    examples("publicar", "suscribirse");
+}
+
+#[test]
+fn the_examples_with_asyncio_do_the_same() {
+    need!("the_examples_with_asyncio_do_the_same", micropython());
+    examples("publicar-asyncio", "suscribirse-asyncio");
+}
+
+/// Runs an example that publishes and one that subscribes; both are stopped as by Ctrl-C.
+fn examples(publishes: &str, subscribes: &str) {
     let home = Home::new();
     let example = |name: &str| repository().join("examples").join(name).join("main.py");
 
     let done = home.run([
         "run".as_ref(),
-        example("publicar").as_os_str(),
+        example(publishes).as_os_str(),
         "--seconds".as_ref(),
         "5".as_ref(),
         "--json".as_ref(),
@@ -225,7 +236,7 @@ fn the_examples_do_what_their_texts_say() {
 
     let done = home.run([
         "run".as_ref(),
-        example("suscribirse").as_os_str(),
+        example(subscribes).as_os_str(),
         "--seconds".as_ref(),
         "8".as_ref(),
         "--json".as_ref(),

@@ -188,7 +188,7 @@ fn install_takes_a_lesson() {
 
 /// The lesson is on this flash as it was packed.
 fn expect_lesson(flash: &Path, folder: &Path) {
-    for path in ["main.py", "umqtt/robust.py", "upip.py"] {
+    for path in ["main.py", "umqtt/robust.py", "umqtt/aio.py", "upip.py"] {
         let packed = fs::read(folder.join("files").join(path)).expect(path);
         assert_eq!(fs::read(flash.join(path)).expect(path), packed);
     }

@@ -45,8 +45,19 @@ const fn link(name: &'static str, seeds: &'static str) -> Run {
     }
 }
 
+const fn mqtt(name: &'static str) -> Run {
+    Run {
+        name,
+        folder: "native-module/mqtt-core/fuzz",
+        target: name,
+        seeds: "packets",
+        runs: 50_000,
+        longest: 1 << 10,
+    }
+}
+
 /// Everything that is fuzzed. The linker goes by class of architectures, so that each gets its share.
-pub const RUNS: [Run; 5] = [
+pub const RUNS: [Run; 8] = [
     link("link-x86", "link/x86"),
     link("link-arm", "link/arm"),
     link("link-riscv", "link/riscv"),
@@ -59,11 +70,18 @@ pub const RUNS: [Run; 5] = [
         runs: 10_000,
         longest: 32 << 10,
     },
+    mqtt("receive"),
+    mqtt("session"),
+    mqtt("encode"),
 ];
 
 /// The fuzzers' crates, which are no part of the workspace.
 pub fn manifests() -> impl Iterator<Item = &'static str> {
-    ["native-module/mpy-link/fuzz/Cargo.toml"].into_iter()
+    [
+        "native-module/mpy-link/fuzz/Cargo.toml",
+        "native-module/mqtt-core/fuzz/Cargo.toml",
+    ]
+    .into_iter()
 }
 
 /// How much of it.
@@ -107,7 +125,10 @@ pub fn make_seeds() -> Result<()> {
     }
     let objects = seeds::objects(&folder.join("link"))?;
     let modules = seeds::modules(&folder.join("dump"))?;
-    println!("seeds: {objects} objects and archives, {modules} .mpy files");
+    let packets = seeds::packets(&folder.join("packets"))?;
+    println!(
+        "seeds: {objects} objects and archives, {modules} .mpy files, {packets} streams of packets"
+    );
     Ok(())
 }
 

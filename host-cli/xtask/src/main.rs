@@ -51,6 +51,12 @@ enum Task {
     },
     /// Run umqtt's module on every architecture that runs here, and write the READMEs' table
     Table,
+    /// Send a million messages each way at every QoS through a network that loses the connection every few hundred packets
+    Soak {
+        /// Messages each way and for each QoS
+        #[arg(long, default_value_t = 1_000_000)]
+        messages: usize,
+    },
     /// Fuzz what reads bytes from others, with libFuzzer and the address sanitizer
     Fuzz {
         /// What to fuzz (repeatable) [default: everything]
@@ -73,6 +79,10 @@ enum Task {
 enum Bench {
     /// Publishing: QoS 0 against a bare write, QoS 1 against umqtt.simple 1.3.4
     Publish,
+    /// The client against Mosquitto: every QoS, receiving and TLS, beside a bare socket and umqtt.simple 1.3.4
+    Client,
+    /// Encoding and decoding on a board in QEMU, in counted instructions
+    Board,
     /// Moving files to a board: umqtt against mpremote of PyPI, on the same emulated board
     Deploy,
     /// Linking: mpy-link against MicroPython's mpy_ld.py on the same objects
@@ -92,6 +102,11 @@ fn main() -> ExitCode {
         Task::Prebuilt { check: true, .. } => prebuilt::check(),
         Task::Prebuilt { arch, .. } => prebuilt::write(&arch).map(|()| true),
         Task::Table => test::table(),
+        Task::Soak { messages } => test::soak(messages),
+        Task::Bench {
+            what: Bench::Client,
+        } => bench::client::run(),
+        Task::Bench { what: Bench::Board } => bench::board::run(),
         Task::Fuzz {
             names,
             runs,

@@ -238,6 +238,39 @@ pub fn modules(folder: &Path) -> Result<usize> {
     Ok(found.len())
 }
 
+/// What a server sends to a client, by the figures of MQTT 3.1.1's chapter 3: the packets one by one.
+const PACKETS: [&[u8]; 12] = [
+    b"\x20\x02\x00\x00",
+    b"\x20\x02\x01\x00",
+    b"\x30\x07\x00\x03a/bhi",
+    b"\x33\x09\x00\x03a/b\x00\x0ahi",
+    b"\x3c\x09\x00\x03a/b\x00\x0ahi",
+    b"\x40\x02\x00\x0a",
+    b"\x50\x02\x00\x0a",
+    b"\x62\x02\x00\x0a",
+    b"\x70\x02\x00\x0a",
+    b"\x90\x03\x00\x0a\x01",
+    b"\xb0\x02\x00\x0a",
+    b"\xd0\x00",
+];
+
+/// Fills `folder` with streams of packets, cut in several ways: each packet, all of them, and a message that is larger
+/// than the core's own buffer.
+pub fn packets(folder: &Path) -> Result<usize> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let large = [&b"\x32\xa7\x04\x00\x03a/b\x00\x0a"[..], &[b'x'; 0x220]].concat();
+    let mut streams: Vec<Vec<u8>> = PACKETS.iter().map(|packet| packet.to_vec()).collect();
+    streams.push(PACKETS.concat());
+    streams.push([large, PACKETS.concat()].concat());
+    for (number, stream) in streams.iter().enumerate() {
+        // As the target `receive` reads it: three sizes of pieces.
+        let seed = [&[3, 1, 2, 100][..], stream].concat();
+        fs::write(folder.join(number.to_string()), seed)
+            .with_context(|| format!("cannot write to {}", folder.display()))?;
+    }
+    Ok(streams.len())
+}
+
 fn files(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;

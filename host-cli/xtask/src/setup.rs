@@ -43,6 +43,7 @@ const PACKAGES: [(&str, &str); 25] = [
     ("python3-pip", "fetching PyPI's umqtt"),
     ("python3-pyelftools", "MicroPython's own linker"),
     ("python3-venv", "installing mpremote beside the system"),
+    ("strace", "counting the client's system calls"),
     ("xz-utils", "unpacking Debian's sources"),
 ];
 

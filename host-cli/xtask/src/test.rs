@@ -147,6 +147,19 @@ pub fn table() -> Result<bool> {
     Ok(count.failed == 0)
 }
 
+/// Runs the tests over a link that breaks, with so many messages and one after the other. True where nothing failed.
+pub fn soak(messages: usize) -> Result<bool> {
+    let mut count = Count::default();
+    let mut command = cargo();
+    command
+        .args(["test", "--package", "testkit", "--test", "soak_link"])
+        .env("UMQTT_SOAK_MESSAGES", messages.to_string())
+        .env("RUST_TEST_THREADS", "1");
+    cargo_test(command, true, &mut count)?;
+    println!("{}", count.last_line());
+    Ok(count.failed == 0)
+}
+
 /// Compares the committed modules with what the sources make; where the compiler that made one is not here, that is a
 /// skip.
 fn prebuilt_modules(count: &mut Count) {

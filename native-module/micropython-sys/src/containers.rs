@@ -1,5 +1,7 @@
-//! Decides how dict, tuple, list, str, bytes and exception objects are laid out (`py/obj.h` and the `py/obj*.h`
+//! Decides how dict, tuple, list, str, bytes, array and exception objects are laid out (`py/obj.h` and the `py/obj*.h`
 //! that declares each).
+
+use core::ffi::c_void;
 
 use crate::layout::abi_struct;
 use crate::map::MpMap;
@@ -75,5 +77,24 @@ abi_struct! {
     bits {
         traceback_alloc: 0 + 0,
         traceback_len: 1 + 0,
+    }
+}
+
+abi_struct! {
+    /// `mp_obj_array_t`: an array, bytearray or memoryview.
+    ["_mp_obj_array_t" in "py/objarray.h", size 4]
+    pub struct ObjArray {
+        /// The type.
+        [0] pub base: ObjBase,
+        /// Bit-fields: `typecode` in the lowest eight bits, `free` above; of a memoryview `free` is its offset in elements.
+        [1, "_bitfield_1"] pub typecode_and_free: usize,
+        /// The number of elements.
+        [2] pub len: usize,
+        /// The elements; of a memoryview those of the whole buffer.
+        [3] pub items: *mut c_void,
+    }
+    bits {
+        typecode: 0 + 0,
+        free: 0 + 8,
     }
 }

@@ -44,17 +44,8 @@ impl Exception {
     }
 
     /// True if it is an instance of the class or of a subclass. Raises TypeError if that is no class.
-    #[inline(never)]
     pub fn is_a(self, class: Obj) -> bool {
-        // SAFETY: both references are valid. EXCEPTION: TypeError if `class` is no class.
-        let answer = unsafe {
-            (table().binary_op)(
-                micropython_sys::op::MP_BINARY_OP_EXCEPTION_MATCH,
-                self.0.0,
-                class.0,
-            )
-        };
-        answer == table().const_true
+        self.0.matches(class)
     }
 }
 

@@ -112,12 +112,18 @@ impl Error {
         NonNull::new(exception.0.0).map_or(Error::NO_MEMORY, Error)
     }
 
-    /// Raises. Only the outermost native function may do so, with nothing left to drop.
+    /// True if it is an instance of the class of this name, a builtin or a global of the module, or of a subclass. May
+    /// raise, as [`Error::exception`].
+    pub fn is(self, class: Qstr) -> bool {
+        self.exception().matches(Obj::global(class))
+    }
+
+    /// The exception object, which is made if it was not before. May raise MemoryError, or what the class raises.
     #[cold]
     #[inline(never)]
-    pub(crate) fn raise(self) -> ! {
+    pub fn exception(self) -> Obj {
         let word = self.0.as_ptr();
-        let exception = if word.addr() & TEXT != 0 {
+        if word.addr() & TEXT != 0 {
             // SAFETY: `constant` made the word of a text, which has as many bytes as it says.
             unsafe {
                 let text = word.cast::<u8>().sub(TEXT).cast::<ErrorText>();
@@ -130,7 +136,14 @@ impl Error {
             Obj::global(qstr!("OSError")).call(&[number])
         } else {
             Obj(MpObj(word))
-        };
+        }
+    }
+
+    /// Raises. Only the outermost native function may do so, with nothing left to drop.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn raise(self) -> ! {
+        let exception = self.exception();
         loop {
             // SAFETY: the reference is valid. EXCEPTION: always, that is its purpose; the entry returns only
             // for None and NULL, which no caller passes.

@@ -143,6 +143,7 @@ mod slot;
 mod stream;
 mod table;
 mod text;
+mod view;
 
 qstr_list! {
     ".mpy_qstrs.0",
@@ -177,10 +178,11 @@ pub use function::NativeFunction;
 pub use gc::{Block, BytesBuilder, Static, alloc, free};
 pub use import::{Module, ModuleDef, enter_module, import};
 pub use instance::{ClassType, NewReturn, This, instance};
-pub use obj::Obj;
+pub use obj::{MaybeObj, Obj};
 pub use qstr::Qstr;
 pub use slot::{Argument, BufferMut, MAX_PARAMETERS};
 pub use stream::{Errno, Stream};
+pub use view::View;
 
 /// What the macros write; not for people.
 #[doc(hidden)]

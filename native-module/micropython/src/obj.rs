@@ -3,7 +3,10 @@
 use core::ffi::CStr;
 
 use micropython_sys::native_type::{MP_NATIVE_TYPE_INT, MP_NATIVE_TYPE_QSTR, MP_NATIVE_TYPE_UINT};
-use micropython_sys::op::MP_BINARY_OP_EQUAL;
+use micropython_sys::op::{
+    MP_BINARY_OP_EQUAL, MP_BINARY_OP_EXCEPTION_MATCH, MP_BINARY_OP_MULTIPLY,
+    MP_BINARY_OP_TRUE_DIVIDE,
+};
 use micropython_sys::types::MP_TYPE_FLAG_INSTANCE_TYPE;
 use micropython_sys::{MpObj, ObjType};
 
@@ -16,6 +19,36 @@ use crate::{Qstr, Result};
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct Obj(pub(crate) MpObj);
+
+/// A reference to a Python object, or to nothing: one word, which is zero for nothing, so that zeroed memory is a valid
+/// one. In memory of the collected heap it keeps its object alive, as [`Obj`] does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct MaybeObj(MpObj);
+
+impl MaybeObj {
+    /// Nothing.
+    pub const NOTHING: MaybeObj = MaybeObj(MpObj::NULL);
+
+    /// The object, if there is one.
+    #[inline(always)]
+    pub fn get(self) -> Option<Obj> {
+        (self.0 != MpObj::NULL).then_some(Obj(self.0))
+    }
+}
+
+impl Default for MaybeObj {
+    fn default() -> Self {
+        MaybeObj::NOTHING
+    }
+}
+
+impl From<Obj> for MaybeObj {
+    #[inline(always)]
+    fn from(object: Obj) -> Self {
+        MaybeObj(object.0)
+    }
+}
 
 impl Obj {
     /// `None`.
@@ -129,11 +162,29 @@ impl Obj {
     }
 
     /// Python's `==`. Raises what `__eq__` raises.
-    #[inline(never)]
     pub fn equals(self, other: Obj) -> bool {
-        // SAFETY: both references are valid. EXCEPTION: what `__eq__` raises.
-        let answer = unsafe { (table().binary_op)(MP_BINARY_OP_EQUAL, self.0, other.0) };
-        answer == table().const_true
+        self.operate(MP_BINARY_OP_EQUAL, other) == Obj(table().const_true)
+    }
+
+    /// True for an exception that is an instance of the class or of a subclass. Raises TypeError if that is no class.
+    pub(crate) fn matches(self, class: Obj) -> bool {
+        self.operate(MP_BINARY_OP_EXCEPTION_MATCH, class) == Obj(table().const_true)
+    }
+
+    /// `self * other`. Raises TypeError.
+    pub fn times(self, other: Obj) -> Obj {
+        self.operate(MP_BINARY_OP_MULTIPLY, other)
+    }
+
+    /// `self / other`. Raises TypeError, ZeroDivisionError.
+    pub fn divided_by(self, other: Obj) -> Obj {
+        self.operate(MP_BINARY_OP_TRUE_DIVIDE, other)
+    }
+
+    #[inline(never)]
+    fn operate(self, operation: u32, other: Obj) -> Obj {
+        // SAFETY: both references are valid. EXCEPTION: what the operator raises.
+        Obj(unsafe { (table().binary_op)(operation, self.0, other.0) })
     }
 
     /// `self[index]`. Raises IndexError, KeyError, TypeError.

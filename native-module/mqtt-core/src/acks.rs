@@ -1,14 +1,8 @@
-//! Which acknowledgements are awaited, by packet identifier, and which have come.
+//! Which answers to SUBSCRIBE and UNSUBSCRIBE are awaited, by packet identifier, and which have come.
 
-/// What is awaited (sections 3.4, 3.9 and 3.11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AckKind {
-    PubAck,
-    SubAck,
-    UnsubAck,
-}
+use crate::packet::{Ack, AckKind};
 
-/// The state of one awaited acknowledgement.
+/// The state of one awaited answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     Pending,
@@ -18,7 +12,7 @@ pub enum Answer {
     Forgotten,
 }
 
-/// How many calls can wait at once: calls nest when a callback publishes or subscribes.
+/// How many requests can wait at once: calls nest when a callback subscribes.
 const SLOTS: usize = 8;
 
 const CAME: u8 = 0x80;
@@ -26,12 +20,12 @@ const CAME: u8 = 0x80;
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     packet_id: u16,
-    /// 0 free, else [`code_of`] a kind, with [`CAME`] once the acknowledgement is here.
+    /// 0 free, else the kind's number, with [`CAME`] once the answer is here.
     state: u8,
     return_code: u8,
 }
 
-/// The awaited acknowledgements of one client.
+/// The awaited answers of one client.
 ///
 /// A call that is abandoned (an exception went through it) leaves its entry behind; the oldest entries
 /// give way to new ones, and [`Acks::clear`] forgets all.
@@ -39,14 +33,6 @@ struct Slot {
 pub struct Acks {
     slots: [Slot; SLOTS],
     next: u8,
-}
-
-const fn code_of(kind: AckKind) -> u8 {
-    match kind {
-        AckKind::PubAck => 1,
-        AckKind::SubAck => 2,
-        AckKind::UnsubAck => 3,
-    }
 }
 
 impl Acks {
@@ -61,7 +47,7 @@ impl Acks {
             .any(|slot| slot.state != 0 && slot.packet_id == packet_id)
     }
 
-    /// Notes that an acknowledgement is awaited. Takes a free entry, or the oldest one if none is free.
+    /// Notes that an answer is awaited. Takes a free entry, or the oldest one if none is free.
     pub fn expect(&mut self, kind: AckKind, packet_id: u16) {
         let oldest = usize::from(self.next) % SLOTS;
         let free = self.slots.iter().position(|slot| slot.state == 0);
@@ -70,32 +56,26 @@ impl Acks {
         if let Some(slot) = self.slots.get_mut(index) {
             *slot = Slot {
                 packet_id,
-                state: code_of(kind),
+                state: kind as u8,
                 return_code: 0,
             };
         }
     }
 
-    /// Notes that an acknowledgement came. False if nobody waits for it.
-    pub fn settle(&mut self, kind: AckKind, packet_id: u16, return_code: u8) -> bool {
-        let awaited = self
-            .slots
-            .iter_mut()
-            .find(|s| s.state == code_of(kind) && s.packet_id == packet_id);
-        match awaited {
-            Some(slot) => {
+    /// Notes that an answer came. One that nobody waits for is ignored.
+    pub fn settle(&mut self, ack: Ack) {
+        for slot in &mut self.slots {
+            if slot.state == ack.kind as u8 && slot.packet_id == ack.packet_id {
                 slot.state |= CAME;
-                slot.return_code = return_code;
-                true
+                slot.return_code = ack.return_code;
             }
-            None => false,
         }
     }
 
-    /// Asks for the state of one awaited acknowledgement, and frees its entry if it came.
-    pub fn take(&mut self, kind: AckKind, packet_id: u16) -> Answer {
+    /// Asks for the state of one awaited answer, and frees its entry if it came.
+    pub fn take(&mut self, packet_id: u16) -> Answer {
         for slot in &mut self.slots {
-            if slot.packet_id == packet_id && slot.state & !CAME == code_of(kind) {
+            if slot.state != 0 && slot.packet_id == packet_id {
                 if slot.state & CAME == 0 {
                     return Answer::Pending;
                 }
@@ -105,40 +85,57 @@ impl Acks {
         }
         Answer::Forgotten
     }
+
+    /// Gives up waiting for an answer.
+    pub fn forget(&mut self, packet_id: u16) {
+        for slot in &mut self.slots {
+            if slot.packet_id == packet_id {
+                slot.state = 0;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn ack(kind: AckKind, packet_id: u16, return_code: u8) -> Ack {
+        Ack {
+            kind,
+            packet_id,
+            return_code,
+        }
+    }
+
     #[test]
-    fn acknowledgements_are_matched_by_kind_and_identifier() {
+    fn answers_are_matched_by_kind_and_identifier() {
         let mut acks = Acks::default();
-        acks.expect(AckKind::PubAck, 7);
+        acks.expect(AckKind::UnsubAck, 7);
         acks.expect(AckKind::SubAck, 8);
-        assert!(
-            !acks.settle(AckKind::SubAck, 7, 0),
-            "a SUBACK does not settle a PUBLISH"
+        acks.settle(ack(AckKind::SubAck, 7, 0));
+        assert_eq!(
+            acks.take(7),
+            Answer::Pending,
+            "a SUBACK does not settle an UNSUBSCRIBE"
         );
-        assert!(acks.settle(AckKind::SubAck, 8, 0x80));
-        assert_eq!(acks.take(AckKind::PubAck, 7), Answer::Pending);
-        assert_eq!(acks.take(AckKind::SubAck, 8), Answer::Came(0x80));
-        assert_eq!(acks.take(AckKind::SubAck, 8), Answer::Forgotten);
+        acks.settle(ack(AckKind::SubAck, 8, 0x80));
+        assert_eq!(acks.take(8), Answer::Came(0x80));
+        assert_eq!(acks.take(8), Answer::Forgotten);
         assert!(acks.in_use(7) && !acks.in_use(8));
+        acks.forget(7);
+        assert!(!acks.in_use(7));
     }
 
     #[test]
     fn abandoned_entries_give_way_and_never_block() {
         let mut acks = Acks::default();
         for id in 1..=1000 {
-            acks.expect(AckKind::PubAck, id);
-            assert_eq!(acks.take(AckKind::PubAck, id), Answer::Pending);
+            acks.expect(AckKind::SubAck, id);
+            assert_eq!(acks.take(id), Answer::Pending);
         }
-        assert_eq!(
-            acks.take(AckKind::PubAck, 1000 - SLOTS as u16),
-            Answer::Forgotten
-        );
+        assert_eq!(acks.take(1000 - SLOTS as u16), Answer::Forgotten);
         acks.clear();
-        assert_eq!(acks.take(AckKind::PubAck, 1000), Answer::Forgotten);
+        assert_eq!(acks.take(1000), Answer::Forgotten);
     }
 }

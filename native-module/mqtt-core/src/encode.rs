@@ -74,7 +74,7 @@ impl Connect<'_> {
 
     /// Writes the packet, [`Connect::size`] bytes.
     pub fn encode(&self, sink: impl Sink) -> Result<usize, Error> {
-        let mut w = Writer::new(sink, PacketType::Connect.first_byte(0), self.remaining())?;
+        let mut w = Writer::new(sink, PacketType::Connect.first_byte(0), self.remaining());
         let mut flags = u8::from(self.clean_session) << 1;
         if let Some(will) = &self.will {
             flags |= 0x04 | (will.qos & 3) << 3 | u8::from(will.retain) << 5;
@@ -82,19 +82,19 @@ impl Connect<'_> {
         if self.login.is_some() {
             flags |= 0xc0;
         }
-        w.string(b"MQTT")?;
-        w.bytes(&[4, flags])?;
-        w.u16(self.keep_alive)?;
-        w.string(self.client_id)?;
+        w.string(b"MQTT");
+        w.bytes(&[4, flags]);
+        w.u16(self.keep_alive);
+        w.string(self.client_id);
         if let Some(will) = &self.will {
-            w.string(will.topic)?;
-            w.string(will.message)?;
+            w.string(will.topic);
+            w.string(will.message);
         }
         if let Some((user, password)) = self.login {
-            w.string(user)?;
-            w.string(password)?;
+            w.string(user);
+            w.string(password);
         }
-        Ok(w.written)
+        w.end()
     }
 }
 
@@ -125,44 +125,67 @@ impl PublishHead<'_> {
             sink,
             PacketType::Publish.first_byte(flags),
             self.remaining(),
-        )?;
-        w.string(self.topic)?;
+        );
+        w.string(self.topic);
         if let Some((_, packet_id)) = self.delivery {
-            w.u16(packet_id)?;
+            w.u16(packet_id);
         }
-        Ok(w.written)
+        w.end()
     }
 }
 
 /// SUBSCRIBE with one topic filter (section 3.8).
 pub fn subscribe(sink: impl Sink, packet_id: u16, filter: &[u8], qos: u8) -> Result<usize, Error> {
-    let mut w = Writer::new(
-        sink,
-        PacketType::Subscribe.first_byte(2),
-        2 + 2 + filter.len() + 1,
-    )?;
-    w.u16(packet_id)?;
-    w.string(filter)?;
-    w.bytes(&[qos])?;
-    Ok(w.written)
+    request(sink, packet_id, filter, Some(qos))
 }
 
 /// UNSUBSCRIBE with one topic filter (section 3.10).
 pub fn unsubscribe(sink: impl Sink, packet_id: u16, filter: &[u8]) -> Result<usize, Error> {
-    let mut w = Writer::new(
-        sink,
-        PacketType::Unsubscribe.first_byte(2),
-        2 + 2 + filter.len(),
-    )?;
-    w.u16(packet_id)?;
-    w.string(filter)?;
-    Ok(w.written)
+    request(sink, packet_id, filter, None)
+}
+
+/// SUBSCRIBE if there is a QoS to ask for, else UNSUBSCRIBE.
+pub fn request(
+    sink: impl Sink,
+    packet_id: u16,
+    filter: &[u8],
+    qos: Option<u8>,
+) -> Result<usize, Error> {
+    let (kind, end) = match &qos {
+        Some(qos) => (PacketType::Subscribe, core::slice::from_ref(qos)),
+        None => (PacketType::Unsubscribe, &[][..]),
+    };
+    let remaining = 2 + 2 + filter.len() + end.len();
+    let mut w = Writer::new(sink, kind.first_byte(2), remaining);
+    w.u16(packet_id);
+    w.string(filter);
+    w.bytes(end);
+    w.end()
 }
 
 /// PUBACK (section 3.4).
 pub fn puback(packet_id: u16) -> [u8; 4] {
+    ack(PacketType::PubAck.first_byte(0), packet_id)
+}
+
+/// PUBREC (section 3.5).
+pub fn pubrec(packet_id: u16) -> [u8; 4] {
+    ack(PacketType::PubRec.first_byte(0), packet_id)
+}
+
+/// PUBREL (section 3.6).
+pub fn pubrel(packet_id: u16) -> [u8; 4] {
+    ack(PacketType::PubRel.first_byte(2), packet_id)
+}
+
+/// PUBCOMP (section 3.7).
+pub fn pubcomp(packet_id: u16) -> [u8; 4] {
+    ack(PacketType::PubComp.first_byte(0), packet_id)
+}
+
+fn ack(first_byte: u8, packet_id: u16) -> [u8; 4] {
     let [high, low] = packet_id.to_be_bytes();
-    [PacketType::PubAck.first_byte(0), 2, high, low]
+    [first_byte, 2, high, low]
 }
 
 /// The size in bytes of a packet whose remaining length is `remaining`.
@@ -179,49 +202,55 @@ fn length_size(remaining: usize) -> usize {
     }
 }
 
-/// A sink and how much was written to it.
+/// A sink, how much was written to it, and what was wrong first: nothing is written after that, and [`Writer::end`] tells.
 struct Writer<S> {
     sink: S,
     written: usize,
+    wrong: Result<(), Error>,
 }
 
 impl<S: Sink> Writer<S> {
     /// Starts a packet with its fixed header.
-    #[inline]
-    fn new(sink: S, first_byte: u8, remaining: usize) -> Result<Self, Error> {
-        let remaining = match u32::try_from(remaining) {
-            Ok(n) if n <= REMAINING_LENGTH_MAX => n,
-            _ => return Err(Error::PacketTooLarge),
+    fn new(sink: S, first_byte: u8, remaining: usize) -> Self {
+        let mut w = Writer {
+            sink,
+            written: 0,
+            wrong: Ok(()),
         };
-        let mut w = Writer { sink, written: 0 };
-        if remaining < 0x80 {
-            w.bytes(&[first_byte, remaining as u8])?;
-        } else {
-            let (length, n) = encode_remaining_length(remaining);
-            w.bytes(&[first_byte])?;
-            w.bytes(length.get(..n).unwrap_or(&length))?;
+        if remaining > REMAINING_LENGTH_MAX as usize {
+            w.wrong = Err(Error::PacketTooLarge);
         }
-        Ok(w)
+        let (length, n) = encode_remaining_length(remaining as u32);
+        let [a, b, c, d] = length;
+        let head = [first_byte, a, b, c, d];
+        w.bytes(head.get(..=n).unwrap_or(&head));
+        w
     }
 
     #[inline]
-    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.sink.put(bytes)?;
-        self.written += bytes.len();
-        Ok(())
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.wrong.is_ok() {
+            self.wrong = self.sink.put(bytes);
+            self.written += bytes.len();
+        }
     }
 
-    #[inline]
-    fn u16(&mut self, value: u16) -> Result<(), Error> {
-        self.bytes(&value.to_be_bytes())
+    fn u16(&mut self, value: u16) {
+        self.bytes(&value.to_be_bytes());
     }
 
     /// A length-prefixed field (section 1.5.3; the length counts bytes, not characters).
-    #[inline]
-    fn string(&mut self, field: &[u8]) -> Result<(), Error> {
-        let len = u16::try_from(field.len()).map_err(|_| Error::StringTooLong)?;
-        self.u16(len)?;
-        self.bytes(field)
+    fn string(&mut self, field: &[u8]) {
+        if field.len() > usize::from(u16::MAX) {
+            self.wrong = self.wrong.and(Err(Error::StringTooLong));
+        }
+        self.u16(field.len() as u16);
+        self.bytes(field);
+    }
+
+    /// How many bytes the packet has.
+    fn end(self) -> Result<usize, Error> {
+        self.wrong.map(|()| self.written)
     }
 }
 
@@ -295,7 +324,14 @@ mod tests {
         assert_eq!(&out[..n], b"\x82\x08\x00\x0a\x00\x03a/b\x01");
         let n = unsubscribe(&mut out[..], 10, b"c/d").unwrap();
         assert_eq!(&out[..n], b"\xa2\x07\x00\x0a\x00\x03c/d");
+    }
+
+    #[test]
+    fn acknowledgements_are_as_in_sections_3_4_to_3_7() {
         assert_eq!(puback(0x1234), [0x40, 2, 0x12, 0x34]);
+        assert_eq!(pubrec(0x1234), [0x50, 2, 0x12, 0x34]);
+        assert_eq!(pubrel(0x1234), [0x62, 2, 0x12, 0x34]);
+        assert_eq!(pubcomp(0x1234), [0x70, 2, 0x12, 0x34]);
     }
 
     #[test]

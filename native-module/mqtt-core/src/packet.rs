@@ -1,6 +1,6 @@
 //! The fixed header that every packet starts with (section 2.2).
 
-use crate::Error;
+use crate::{Error, encode};
 
 /// The largest remaining length: 268,435,455 bytes, four bytes of seven bits (section 2.2.3).
 pub const REMAINING_LENGTH_MAX: u32 = 268_435_455;
@@ -50,6 +50,39 @@ impl PacketType {
     /// The first byte of a packet of this type with the given flags in its low four bits.
     pub const fn first_byte(self, flags: u8) -> u8 {
         (self as u8) << 4 | flags
+    }
+}
+
+/// The packets that consist of a packet identifier, with a return code in SUBACK; the numbers are their types'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AckKind {
+    PubAck = 4,
+    PubRec = 5,
+    PubRel = 6,
+    PubComp = 7,
+    SubAck = 9,
+    UnsubAck = 11,
+}
+
+/// An acknowledgement from the broker (sections 3.4 to 3.7, 3.9 and 3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    pub kind: AckKind,
+    pub packet_id: u16,
+    /// Of a SUBACK: the QoS granted, or 0x80; else 0.
+    pub return_code: u8,
+}
+
+impl Ack {
+    /// The packet that must answer it: a PUBREL to a PUBREC, a PUBCOMP to a PUBREL, known or not ([MQTT-4.3.3-1],
+    /// [MQTT-4.3.3-2]).
+    pub fn reply(self) -> Option<[u8; 4]> {
+        match self.kind {
+            AckKind::PubRec => Some(encode::pubrel(self.packet_id)),
+            AckKind::PubRel => Some(encode::pubcomp(self.packet_id)),
+            _ => None,
+        }
     }
 }
 

@@ -4,13 +4,13 @@ use micropython::Qstr;
 use micropython::prelude::*;
 
 use crate::state::State;
-use crate::{connect, incoming, outgoing};
+use crate::{again, connect, outgoing, pieces, requests, serve};
 
 /// A connection to an MQTT broker.
 ///
 /// What umqtt.simple keeps in attributes is kept in attributes here, under the same names, so that scripts and
-/// subclasses may read and set them; three more are ours: `_timeout`, what `connect` was told, `_raw`, the socket below
-/// `sock` where that is a TLS one, and `_state` ([`State`]).
+/// subclasses may read and set them. Ours are `timeout`, `policy`, `max_size` and `window`, which scripts may set too; `_raw`,
+/// the socket below `sock` where that is a TLS one; and `_state` ([`State`]).
 #[class(name = "MQTTClient")]
 pub struct Client;
 
@@ -19,7 +19,7 @@ pub struct Client;
 pub struct MqttException;
 
 /// What a client's attributes are called, in the order in which `__init__` sets them.
-const ATTRIBUTES: [Qstr; 18] = [
+const ATTRIBUTES: [Qstr; 21] = [
     qstr!("client_id"),
     qstr!("sock"),
     qstr!("server"),
@@ -35,8 +35,12 @@ const ATTRIBUTES: [Qstr; 18] = [
     qstr!("lw_msg"),
     qstr!("lw_qos"),
     qstr!("lw_retain"),
+    // umqtt.robust has a method `reconnect`, so the attribute has another name.
+    qstr!("policy"),
+    qstr!("timeout"),
+    qstr!("max_size"),
+    qstr!("window"),
     qstr!("_raw"),
-    qstr!("_timeout"),
     qstr!("_state"),
 ];
 
@@ -51,9 +55,13 @@ impl Client {
         keepalive: "int" = 0,
         ssl: "object" = None,
         ssl_params: "dict | None" = None,
+        reconnect: "bool | tuple[float, float] | None" = None,
+        timeout: "float | None" = None,
+        max_size: "int" = 0,
+        window: "int" = 16,
         -> "None"
     )]
-    #[allow(clippy::too_many_arguments, reason = "as many as umqtt.simple has")]
+    #[allow(clippy::too_many_arguments, reason = "umqtt.simple's, and four more")]
     fn __init__(
         this: Obj,
         client_id: Obj,
@@ -64,6 +72,10 @@ impl Client {
         keepalive: Obj,
         ssl: Obj,
         ssl_params: Obj,
+        reconnect: Obj,
+        timeout: Obj,
+        max_size: Obj,
+        window: Obj,
     ) -> Result<()> {
         let none = Obj::none();
         let zero = Obj::from_int(0);
@@ -81,7 +93,7 @@ impl Client {
         let state = State::create()?;
         let values = [
             client_id, none, server, port, ssl, ssl_params, zero, none, user, password, keepalive,
-            none, none, zero, no, none, none, state,
+            none, none, zero, no, reconnect, timeout, max_size, window, none, state,
         ];
         for (name, value) in ATTRIBUTES.iter().zip(values) {
             this.set(*name, value);
@@ -89,10 +101,13 @@ impl Client {
         Ok(())
     }
 
-    /// `f(topic, msg)` is called with two bytes objects for every message.
-    #[signature(f: "Callable[[bytes, bytes], object]")]
-    fn set_callback(this: Obj, f: Obj) {
+    /// `f(topic, msg)` is called with two bytes objects for every message. With a buffer, `f(topic, piece, offset, total)` is
+    /// called with two memoryviews of it, which are valid during the call: for every piece that fits.
+    #[signature(f: "Callable[..., object]", buffer: "bytearray | None" = None, -> "None")]
+    fn set_callback(this: Obj, f: Obj, buffer: Obj) -> Result<()> {
+        pieces::set_buffer(State::of(this)?, buffer)?;
         this.set(qstr!("cb"), f);
+        Ok(())
     }
 
     /// The message that the broker publishes should this client vanish. To be set before `connect`.
@@ -111,7 +126,7 @@ impl Client {
         Ok(())
     }
 
-    /// Connects; returns 1 if the broker kept a session, else 0.
+    /// Connects; returns 1 if the broker kept a session, else 0. `timeout`, in seconds, is kept for later calls.
     #[signature(clean_session: "bool" = true, timeout: "float | None" = None, -> "int")]
     fn connect(this: Obj, clean_session: Obj, timeout: Obj) -> Result<isize> {
         connect::connect(this, clean_session, timeout)
@@ -124,49 +139,101 @@ impl Client {
 
     /// Asks the broker for a sign of life; its answer is read by a later `wait_msg` or `check_msg`.
     fn ping(this: Obj) -> Result<()> {
-        outgoing::ping(this)
+        requests::ping(this)
     }
 
-    /// Publishes a message; at QoS 1 returns when the broker has acknowledged it.
-    #[signature(topic: "str | bytes", msg: "str | bytes", retain: "bool" = false, qos: "int" = 0, -> "None")]
-    fn publish(this: Obj, topic: Obj, msg: Obj, retain: Obj, qos: Obj) -> Result<()> {
-        outgoing::publish(this, topic, msg, retain, qos)
+    /// Publishes a message. At QoS 1 and 2 returns when the broker has taken it; with `wait=False` at once, with the packet
+    /// identifier. With a `size`, `msg` is a stream to read as many bytes from.
+    #[signature(
+        topic: "str | bytes",
+        msg: "str | bytes | object",
+        retain: "bool" = false,
+        qos: "int" = 0,
+        wait: "bool" = true,
+        size: "int | None" = None,
+        -> "int | None"
+    )]
+    fn publish(
+        this: Obj,
+        topic: Obj,
+        msg: Obj,
+        retain: Obj,
+        qos: Obj,
+        wait: Obj,
+        size: Obj,
+    ) -> Result<Obj> {
+        outgoing::publish(this, topic, msg, retain, qos, wait, size)
     }
 
-    /// Subscribes; returns when the broker has answered.
-    #[signature(topic: "str | bytes", qos: "int" = 0, -> "None")]
-    fn subscribe(this: Obj, topic: Obj, qos: Obj) -> Result<()> {
-        outgoing::subscribe(this, topic, qos)
+    /// Returns when the broker has taken every message of QoS 1 and 2.
+    fn flush(this: Obj) -> Result<()> {
+        outgoing::flush(this)
     }
 
-    /// Ends a subscription; returns when the broker has answered.
-    #[signature(topic: "str | bytes", -> "None")]
-    fn unsubscribe(this: Obj, topic: Obj) -> Result<()> {
-        outgoing::unsubscribe(this, topic)
+    /// How many messages the broker has not taken yet; with a packet identifier, whether what was sent with it is
+    /// unanswered.
+    #[signature(pid: "int | None" = None, -> "int | bool")]
+    fn pending(this: Obj, pid: Obj) -> Result<Obj> {
+        requests::pending(this, pid)
     }
 
-    /// Waits for a packet and serves it. Returns None for a PINGRESP, or if the socket does not block and nothing is
-    /// there; else the packet's first byte.
-    #[signature(-> "int | None")]
-    fn wait_msg(this: Obj) -> Result<Obj> {
-        incoming::wait_msg(this)
+    /// Subscribes; returns when the broker has answered, or with `wait=False` at once, with the packet identifier.
+    #[signature(topic: "str | bytes", qos: "int" = 0, wait: "bool" = true, -> "int | None")]
+    fn subscribe(this: Obj, topic: Obj, qos: Obj, wait: Obj) -> Result<Obj> {
+        requests::subscribe(this, topic, qos, wait)
     }
 
-    /// Serves a packet if one has arrived, else returns None at once.
+    /// Ends a subscription; returns when the broker has answered, or with `wait=False` at once, with the packet identifier.
+    #[signature(topic: "str | bytes", wait: "bool" = true, -> "int | None")]
+    fn unsubscribe(this: Obj, topic: Obj, wait: Obj) -> Result<Obj> {
+        requests::unsubscribe(this, topic, wait)
+    }
+
+    /// Waits for a packet and serves it. Returns its first byte; None for the answer to a `ping()`, if `timeout` seconds have
+    /// passed, or if the socket does not block and nothing is there.
+    #[signature(timeout: "float | None" = None, -> "int | None")]
+    fn wait_msg(this: Obj, timeout: Obj) -> Result<Obj> {
+        serve::wait_msg(this, timeout)
+    }
+
+    /// Serves the packets that have arrived, and never waits. Returns the first byte of the last, None if there is none.
     #[signature(-> "int | None")]
     fn check_msg(this: Obj) -> Result<Obj> {
-        incoming::check_msg(this)
+        serve::check_msg(this)
+    }
+
+    /// Connects once, as the last time, and subscribes again where the broker has kept no session; returns whether it has.
+    #[signature(-> "int")]
+    fn _again(this: Obj) -> Result<Obj> {
+        again::connect(this, State::of(this)?)
+    }
+
+    /// For umqtt.aio: takes a connected stream, which does not block, and sends the CONNECT.
+    #[signature(sock: "object", clean_session: "bool" = true, resuming: "bool" = false, -> "None")]
+    fn _begin(this: Obj, sock: Obj, clean_session: Obj, resuming: Obj) -> Result<()> {
+        connect::begin(this, sock, clean_session, resuming)
+    }
+
+    /// For umqtt.aio: what `connect` returns, None if the answer to the CONNECT is not there yet.
+    #[signature(-> "int | None")]
+    fn _connack(this: Obj) -> Result<Obj> {
+        connect::connack(this)
+    }
+
+    /// For umqtt.aio: in how many milliseconds `check_msg` is to be called for the keep alive's sake; -1 for never.
+    fn _due(this: Obj) -> Result<isize> {
+        connect::due(this)
     }
 
     /// Writes a length-prefixed field, as umqtt.simple's helper of that name.
     #[signature(s: "str | bytes", -> "None")]
     fn _send_str(this: Obj, s: Obj) -> Result<()> {
-        outgoing::send_str(this, s)
+        requests::send_str(this, s)
     }
 
     /// Reads a remaining length from the socket, as umqtt.simple's helper of that name.
     fn _recv_len(this: Obj) -> Result<usize> {
-        incoming::recv_len(this)
+        serve::recv_len(this)
     }
 
     /// Sends a SUBSCRIBE or an UNSUBSCRIBE, which of them `typ` says, and waits for its answer, as umqtt.simple's helper
@@ -180,6 +247,6 @@ impl Client {
         _ack_n: Obj,
         qos: Obj,
     ) -> Result<()> {
-        outgoing::send_subunsub(this, topic, typ, qos)
+        requests::send_subunsub(this, topic, typ, qos).map(|_| ())
     }
 }

@@ -1,13 +1,17 @@
 //! Opening and closing the connection.
 
-use micropython::{Errno, Error, Obj, Result, error, import, qstr};
+use micropython::import;
+use micropython::prelude::*;
+use mqtt_core::Due;
 use mqtt_core::encode::{Connect, DISCONNECT, Will};
-use mqtt_core::{Packet, PacketType, Receiver};
+use mqtt_core::topic::{check_name, check_string};
 
-use crate::incoming::{Step, advance};
+use crate::incoming::{CONNACK, forget_packet, read, receive};
 use crate::io::Block;
+use crate::outgoing::resend;
 use crate::state::State;
-use crate::{io, mqtt_exception, packet_error};
+use crate::wait::{FOREVER, Wait, left, milliseconds, seconds, ticks, timed_out};
+use crate::{again, caught, io, mqtt_exception, packet_error, refuse};
 
 /// Level and option name of `setsockopt` that switch Nagle's algorithm off: IPPROTO_TCP and TCP_NODELAY, the
 /// same numbers on Linux and on lwIP.
@@ -16,36 +20,78 @@ const TCP_NODELAY: (isize, isize) = (6, 1);
 /// `connect`: returns 1 if the broker kept a session, else 0.
 pub fn connect(this: Obj, clean_session: Obj, timeout: Obj) -> Result<isize> {
     let state = State::of(this)?;
-    let old = this.get(qstr!("sock"));
-    if old.is_true() {
-        old.call_method(qstr!("close"), &[]);
+    io::close(this);
+    if !timeout.is_none() {
+        this.set(qstr!("timeout"), timeout);
     }
-    // SAFETY: the state is the client's own; nothing borrows it.
-    unsafe { (*state).session.reconnect() };
-    open(this, timeout);
-    send_connect(this, state, clean_session.is_true())?;
-    let answer = await_connack(this, state);
-    if answer.is_err() {
-        // What came is no part of a session.
+    let begun = Deadline::begin(this, state);
+    let connected = caught(|| {
+        open(this, state, &begun)?;
+        send_connect(this, state, clean_session.is_true())?;
+        await_connack(this, state, &begun)
+    });
+    if connected.is_err() {
+        // What came is no part of a session, and a board has few sockets.
+        // SAFETY: the state is the client's own.
+        unsafe { forget_packet(state) };
+        io::close(this);
+    }
+    connected
+}
+
+/// When a call began, and how many milliseconds it may take.
+struct Deadline {
+    start: u32,
+    limit: u32,
+}
+
+impl Deadline {
+    fn begin(this: Obj, state: *mut State) -> Self {
+        let limit = milliseconds(this.get(qstr!("timeout")));
+        let start = if limit == FOREVER { 0 } else { ticks() };
         // SAFETY: the state is the client's own; nothing borrows it.
-        unsafe { (*state).session.receiver.reset() };
+        unsafe {
+            (*state).session.reconnect();
+            forget_packet(state);
+            (*state).session.keep_alive.start(0, 0);
+            (*state).poller = Default::default();
+            (*state).armed = 0;
+            (*state).armed_seconds = Default::default();
+            (*state).tls = 0;
+        }
+        Deadline { start, limit }
     }
-    answer
+
+    /// Gives the socket what is left of the time. An error if nothing is.
+    fn arm(&self, state: *mut State, sock: Obj) -> Result<()> {
+        if self.limit == FOREVER {
+            return Ok(());
+        }
+        let rest = left(self.start, self.limit, ticks());
+        if rest == 0 {
+            return Err(timed_out());
+        }
+        let limit = seconds(rest);
+        // SAFETY: the state is the client's own.
+        unsafe {
+            (*state).armed = rest;
+            (*state).armed_seconds = limit.into();
+        }
+        sock.call_method(qstr!("settimeout"), &[limit]);
+        Ok(())
+    }
 }
 
 /// Makes the socket, connects it and wraps it in TLS where the client asks for that.
-fn open(this: Obj, timeout: Obj) {
+fn open(this: Obj, state: *mut State, deadline: &Deadline) -> Result<()> {
     let module = Obj::global(qstr!("socket"));
     let sock = module.call_method(qstr!("socket"), &[]);
     this.set(qstr!("sock"), sock);
     this.set(qstr!("_raw"), sock);
-    this.set(qstr!("_timeout"), timeout);
-    if !timeout.is_none() {
-        sock.call_method(qstr!("settimeout"), &[timeout]);
-    }
     let server = this.get(qstr!("server"));
     let found = module.call_method(qstr!("getaddrinfo"), &[server, this.get(qstr!("port"))]);
     let address = found.item(Obj::from_int(0)).item(Obj::from_int(-1));
+    deadline.arm(state, sock)?;
     sock.call_method(qstr!("connect"), &[address]);
     if let Some(setsockopt) = sock.method_maybe(qstr!("setsockopt")) {
         let (level, option) = TCP_NODELAY;
@@ -58,8 +104,9 @@ fn open(this: Obj, timeout: Obj) {
 
     let ssl = this.get(qstr!("ssl"));
     if !ssl.is_true() {
-        return;
+        return Ok(());
     }
+    deadline.arm(state, sock)?;
     let (wrapper, params) = if ssl == Obj::from_bool(true) {
         (import(qstr!("ssl")), this.get(qstr!("ssl_params")))
     } else {
@@ -68,7 +115,11 @@ fn open(this: Obj, timeout: Obj) {
         (ssl, params)
     };
     let wrap = wrapper.method(qstr!("wrap_socket"));
-    this.set(qstr!("sock"), wrap.call_with(&[sock], params));
+    let sock = wrap.call_with(&[sock], params);
+    this.set(qstr!("sock"), sock);
+    // SAFETY: the state is the client's own.
+    unsafe { (*state).tls = 1 };
+    Ok(())
 }
 
 fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()> {
@@ -100,7 +151,8 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
     } else {
         None
     };
-    let stream = io::socket(this)?;
+    let max_size = this.get(qstr!("max_size")).to_int()?;
+    let now = if keep_alive != 0 { ticks() } else { 0 };
 
     // SAFETY: from here to the end of `encode` no Python code runs, so the objects keep their bytes.
     let packet = unsafe {
@@ -117,82 +169,141 @@ fn send_connect(this: Obj, state: *mut State, clean_session: bool) -> Result<()>
             login: login.map(|(user, password)| (user.as_slice(), password.as_slice())),
         }
     };
+    check(&packet)?;
     // SAFETY: the state is the client's own.
     unsafe {
+        (*state).clean_session = u8::from(clean_session);
+        (*state).max_size = usize::try_from(max_size).unwrap_or(0);
+        (*state).session.keep_alive.start(keep_alive, now);
         let block = Block::take(state, packet.size()).ok_or(Error::NO_MEMORY)?;
         let n = packet.encode(&mut block.memory()).map_err(packet_error)?;
-        block.send(this, state, stream, n)
+        block.send(this, state, n)
     }
 }
 
-/// Reads the CONNACK (section 3.2) and returns its session-present bit.
-fn await_connack(this: Obj, state: *mut State) -> Result<isize> {
-    let stream = io::socket(this)?;
-    let mut restored = false;
-    loop {
-        // SAFETY: the state is the client's own.
-        match unsafe { advance(stream, state)? } {
-            Step::Complete => break,
-            Step::More => {}
-            Step::EndOfStream => {
-                // SAFETY: as above; nothing else borrows it.
-                return Err(connack_cut(unsafe { &(*state).session.receiver }));
-            }
-            Step::Blocked if restored => return Err(Errno::AGAIN.into()),
-            Step::Blocked => {
-                io::restore_blocking(this);
-                restored = true;
-            }
-        }
+/// Refuses what the broker would ([MQTT-3.1.3-4], [MQTT-3.1.3-7], [MQTT-3.1.3-10], [MQTT-3.1.3-11]).
+fn check(packet: &Connect) -> Result<()> {
+    if packet.client_id.is_empty() && !packet.clean_session {
+        return Err(error!("ValueError", "empty client_id needs clean_session"));
+    }
+    check_string(packet.client_id)
+        .and_then(|()| packet.will.map_or(Ok(()), |will| check_name(will.topic)))
+        .and_then(|()| packet.login.map_or(Ok(()), |(user, _)| check_string(user)))
+        .map_err(packet_error)
+}
+
+/// Reads the CONNACK (section 3.2), sends what is in flight again and returns the session-present bit.
+fn await_connack(this: Obj, state: *mut State, deadline: &Deadline) -> Result<isize> {
+    let mut wait = Wait::connack(this, state, deadline.start, deadline.limit);
+    // SAFETY: the state is the client's own.
+    if unsafe { (*state).tls != 0 } && deadline.limit != FOREVER {
+        // Reading it does not block, see `wait`; after it, each call has all of the time.
+        let limit = seconds(deadline.limit);
         // SAFETY: as above.
-        let receiver = unsafe { &(*state).session.receiver };
-        if receiver.remaining().is_some() && !is_connack_so_far(receiver) {
-            return Err(error!(
-                "AssertionError",
-                "the broker's answer is no CONNACK"
-            ));
+        unsafe {
+            (*state).armed = deadline.limit;
+            (*state).armed_seconds = limit.into();
         }
     }
-    // SAFETY: as above; the packet is copied out before other code runs.
-    let packet = unsafe {
-        let receiver = &mut (*state).session.receiver;
-        let packet = match receiver.packet() {
-            Ok(Packet::ConnAck { flags, return_code }) => Some((flags, return_code)),
-            _ => None,
-        };
-        receiver.reset();
-        packet
+    receive(&mut wait)?;
+    accept(this, state)
+}
+
+/// Takes the CONNACK that has been read.
+fn accept(this: Obj, state: *mut State) -> Result<isize> {
+    // SAFETY: the state is the client's own; the packet is copied out before other code runs.
+    let (session_present, return_code) = unsafe {
+        let receiver = &(*state).session.receiver;
+        if receiver.first_byte() != CONNACK {
+            return Err(NOT_CONNACK);
+        }
+        let connack = receiver.connack();
+        connack.map_err(|error| refuse(this, state, error))?
     };
-    match packet {
-        Some((flags, 0)) => Ok(isize::from(flags & 1)),
-        Some((_, return_code)) => Err(mqtt_exception(return_code)),
-        None => Err(error!(
-            "AssertionError",
-            "the broker's answer is no CONNACK"
-        )),
+    // SAFETY: as above.
+    unsafe {
+        forget_packet(state);
+        if return_code != 0 {
+            return Err(mqtt_exception(return_code, words(return_code)));
+        }
+        // A clean session has nothing of an older one ([MQTT-3.1.2-6]), whatever the broker says.
+        let kept = session_present && (*state).clean_session == 0;
+        (*state).session.accepted(kept);
+        (*state).lost = 0;
+        if !session_present && (*state).resuming == 0 {
+            // The program subscribes by itself to what it wants.
+            (*state).subscriptions = Default::default();
+        }
     }
+    resend(this, state)?;
+    Ok(isize::from(session_present))
 }
 
-/// False as soon as the packet at hand cannot be a CONNACK: its first byte is 0x20, its remaining length 2.
-fn is_connack_so_far(receiver: &Receiver) -> bool {
-    receiver.first_byte() == PacketType::ConnAck.first_byte(0)
-        && receiver.remaining().is_none_or(|n| n == 2)
+/// The error of an answer that is none to a CONNECT.
+pub const NOT_CONNACK: Error = error!("AssertionError", "not a CONNACK");
+
+/// What a return code means (section 3.2.2.3, table 3.1).
+fn words(return_code: u8) -> &'static core::ffi::CStr {
+    const WORDS: [&core::ffi::CStr; 5] = [
+        c"protocol version refused",
+        c"client id refused",
+        c"server unavailable",
+        c"bad user name or password",
+        c"not authorized",
+    ];
+    let index = usize::from(return_code).wrapping_sub(1);
+    WORDS.get(index).copied().unwrap_or(c"reserved code")
 }
 
-/// The error of a stream that ends inside the CONNACK: umqtt.simple's, which indexes what it has.
-fn connack_cut(receiver: &Receiver) -> Error {
-    if receiver.is_idle() || is_connack_so_far(receiver) {
-        error!("IndexError", "connection closed before CONNACK")
-    } else {
-        error!("AssertionError", "the broker's answer is no CONNACK")
+/// `_begin`: takes a connected stream, which does not block, and sends the CONNECT.
+pub fn begin(this: Obj, sock: Obj, clean_session: Obj, resuming: Obj) -> Result<()> {
+    let state = State::of(this)?;
+    Deadline::begin(this, state);
+    this.set(qstr!("sock"), sock);
+    this.set(qstr!("_raw"), sock);
+    // SAFETY: the state is the client's own.
+    unsafe { (*state).resuming = u8::from(resuming.is_true()) };
+    send_connect(this, state, clean_session.is_true())
+}
+
+/// `_connack`: as `connect` from there on, but returns None if the answer is not there yet.
+pub fn connack(this: Obj) -> Result<Obj> {
+    let state = State::of(this)?;
+    let mut wait = Wait::check(this, state);
+    wait.begin()?;
+    if !read(io::socket(this)?, &mut wait, false)? {
+        return Ok(Obj::none());
     }
+    let session_present = accept(this, state)?;
+    // SAFETY: the state is the client's own.
+    if unsafe { core::mem::take(&mut (*state).resuming) } != 0 && session_present == 0 {
+        again::subscribe_again(this, state)?;
+    }
+    Ok(Obj::from_int(session_present))
 }
 
-/// `disconnect`.
+/// `_due`: in how many milliseconds `check_msg` is to be called for the keep alive's sake; -1 for never.
+pub fn due(this: Obj) -> Result<isize> {
+    let state = State::of(this)?;
+    // SAFETY: the state is the client's own.
+    let keep_alive = unsafe { &(*state).session.keep_alive };
+    Ok(match keep_alive.due(ticks()) {
+        Due::Never => -1,
+        Due::In(milliseconds) => milliseconds as isize,
+        Due::Ping | Due::Dead => 0,
+    })
+}
+
+/// `disconnect`. The socket is closed in any case.
 pub fn disconnect(this: Obj) -> Result<()> {
-    let stream = io::socket(this)?;
-    // SAFETY: the packet is a constant.
-    unsafe { io::write_all(this, stream, DISCONNECT.as_ptr(), DISCONNECT.len())? };
-    this.get(qstr!("sock")).call_method(qstr!("close"), &[]);
-    Ok(())
+    let told = io::send(this, &DISCONNECT);
+    io::close(this);
+    if let Ok(state) = State::of(this) {
+        // SAFETY: the state is the client's own.
+        unsafe {
+            (*state).session.keep_alive.start(0, 0);
+            (*state).lost = 0;
+        }
+    }
+    told
 }

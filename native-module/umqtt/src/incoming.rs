@@ -1,34 +1,51 @@
-//! Receiving: `wait_msg`, `check_msg`, and what each packet from the broker does.
+//! Receiving: reading packets, and what each packet from the broker does.
 
-use core::ptr::addr_of_mut;
+use micropython::prelude::*;
+use micropython::{BytesBuilder, Stream};
+use mqtt_core::topic::check_name;
+use mqtt_core::{Error as CoreError, Next, PacketType, Part, Place, Publish, encode};
 
-use micropython::{BytesBuilder, Errno, Error, Obj, Result, Stream, error, qstr};
-use mqtt_core::{AckKind, Next, Packet, Part, Place, Receiver, encode};
-
+use crate::connect::NOT_CONNACK;
+use crate::deliver::{self, Message};
 use crate::io::Block;
+use crate::pieces::{self, NO_PIECES, OVER_BUFFER, OVER_MAX_SIZE, PIECES, SILENT};
 use crate::state::State;
-use crate::{EMPTY_BYTES, WAIT_MSG, io, packet_error};
+use crate::wait::{Role, Wait};
+use crate::{EMPTY_BYTES, closed, io, packet_error, refuse};
 
-/// Poll events after which a read does not wait: readable, or an end that the read will report
-/// (`MP_STREAM_POLL_RD`, `_ERR`, `_HUP` and `_NVAL` of `py/stream.h`).
-const POLL_READ: usize = 0x01;
+/// The first byte of a CONNACK.
+pub const CONNACK: u8 = PacketType::ConnAck.first_byte(0);
+/// The first byte of a PINGRESP.
+const PINGRESP: u8 = PacketType::PingResp.first_byte(0);
 
 /// What one step of reading a packet came to.
-pub enum Step {
+enum Step {
     More,
     Complete,
+    /// A piece of a message fills the buffer.
+    Piece,
+    /// The call's time is up before a packet has begun, or it does not wait and nothing is there.
+    Nothing,
     /// Nothing is there now and the stream does not block.
     Blocked,
     EndOfStream,
 }
 
+/// What a complete packet was.
+pub enum Served {
+    /// Any packet but a PINGRESP, by its first byte.
+    Packet(u8),
+    /// A PINGRESP; whether it answers a PINGREQ of our own.
+    Pong { own: bool },
+    /// None.
+    Nothing,
+}
+
 /// Reads the next bytes of the packet at hand. What was read is noted at once, so that the packet goes on where
 /// it stopped, whatever exception comes between.
-///
-/// # Safety
-/// `state` must come from [`State::of`].
 #[inline]
-pub unsafe fn advance(stream: Stream, state: *mut State) -> Result<Step> {
+unsafe fn advance(stream: Stream, wait: &mut Wait) -> Result<Step> {
+    let state = wait.state;
     // SAFETY: the state is the client's own and is borrowed by nobody; the borrow ends before the read.
     let (into, len) = unsafe {
         match (*state).session.receiver.step() {
@@ -38,62 +55,107 @@ pub unsafe fn advance(stream: Stream, state: *mut State) -> Result<Step> {
                 topic_len,
                 payload_len,
             }) => {
-                allocate(state, topic_len, payload_len)?;
+                allocate(wait, topic_len, payload_len)?;
                 return Ok(Step::More);
             }
-            Ok(Next::Store { place, offset, len }) => {
-                let field = match place {
-                    Place::Topic => (*state).topic,
-                    Place::Payload => (*state).payload,
-                };
-                (field.ok_or(LOST_STORAGE)?.data().add(offset), len)
-            }
-            Err(error) => {
-                (*state).session.receiver.reset();
-                return Err(packet_error(error));
-            }
+            Ok(Next::Store { place, offset, len }) => match place_for(state, place, offset, len) {
+                Some(place) => place,
+                None => return Ok(Step::Piece),
+            },
+            Err(error) => return Err(refuse(wait.this, state, error)),
         }
     };
-    // SAFETY: the receiver's own buffer or a bytes object's contents; the collector moves neither.
+    if !wait.ready(stream)? {
+        return Ok(Step::Nothing);
+    }
+    // SAFETY: the receiver's own buffer, a bytes object's contents or the program's buffer; the collector moves none.
     match unsafe { stream.read(into, len)? } {
         Ok(0) => Ok(Step::EndOfStream),
         Ok(n) => {
             // SAFETY: as above.
-            unsafe { (*state).session.receiver.advance(n) };
+            unsafe {
+                let receiver = &mut (*state).session.receiver;
+                receiver.advance(n);
+                if receiver.topic_len().is_some() && !receiver.is_idle() && receiver.is_large() {
+                    wait.heard();
+                }
+            }
             Ok(Step::More)
         }
         Err(Errno::AGAIN) => Ok(Step::Blocked),
+        Err(errno) if wait.came_back(errno) => Ok(Step::More),
         Err(errno) => Err(errno.into()),
     }
 }
 
-/// Makes the two objects of a large PUBLISH. If there is no memory, the packet waits as it is for the next call.
-unsafe fn allocate(state: *mut State, topic_len: usize, payload_len: usize) -> Result<()> {
-    let (topic, payload) = match new_message(topic_len, payload_len) {
-        Ok(message) => message,
-        Err(_) => {
-            // The block that is kept for sending may be what stands in the way.
-            // SAFETY: the state is the client's own.
-            unsafe { Block::drop_kept(state) };
-            new_message(topic_len, payload_len)?
-        }
-    };
-    // SAFETY: the state is the client's own. The beginnings that the receiver holds are no longer than the
-    // fields themselves, for which there is room now.
+/// Where the next bytes of a large message go, and how many; `None` if a piece of it is full.
+unsafe fn place_for(
+    state: *mut State,
+    place: Place,
+    offset: usize,
+    len: usize,
+) -> Option<(*mut u8, usize)> {
+    // SAFETY: the state is the client's own; within the storage that `allocate` has found.
     unsafe {
-        let (topic_start, payload_start) = (*state)
-            .session
-            .receiver
-            .allocated()
-            .map_err(packet_error)?;
-        topic
-            .data()
+        if place == Place::Topic {
+            return Some(((*state).topic_at.add(offset), len));
+        }
+        let at = offset - (*state).piece_start.min(offset);
+        let room = (*state).payload_room.saturating_sub(at);
+        if room == 0 {
+            return None;
+        }
+        Some(((*state).payload_at.add(at), len.min(room)))
+    }
+}
+
+/// Finds storage for a large PUBLISH. If there is no memory, the packet waits as it is for the next call.
+unsafe fn allocate(wait: &Wait, topic_len: usize, payload_len: usize) -> Result<()> {
+    let state = wait.state;
+    // SAFETY: the state is the client's own. The beginnings that the receiver holds are no longer than the
+    // fields themselves, for which there is room; in the program's buffer, because it is no smaller than the chunk.
+    unsafe {
+        let receiver = &mut (*state).session.receiver;
+        let in_pieces = (*state).piece_view.get().is_some() && wait.role != Role::OwedInCallback;
+        let max_size = (*state).max_size;
+        let dropped = if max_size != 0 && payload_len > max_size {
+            OVER_MAX_SIZE
+        } else if in_pieces && topic_len >= (*state).buffer_len {
+            OVER_BUFFER
+        } else {
+            0
+        };
+        if dropped != 0 {
+            (*state).dropped = dropped;
+            return receiver.skip().map_err(packet_error);
+        }
+        if in_pieces {
+            (*state).pieces = PIECES;
+            (*state).topic_at = (*state).buffer;
+            (*state).payload_at = (*state).buffer.add(topic_len);
+            (*state).payload_room = (*state).buffer_len - topic_len;
+        } else {
+            let (topic, payload) = match new_message(topic_len, payload_len) {
+                Ok(message) => message,
+                Err(_) => {
+                    // The block that is kept for sending may be what stands in the way.
+                    Block::drop_kept(state);
+                    new_message(topic_len, payload_len)?
+                }
+            };
+            (*state).topic_at = topic.data();
+            (*state).payload_at = payload.data();
+            (*state).payload_room = payload_len;
+            (*state).topic = Some(topic);
+            (*state).payload = Some(payload);
+        }
+        let (topic_start, payload_start) = receiver.allocated().map_err(packet_error)?;
+        (*state)
+            .topic_at
             .copy_from_nonoverlapping(topic_start.as_ptr(), topic_start.len());
-        payload
-            .data()
+        (*state)
+            .payload_at
             .copy_from_nonoverlapping(payload_start.as_ptr(), payload_start.len());
-        addr_of_mut!((*state).topic).write(Some(topic));
-        addr_of_mut!((*state).payload).write(Some(payload));
     }
     Ok(())
 }
@@ -105,144 +167,278 @@ fn new_message(topic_len: usize, payload_len: usize) -> Result<(BytesBuilder, By
     Ok((BytesBuilder::new(EMPTY_BYTES.get(), topic_len)?, payload))
 }
 
-/// Reads one packet and does what it asks for. `None` if nothing was there or the packet was a PINGRESP, else the
-/// packet's first byte.
+/// Reads one packet and does what it asks for.
+pub fn serve(wait: &mut Wait) -> Result<Served> {
+    if receive(wait)? {
+        // SAFETY: the state is the client's own.
+        unsafe { handle(wait) }
+    } else {
+        Ok(Served::Nothing)
+    }
+}
+
+/// Reads a packet. False if none is complete and the call does not wait for it.
 ///
-/// `restore`: put the socket back into its blocking mode, as umqtt.simple's `wait_msg` always does.
-pub fn serve(this: Obj, state: *mut State, restore: bool) -> Result<Option<u8>> {
+/// umqtt.simple's `wait_msg` makes the socket blocking each time, which costs as much as reading does. Here it is made
+/// blocking where it turns out not to be.
+#[inline(never)]
+pub fn receive(wait: &mut Wait) -> Result<bool> {
+    let this = wait.this;
+    wait.begin()?;
     let stream = io::socket(this)?;
+    let Some(at_once) = wait.reads_at_once(stream) else {
+        return Ok(false);
+    };
+    if at_once {
+        io::set_blocking(stream.object(), false);
+    }
+    let complete = read(stream, wait, at_once);
+    if !at_once {
+        return complete;
+    }
+    // After an error the socket may be closed, which must not hide the error.
+    match catch(|| io::restore_blocking(this)) {
+        Err(exception) if complete.is_ok() => Err(exception.into()),
+        _ => complete,
+    }
+}
+
+/// Reads until a packet is complete. False if none is and the call does not wait for it.
+pub fn read(stream: Stream, wait: &mut Wait, at_once: bool) -> Result<bool> {
+    let state = wait.state;
+    let connack = wait.role == Role::ConnAck;
     let mut restored = false;
     loop {
         // SAFETY: the state is the client's own.
-        match unsafe { advance(stream, state)? } {
+        match unsafe { advance(stream, wait)? } {
+            Step::More if connack => {
+                // SAFETY: as above.
+                let first_byte = unsafe { (*state).session.receiver.first_byte() };
+                if !matches!(first_byte, 0 | CONNACK) {
+                    return Err(NOT_CONNACK);
+                }
+            }
             Step::More => {}
-            Step::Complete => break,
+            Step::Complete => return Ok(true),
+            Step::Nothing => return Ok(false),
+            // SAFETY: as above.
+            Step::Piece => unsafe { hand_over_piece(wait)? },
+            Step::EndOfStream if connack => return Err(closed(c"closed before CONNACK")),
             Step::EndOfStream => {
                 // SAFETY: as above.
-                return Err(cut(unsafe { &(*state).session.receiver }));
+                let idle = unsafe { (*state).session.receiver.is_idle() };
+                return Err(if idle {
+                    Errno(-1).into()
+                } else {
+                    closed(c"closed inside a packet")
+                });
             }
+            Step::Blocked if wait.role == Role::Check => return Ok(false),
+            // What came was not enough for TLS to go on.
+            Step::Blocked if at_once => crate::wait::sleep(1),
             Step::Blocked => {
                 // SAFETY: as above.
                 let idle = unsafe { (*state).session.receiver.is_idle() };
-                if restored && !idle {
+                if restored && (connack || !idle) {
                     return Err(Errno::AGAIN.into());
                 }
-                io::restore_blocking(this);
+                io::restore_blocking(wait.this);
                 restored = true;
-                if idle {
-                    return Ok(None);
+                if idle && !connack {
+                    return Ok(false);
                 }
             }
         }
     }
-    if restore && !restored {
-        io::restore_blocking(this);
+}
+
+/// Hands over the piece that fills the buffer.
+unsafe fn hand_over_piece(wait: &Wait) -> Result<()> {
+    let (this, state) = (wait.this, wait.state);
+    // SAFETY: the state is the client's own; topic and piece fill the buffer.
+    unsafe {
+        let receiver = &(*state).session.receiver;
+        let topic_len = receiver.topic_len().unwrap_or(0);
+        let offset = (*state).piece_start;
+        if offset == 0 {
+            begin_pieces(wait, topic_len)?;
+        }
+        let total = receiver.payload_len();
+        let len = (*state).payload_room;
+        (*state).piece_start = offset + len;
+        if (*state).pieces == SILENT {
+            return Ok(());
+        }
+        pieces::hand_over(this, state, topic_len, offset, len, total)
     }
-    // SAFETY: as above.
-    unsafe { handle(this, state) }
 }
 
-/// What a complete packet from the broker means.
-enum Event {
-    Message {
-        topic: Obj,
-        payload: Obj,
-        qos: u8,
-        packet_id: u16,
-    },
-    Ack {
-        kind: AckKind,
-        packet_id: u16,
-        return_code: u8,
-    },
-    Pong,
-    Nothing,
+/// Before the first piece: refuses a bad topic, and keeps silent about a message that was handed over already.
+unsafe fn begin_pieces(wait: &Wait, topic_len: usize) -> Result<()> {
+    let (this, state) = (wait.this, wait.state);
+    // SAFETY: the state is the client's own; the topic is in the buffer.
+    unsafe {
+        let checked = pieces::check_topic(state, topic_len);
+        let publish = checked.and_then(|()| (*state).session.receiver.publish());
+        let session = &(*state).session;
+        let new = publish.and_then(|publish| match publish.qos {
+            2 => session.incoming.is_new(publish.packet_id),
+            _ => Ok(true),
+        });
+        if !new.map_err(|error| refuse(this, state, error))? {
+            (*state).pieces = SILENT;
+        }
+    }
+    Ok(())
 }
 
-unsafe fn handle(this: Obj, state: *mut State) -> Result<Option<u8>> {
-    // SAFETY: the state is the client's own. Making the objects of a message allocates, which runs no Python
-    // code; if there is no memory, the packet stays for the next call.
-    let (first_byte, event) = unsafe {
+/// Does what a complete packet asks for. Until all that can fail is done, the packet stays for the next call.
+pub unsafe fn handle(wait: &Wait) -> Result<Served> {
+    let (this, state) = (wait.this, wait.state);
+    // SAFETY: the state is the client's own. What borrows the receiver is copied before other code runs.
+    unsafe {
         let first_byte = (*state).session.receiver.first_byte();
-        let event = match (*state).session.receiver.packet() {
-            Ok(packet) => event(packet, state)?,
-            Err(_) => {
-                (*state).session.receiver.reset();
-                return Err(malformed(first_byte));
-            }
-        };
+        if first_byte == PINGRESP {
+            let own = (*state).session.keep_alive.answered();
+            forget_packet(state);
+            return Ok(Served::Pong { own });
+        }
+        if first_byte >> 4 == PacketType::Publish as u8 {
+            let publish = (*state).session.receiver.publish();
+            message(wait, publish.map_err(|error| refuse(this, state, error))?)?;
+            return Ok(Served::Packet(first_byte));
+        }
+        // A CONNACK is none, and not expected here.
+        let ack = (*state).session.receiver.ack();
+        let ack = ack.map_err(|error| refuse(this, state, error))?;
+        if let Some(reply) = ack.reply() {
+            io::send(this, &reply)?;
+        }
+        (*state).session.settle(ack);
         forget_packet(state);
-        (first_byte, event)
-    };
-    match event {
-        Event::Pong => return Ok(None),
-        Event::Nothing => {}
-        Event::Ack {
-            kind,
-            packet_id,
-            return_code,
-        } => {
-            // SAFETY: as above.
-            let session = unsafe { &mut (*state).session };
-            if !session.acks.settle(kind, packet_id, return_code) && kind != AckKind::PubAck {
-                session.stray_ack = 1;
-            }
-        }
-        Event::Message {
-            topic,
-            payload,
-            qos,
-            packet_id,
-        } => {
-            // SAFETY: as above.
-            let connection = unsafe { (*state).session.connection };
-            this.call_method(qstr!("cb"), &[topic, payload]);
-            match qos {
-                0 => {}
-                1 => {
-                    // The callback may have connected anew. What came on the old connection is not acknowledged on
-                    // the new one, where that identifier means something else (section 4.4).
-                    // SAFETY: as above.
-                    if unsafe { (*state).session.connection } == connection {
-                        let ack = encode::puback(packet_id);
-                        let stream = io::socket(this)?;
-                        // SAFETY: `ack` is a local.
-                        unsafe { io::write_all(this, stream, ack.as_ptr(), ack.len())? };
-                    }
-                }
-                _ => return Err(error!("AssertionError", "QoS 2 is not supported")),
-            }
-        }
+        Ok(Served::Packet(first_byte))
     }
-    Ok(Some(first_byte))
 }
 
-fn event(packet: Packet, state: *mut State) -> Result<Event> {
-    let ack = |kind, packet_id, return_code| Event::Ack {
-        kind,
-        packet_id,
-        return_code,
-    };
-    Ok(match packet {
-        Packet::Publish(publish) => {
-            // SAFETY: the state is the client's own.
-            let (topic, payload) = unsafe { ((*state).topic, (*state).payload) };
-            Event::Message {
-                topic: object(publish.topic, topic)?,
-                payload: object(publish.payload, payload)?,
-                qos: publish.qos,
-                packet_id: publish.packet_id,
+/// Takes a message: hands it over now, or later, or not if it was handed over before.
+unsafe fn message(wait: &Wait, publish: Publish) -> Result<()> {
+    let (this, state) = (wait.this, wait.state);
+    let (qos, packet_id) = (publish.qos, publish.packet_id);
+    // SAFETY: the state is the client's own. The slices in `publish` are the receiver's; they are copied before it is
+    // reset, and no other code runs before that but a write, which reads nothing.
+    unsafe {
+        let new = qos < 2
+            || (*state)
+                .session
+                .incoming
+                .is_new(packet_id)
+                .map_err(|error| refuse(this, state, error))?;
+        let connection = (*state).session.connection;
+        let puback = if qos == 1 { packet_id } else { 0 };
+        let skipped = (*state).session.receiver.is_skipped() || over_max_size(state, publish);
+        if skipped || !new {
+            if qos == 2 {
+                pubrec(this, state, packet_id)?;
             }
+            forget_packet(state);
+            return deliver::acknowledge(this, state, puback, connection);
         }
-        Packet::PubAck { packet_id } => ack(AckKind::PubAck, packet_id, 0),
-        Packet::SubAck {
-            packet_id,
-            return_code,
-        } => ack(AckKind::SubAck, packet_id, return_code),
-        Packet::UnsubAck { packet_id } => ack(AckKind::UnsubAck, packet_id, 0),
-        Packet::PingResp => Event::Pong,
-        Packet::ConnAck { .. } | Packet::Other => Event::Nothing,
-    })
+        let later = wait.role == Role::OwedInCallback;
+        if (*state).piece_view.get().is_some() && !later {
+            return last_piece(wait, publish, puback, connection);
+        }
+        let (topic, payload) = ((*state).topic, (*state).payload);
+        let message = Message {
+            topic: object(publish.topic, topic)?,
+            payload: object(publish.payload, payload)?,
+            packet_id: puback,
+            connection,
+        };
+        if publish.topic == Part::Stored && check_name(message.topic.buffer().as_slice()).is_err() {
+            return Err(refuse(this, state, CoreError::BadTopic));
+        }
+        let entry = if later {
+            deliver::make_place(state)?;
+            Some(deliver::entry(message))
+        } else {
+            None
+        };
+        if qos == 2 {
+            pubrec(this, state, packet_id)?;
+        }
+        forget_packet(state);
+        match entry {
+            Some(entry) => {
+                deliver::put(state, entry);
+                Ok(())
+            }
+            None => deliver::hand_over(this, state, message),
+        }
+    }
+}
+
+/// A message that came in one go may be larger than the client takes, too.
+unsafe fn over_max_size(state: *mut State, publish: Publish) -> bool {
+    // SAFETY: the state is the client's own.
+    unsafe {
+        let over = match publish.payload {
+            Part::Here(payload) => (*state).max_size != 0 && payload.len() > (*state).max_size,
+            Part::Stored => false,
+        };
+        if over {
+            (*state).dropped = OVER_MAX_SIZE;
+        }
+        over
+    }
+}
+
+/// Sends the PUBREC and notes that the message is here: from now on it is handed over no more.
+unsafe fn pubrec(this: Obj, state: *mut State, packet_id: u16) -> Result<()> {
+    let ack = encode::pubrec(packet_id);
+    // SAFETY: the state is the client's own; `ack` is a local.
+    unsafe {
+        io::send(this, &ack)?;
+        if !(*state).session.incoming.contains(packet_id) {
+            (*state).session.incoming.insert(packet_id);
+        }
+    }
+    Ok(())
+}
+
+/// Hands over the rest of a message that is received into the program's buffer.
+unsafe fn last_piece(wait: &Wait, publish: Publish, puback: u16, connection: u16) -> Result<()> {
+    let (this, state) = (wait.this, wait.state);
+    // SAFETY: the state is the client's own; topic and piece are in the buffer, as `allocate` and `place_for` saw to, or
+    // fit it because it is no smaller than the receiver's chunk.
+    unsafe {
+        let receiver = &(*state).session.receiver;
+        let topic_len = receiver.topic_len().unwrap_or(0);
+        let total = receiver.payload_len();
+        let mut offset = (*state).piece_start;
+        if let (Part::Here(topic), Part::Here(payload)) = (publish.topic, publish.payload) {
+            offset = 0;
+            pieces::copy(state, 0, topic);
+            pieces::copy(state, topic_len, payload);
+        } else if offset == 0 {
+            begin_pieces(wait, topic_len)?;
+        }
+        let silent = (*state).pieces == SILENT;
+        if publish.qos == 2 {
+            pubrec(this, state, publish.packet_id)?;
+        }
+        forget_packet(state);
+        if !silent {
+            pieces::hand_over(
+                this,
+                state,
+                topic_len,
+                offset,
+                total - offset.min(total),
+                total,
+            )?;
+        }
+        deliver::acknowledge(this, state, puback, connection)
+    }
 }
 
 /// A field of a message as a bytes object.
@@ -264,136 +460,21 @@ fn object(part: Part, stored: Option<BytesBuilder>) -> Result<Obj> {
 
 const LOST_STORAGE: Error = error!("RuntimeError", "_state was changed");
 
-unsafe fn forget_packet(state: *mut State) {
-    // SAFETY: the state is the client's own.
+/// Forgets the packet at hand.
+///
+/// # Safety
+/// `state` must come from [`State::of`].
+pub unsafe fn forget_packet(state: *mut State) {
+    // SAFETY: as the caller promises.
     unsafe {
         (*state).session.receiver.reset();
         (*state).packets = (*state).packets.wrapping_add(1);
         (*state).topic = None;
         (*state).payload = None;
+        // These would keep a large message alive, too.
+        (*state).topic_at = core::ptr::null_mut();
+        (*state).payload_at = core::ptr::null_mut();
+        (*state).piece_start = 0;
+        (*state).pieces = NO_PIECES;
     }
 }
-
-/// The error of an acknowledgement or message whose fields do not fit: umqtt.simple asserts the lengths of
-/// acknowledgements.
-fn malformed(first_byte: u8) -> Error {
-    if first_byte >> 4 == 3 {
-        packet_error(mqtt_core::Error::MalformedPacket)
-    } else {
-        error!("AssertionError", "malformed packet from broker")
-    }
-}
-
-/// The error of a stream that ends: `OSError(-1)` at a packet's start and wherever umqtt.simple would go on with
-/// what it has; its IndexError or AssertionError where it asks for a byte that is not there.
-fn cut(receiver: &Receiver) -> Error {
-    let closed = Error::from(Errno(-1));
-    let first_byte = receiver.first_byte();
-    match first_byte >> 4 {
-        3 => {
-            let has_packet_id = first_byte & 6 != 0;
-            match receiver.topic_len() {
-                None => CLOSED_INSIDE,
-                Some(topic_len) => {
-                    let payload_start = 2 + topic_len + if has_packet_id { 2 } else { 0 };
-                    if has_packet_id && receiver.taken() < payload_start {
-                        CLOSED_INSIDE
-                    } else {
-                        closed
-                    }
-                }
-            }
-        }
-        4 if receiver.remaining().is_none() => {
-            error!("AssertionError", "connection closed inside PUBACK")
-        }
-        4 | 9 | 11 | 13 => CLOSED_INSIDE,
-        _ => closed,
-    }
-}
-
-/// `wait_msg`.
-pub fn wait_msg(this: Obj) -> Result<Obj> {
-    let first_byte = serve(this, State::of(this)?, true)?;
-    Ok(returned(first_byte))
-}
-
-/// `check_msg`.
-pub fn check_msg(this: Obj) -> Result<Obj> {
-    let state = State::of(this)?;
-    let stream = io::socket(this)?;
-    let wait_msg = this.method(qstr!("wait_msg"));
-    let overridden = !wait_msg.is(WAIT_MSG.get());
-    // SAFETY: the state is the client's own.
-    let idle = unsafe { (*state).session.receiver.is_idle() };
-    if !overridden {
-        match stream.poll(POLL_READ) {
-            Some(0) if idle => return Ok(Obj::none()),
-            Some(_) => return Ok(returned(serve(this, state, false)?)),
-            None => {}
-        }
-    }
-    stream
-        .object()
-        .call_method(qstr!("setblocking"), &[Obj::from_bool(false)]);
-    if overridden {
-        return Ok(wait_msg.call(&[]));
-    }
-    Ok(returned(serve(this, state, true)?))
-}
-
-fn returned(first_byte: Option<u8>) -> Obj {
-    match first_byte {
-        Some(byte) => Obj::from_int(isize::from(byte)),
-        None => Obj::none(),
-    }
-}
-
-/// Serves one packet on behalf of a call that waits for an acknowledgement: through the client's `wait_msg`,
-/// which a subclass may have overridden.
-pub fn serve_virtually(this: Obj, state: *mut State) -> Result<()> {
-    let wait_msg = this.method(qstr!("wait_msg"));
-    if wait_msg.is(WAIT_MSG.get()) {
-        serve(this, state, false)?;
-        return Ok(());
-    }
-    // SAFETY: the state is the client's own.
-    let before = unsafe { (*state).packets };
-    let op = wait_msg.call(&[]);
-    // SAFETY: as above.
-    let untouched = unsafe { (*state).packets == before && (*state).session.receiver.is_idle() };
-    if untouched && !op.is_none() {
-        // It read a packet's first byte by itself and left the rest to the caller, as umqtt.simple's own does.
-        let first_byte = op.to_int()? as u8;
-        if matches!(first_byte, 0x40 | 0x90 | 0xb0) {
-            // SAFETY: as above.
-            unsafe { (*state).session.receiver.start_with(first_byte) };
-            serve(this, state, false)?;
-        }
-    }
-    Ok(())
-}
-
-/// `_recv_len`.
-pub fn recv_len(this: Obj) -> Result<usize> {
-    let stream = io::socket(this)?;
-    let (mut length, mut shift) = (0, 0);
-    loop {
-        let mut byte = 0u8;
-        // SAFETY: `byte` is a local.
-        match unsafe { stream.read(&raw mut byte, 1)? } {
-            Ok(0) => return Err(CLOSED_INSIDE),
-            Ok(_) => length |= usize::from(byte & 0x7f) << shift,
-            Err(errno) => return Err(errno.into()),
-        }
-        if byte & 0x80 == 0 {
-            return Ok(length);
-        }
-        shift += 7;
-        if shift > 21 {
-            return Err(packet_error(mqtt_core::Error::MalformedLength));
-        }
-    }
-}
-
-const CLOSED_INSIDE: Error = error!("IndexError", "connection closed inside a packet");

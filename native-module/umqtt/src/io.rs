@@ -4,6 +4,7 @@ use micropython::{Errno, Obj, Result, Stream, alloc, error, free, qstr};
 use mqtt_core::encode::Sink;
 
 use crate::state::State;
+use crate::wait;
 
 /// The stream of a connected client. Raises AttributeError as umqtt.simple does when there is none.
 #[inline]
@@ -18,23 +19,43 @@ pub fn socket(client: Obj) -> Result<Stream> {
     Ok(Stream::new(sock))
 }
 
-/// Puts the socket back into the mode that `connect` was asked for: blocking, or with its timeout. A script (and
-/// umqtt.robust's `check_msg`) may have made it non-blocking.
+/// Puts the socket back into the mode in which it waits: blocking, or with the timeout that `wait` has given it. A script
+/// (and umqtt.robust's `check_msg`) may have made it non-blocking.
 #[cold]
 pub fn restore_blocking(client: Obj) {
     let sock = client.get(qstr!("sock"));
-    let timeout = client.get(qstr!("_timeout"));
-    if !timeout.is_none() {
+    // SAFETY: the state is the client's own.
+    let limit = State::of(client).map(|state| unsafe { (*state).armed_seconds.get() });
+    if let Ok(Some(limit)) = limit {
         // A TLS socket has no timeout of its own; that of the socket below holds for it.
         let owner = sock.method_maybe(qstr!("settimeout"));
         let owner = owner.or_else(|| client.get(qstr!("_raw")).method_maybe(qstr!("settimeout")));
         if let Some(set) = owner {
-            set.call(&[timeout]);
+            set.call(&[limit]);
             return;
         }
     }
+    set_blocking(sock, true);
+}
+
+/// Switches blocking on or off, where the socket can do that.
+pub fn set_blocking(sock: Obj, blocks: bool) {
     if let Some(set) = sock.method_maybe(qstr!("setblocking")) {
-        set.call(&[Obj::from_bool(true)]);
+        set.call(&[Obj::from_bool(blocks)]);
+    }
+}
+
+/// Closes the socket, if there is one that this has not closed before: its number may be another one's by now.
+#[cold]
+pub fn close(client: Obj) {
+    let sock = client.get(qstr!("sock"));
+    let Ok(state) = State::of(client) else {
+        return;
+    };
+    // SAFETY: the state is the client's own.
+    let closed = unsafe { core::mem::replace(&mut (*state).closed, sock.into()) };
+    if sock.is_true() && closed.get() != Some(sock) {
+        sock.call_method(qstr!("close"), &[]);
     }
 }
 
@@ -52,7 +73,16 @@ pub unsafe fn write_all(client: Obj, stream: Stream, from: *const u8, len: usize
     }
 }
 
-/// Goes on after a write that did not take everything.
+/// Writes a small packet.
+#[inline(never)]
+pub fn send(client: Obj, packet: &[u8]) -> Result<()> {
+    let stream = socket(client)?;
+    // SAFETY: the packet is a constant or a local of the caller's.
+    unsafe { write_all(client, stream, packet.as_ptr(), packet.len()) }
+}
+
+/// Goes on after a write that did not take everything. A packet must not be left half sent: where the rest cannot be
+/// written, the connection is closed.
 #[cold]
 unsafe fn write_rest(
     client: Obj,
@@ -64,19 +94,28 @@ unsafe fn write_rest(
     let mut done = 0;
     let mut answer = first;
     let mut may_restore = true;
+    let mut waited = 0;
     loop {
-        match answer {
-            Ok(0) => return Err(Errno(BROKEN_PIPE).into()),
+        let errno = match answer {
+            Ok(0) => Some(Errno(BROKEN_PIPE)),
             Ok(n) => {
                 done += n;
                 may_restore = true;
+                None
             }
-            // A packet must not be left half sent: wait, as umqtt.simple's blocking socket does.
+            // Wait, as umqtt.simple's blocking socket does.
             Err(Errno::AGAIN) if may_restore => {
                 restore_blocking(client);
                 may_restore = false;
+                None
             }
-            Err(errno) => return Err(errno.into()),
+            Err(errno) => (!wait::may_write_again(client, errno, &mut waited)?).then_some(errno),
+        };
+        if let Some(errno) = errno {
+            if done > 0 {
+                close(client);
+            }
+            return Err(errno.into());
         }
         if done >= len {
             return Ok(());
@@ -146,23 +185,57 @@ impl Block {
     ///
     /// # Safety
     /// `state` must come from [`State::of`].
-    pub unsafe fn send(
-        self,
-        client: Obj,
-        state: *mut State,
-        stream: Stream,
-        n: usize,
-    ) -> Result<()> {
-        // SAFETY: the collector does not move the block; nobody uses it after it is freed or given back.
+    pub unsafe fn send(self, client: Obj, state: *mut State, n: usize) -> Result<()> {
+        // SAFETY: the collector does not move the block, which is given back once.
         unsafe {
-            let result = write_all(client, stream, self.start, n.min(self.len));
+            let result = send(
+                client,
+                core::slice::from_raw_parts(self.start, n.min(self.len)),
+            );
+            self.give_back(state);
+            result
+        }
+    }
+
+    /// Gives the block back.
+    ///
+    /// # Safety
+    /// `state` must come from [`State::of`].
+    pub unsafe fn give_back(self, state: *mut State) {
+        // SAFETY: nobody uses the block after it is freed or given back.
+        unsafe {
             if self.len <= KEPT_MAX && (*state).block.is_null() {
                 (*state).block = self.start;
                 (*state).block_len = self.len;
             } else {
                 free(self.start);
             }
-            result
+        }
+    }
+
+    /// Writes the block's first `filled` bytes, then `size` bytes that are read from a stream, block by block.
+    pub fn send_from(&self, client: Obj, filled: usize, from: Stream, size: usize) -> Result<()> {
+        let to = socket(client)?;
+        let (mut filled, mut left) = (filled, size);
+        loop {
+            while left > 0 && filled < self.len {
+                let want = left.min(self.len - filled);
+                // SAFETY: within the block, which the collector does not move.
+                match unsafe { from.read(self.start.add(filled), want)? } {
+                    Ok(0) => return Err(error!("ValueError", "stream ended early")),
+                    Ok(n) => {
+                        filled += n;
+                        left -= n;
+                    }
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+            // SAFETY: as above.
+            unsafe { write_all(client, to, self.start, filled)? };
+            if left == 0 {
+                return Ok(());
+            }
+            filled = 0;
         }
     }
 }

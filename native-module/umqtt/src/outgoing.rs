@@ -1,62 +1,216 @@
-//! Sending: `publish`, `subscribe`, `unsubscribe`, `ping`, and umqtt.simple's helpers.
+//! Publishing.
 
 use core::mem::MaybeUninit;
 
 use micropython::Stream;
 use micropython::prelude::*;
-use mqtt_core::encode::{self, PINGREQ, PUBLISH_OVERHEAD, PublishHead};
-use mqtt_core::{AckKind, Answer, encode_remaining_length};
+use mqtt_core::encode::{PUBLISH_OVERHEAD, PublishHead, pubrel};
+use mqtt_core::topic::check_name;
+use mqtt_core::{Awaits, Delivery, WINDOW};
 
-use crate::incoming::serve_virtually;
+use crate::again::recover;
 use crate::io::{Block, KEPT_MAX, Memory};
-use crate::state::State;
-use crate::{io, mqtt_exception, packet_error};
+use crate::serve::serve_for;
+use crate::state::{Kept, State};
+use crate::wait::Wait;
+use crate::{caught, closed, io, packet_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
 const STACK_PACKET: usize = 256;
 
-/// The size of a PUBLISH's variable header and payload from which umqtt.simple refuses it, in bytes.
-const TOO_LARGE: usize = 2_097_152;
-
-/// `publish`: at QoS 1 returns when the broker has acknowledged the message.
-pub fn publish(this: Obj, topic: Obj, msg: Obj, retain: Obj, qos: Obj) -> Result<()> {
-    let qos = match qos.to_int()? {
-        0 => 0,
-        1 => 1,
-        2 => return Err(error!("AssertionError", "QoS 2 is not supported")),
-        _ => return Err(error!("ValueError", "qos must be 0 or 1")),
-    };
+/// `publish`. Returns the packet identifier of a message that is in flight still.
+pub fn publish(
+    this: Obj,
+    topic: Obj,
+    msg: Obj,
+    retain: Obj,
+    qos: Obj,
+    wait: Obj,
+    size: Obj,
+) -> Result<Obj> {
+    let qos = qos.to_int()?;
     let retain = retain.is_true();
-    let message = Message {
-        topic: topic.buffer(),
-        payload: msg.buffer(),
-        retain,
-    };
-    if qos == 0 {
-        return message.send(this, None, false);
+    if qos == 0 && size.is_none() {
+        while let Err(error) = Message::of(topic, msg, retain).send(this, None, false) {
+            recover(this, State::of(this)?, error)?;
+        }
+        return Ok(Obj::none());
     }
-    let state = State::of(this)?;
-    io::socket(this)?;
-    let packet_id = next_packet_id(this, state)?;
-    let mut connection = expect(state, AckKind::PubAck, packet_id);
-    message.send(this, Some((1, packet_id)), false)?;
-    loop {
-        serve_virtually(this, state)?;
+    if !(0..=2).contains(&qos) {
+        return Err(crate::BAD_QOS);
+    }
+    let source = Source {
+        topic,
+        msg,
+        retain,
+        size,
+    };
+    source.publish(this, qos as u8, wait.is_true())
+}
+
+/// A message to publish, as the program gave it: `msg` is a stream if there is a `size`.
+#[derive(Clone, Copy)]
+struct Source {
+    topic: Obj,
+    msg: Obj,
+    retain: bool,
+    size: Obj,
+}
+
+impl Source {
+    #[inline(never)]
+    fn publish(&self, this: Obj, qos: u8, waits: bool) -> Result<Obj> {
+        let streamed = !self.size.is_none();
+        if streamed && !waits {
+            return Err(error!("ValueError", "a stream needs wait=True"));
+        }
+        let state = State::of(this)?;
+        io::socket(this)?;
+        if qos == 0 {
+            self.send(this, None)?;
+            return Ok(Obj::none());
+        }
+        let window = this.get(qstr!("window")).to_int()?;
+        let window = window.clamp(1, WINDOW as isize) as usize;
+        wait_until(this, state, Until::Below(window))?;
+        let packet_id = next_packet_id(this, state)?;
         // SAFETY: the state is the client's own.
-        match unsafe { (*state).session.acks.take(AckKind::PubAck, packet_id) } {
-            Answer::Came(_) => return Ok(()),
-            Answer::Pending => {}
-            Answer::Forgotten => {
-                // An overridden `wait_msg` has connected anew (umqtt.robust does): send the message again
-                // there, marked as a possible duplicate (section 4.4).
-                connection = renewed(state, connection, AckKind::PubAck, packet_id)?;
-                let message = Message {
-                    topic: topic.buffer(),
-                    payload: msg.buffer(),
-                    retain,
-                };
-                message.send(this, Some((1, packet_id)), true)?;
+        let connection = unsafe { (*state).session.connection };
+        let mut kept = Kept::default();
+        if !streamed {
+            kept.topic = self.topic.into();
+            kept.message = self.msg.into();
+        }
+        let sent = self.send(this, Some((qos, packet_id)));
+        if let Err(error) = sent
+            && (streamed || !error.is(qstr!("OSError")) || !crate::again::has_policy(this))
+        {
+            return Err(error);
+        }
+        // Not before it is sent: an exception in between must not leave it to be sent by somebody else. A message that
+        // could not be sent is sent by `connect`, with the others.
+        // SAFETY: as above.
+        unsafe {
+            let delivery = Delivery::new(packet_id, qos, self.retain, kept);
+            (*state).session.outgoing.add(delivery);
+        }
+        let mut done = sent.or_else(|error| recover(this, state, error));
+        if done.is_ok() && !waits {
+            return Ok(Obj::from_int(packet_id as isize));
+        }
+        if done.is_ok() {
+            let connection = streamed.then_some(connection);
+            done = wait_until(this, state, Until::Settled(packet_id, connection));
+        }
+        // SAFETY: as above.
+        let lost = unsafe {
+            (*state).session.outgoing.forget(packet_id);
+            streamed && (*state).session.connection != connection
+        };
+        done?;
+        // What came from a stream cannot be sent again.
+        if lost {
+            Err(closed(c"connection lost"))
+        } else {
+            Ok(Obj::none())
+        }
+    }
+
+    fn send(&self, this: Obj, delivery: Option<(u8, u16)>) -> Result<()> {
+        if self.size.is_none() {
+            return Message::of(self.topic, self.msg, self.retain).send(this, delivery, false);
+        }
+        let size = usize::try_from(self.size.to_int()?);
+        let size = size.map_err(|_| error!("ValueError", "size is negative"))?;
+        let topic = self.topic.buffer();
+        let head = PublishHead {
+            // SAFETY: the slice is used only to encode the head, which runs no Python code.
+            topic: unsafe { topic.as_slice() },
+            payload_len: size,
+            retain: self.retain,
+            dup: false,
+            delivery,
+        };
+        check_name(head.topic).map_err(packet_error)?;
+        let state = State::of(this)?;
+        let bound = (PUBLISH_OVERHEAD + topic.len()).max(KEPT_MAX);
+        // SAFETY: the state is the client's own.
+        let block = unsafe { Block::take(state, bound) }.ok_or(Error::NO_MEMORY)?;
+        let n = head.encode(&mut block.memory()).map_err(packet_error)?;
+        // Once the head is out, only the whole message can follow. What reading or writing raises must not pass by.
+        let sent = caught(|| block.send_from(this, n, Stream::new(self.msg), size));
+        // SAFETY: as above; nobody uses the block any more.
+        unsafe { block.give_back(state) };
+        if sent.is_err() {
+            io::close(this);
+        }
+        sent
+    }
+}
+
+/// What a call waits for.
+#[derive(Clone, Copy)]
+enum Until {
+    /// Fewer messages are in flight.
+    Below(usize),
+    /// The message with this packet identifier is not in flight; or there is another connection than this.
+    Settled(u16, Option<u16>),
+}
+
+/// Serves packets until something is so.
+///
+/// Each turn looks after the connection: with a policy, a lost one is made anew.
+#[inline(never)]
+fn wait_until(this: Obj, state: *mut State, until: Until) -> Result<()> {
+    let mut wait = Wait::owed(this, state);
+    loop {
+        // SAFETY: the state is the client's own.
+        let session = unsafe { &(*state).session };
+        let is_so = match until {
+            Until::Below(most) => session.outgoing.len() < most,
+            Until::Settled(packet_id, connection) => {
+                connection.is_some_and(|connection| connection != session.connection)
+                    || !session.outgoing.contains(packet_id)
             }
+        };
+        if is_so {
+            return Ok(());
+        }
+        if let Err(error) = serve_for(&mut wait) {
+            recover(this, state, error)?;
+            wait.restart();
+        }
+    }
+}
+
+/// `flush`: returns when nothing is in flight.
+pub fn flush(this: Obj) -> Result<()> {
+    let state = State::of(this)?;
+    wait_until(this, state, Until::Below(1))
+}
+
+/// Sends what is in flight again, in the order of publishing (section 4.4).
+pub fn resend(this: Obj, state: *mut State) -> Result<()> {
+    let mut index = 0;
+    loop {
+        // SAFETY: the state is the client's own; the entry is copied.
+        let Some(delivery) = (unsafe { (*state).session.outgoing.get(index).copied() }) else {
+            return Ok(());
+        };
+        index += 1;
+        let qos = match delivery.awaits() {
+            Awaits::PubComp => {
+                io::send(this, &pubrel(delivery.packet_id))?;
+                continue;
+            }
+            Awaits::PubAck => 1,
+            Awaits::PubRec => 2,
+        };
+        if let (Some(topic), Some(msg)) =
+            (delivery.message.topic.get(), delivery.message.message.get())
+        {
+            let delivery_to = Some((qos, delivery.packet_id));
+            Message::of(topic, msg, delivery.retain()).send(this, delivery_to, true)?;
         }
     }
 }
@@ -69,6 +223,15 @@ struct Message {
 }
 
 impl Message {
+    #[inline]
+    fn of(topic: Obj, msg: Obj, retain: bool) -> Self {
+        Message {
+            topic: topic.buffer(),
+            payload: msg.buffer(),
+            retain,
+        }
+    }
+
     /// Writes the PUBLISH: without touching the heap up to [`STACK_PACKET`]; in one write up to [`KEPT_MAX`], and
     /// a larger one in two: as much as that, then the rest straight from the caller's object.
     #[inline]
@@ -83,9 +246,7 @@ impl Message {
             dup,
             delivery,
         };
-        if head.remaining() >= TOO_LARGE {
-            return Err(error!("AssertionError", "message too large"));
-        }
+        check_name(topic).map_err(packet_error)?;
         let stream = io::socket(this)?;
         let bound = PUBLISH_OVERHEAD + topic.len() + payload_len;
         if bound > STACK_PACKET {
@@ -128,7 +289,7 @@ impl Message {
         // as with umqtt.simple.
         unsafe {
             let copied = memory.fill(self.payload.as_ptr(), self.payload.len());
-            block.send(this, state, stream, n + copied)?;
+            block.send(this, state, n + copied)?;
             let rest = self.payload.len() - copied;
             if rest > 0 {
                 io::write_all(this, stream, self.payload.as_ptr().add(copied), rest)?;
@@ -139,154 +300,10 @@ impl Message {
 }
 
 /// Takes the packet identifier after the client's `pid`, and stores it there.
-fn next_packet_id(this: Obj, state: *mut State) -> Result<u16> {
+pub fn next_packet_id(this: Obj, state: *mut State) -> Result<u16> {
     let last = this.get(qstr!("pid")).to_int_truncated() as u16;
     // SAFETY: the state is the client's own.
     let packet_id = unsafe { (*state).session.next_packet_id(last) };
     this.set(qstr!("pid"), Obj::from_int(packet_id as isize));
     Ok(packet_id)
-}
-
-/// Notes that an acknowledgement is awaited, and returns the number of the connection.
-fn expect(state: *mut State, kind: AckKind, packet_id: u16) -> u16 {
-    // SAFETY: the state is the client's own.
-    let session = unsafe { &mut (*state).session };
-    session.stray_ack = 0;
-    session.acks.expect(kind, packet_id);
-    session.connection
-}
-
-/// After an acknowledgement was forgotten: awaits it anew if that is because of a new connection.
-fn renewed(state: *mut State, connection: u16, kind: AckKind, packet_id: u16) -> Result<u16> {
-    // SAFETY: the state is the client's own.
-    if unsafe { (*state).session.connection } == connection {
-        return Err(error!("RuntimeError", "too many calls wait for the broker"));
-    }
-    Ok(expect(state, kind, packet_id))
-}
-
-/// `subscribe`: returns when the broker has answered.
-pub fn subscribe(this: Obj, topic: Obj, qos: Obj) -> Result<()> {
-    if this.get(qstr!("cb")).is_none() {
-        return Err(error!("AssertionError", "Subscribe callback is not set"));
-    }
-    let qos = qos.to_int()?;
-    if !(0..=2).contains(&qos) {
-        return Err(error!("ValueError", "qos must be 0, 1 or 2"));
-    }
-    request(this, topic, AckKind::SubAck, qos as u8)
-}
-
-/// `unsubscribe`: returns when the broker has answered.
-pub fn unsubscribe(this: Obj, topic: Obj) -> Result<()> {
-    request(this, topic, AckKind::UnsubAck, 0)
-}
-
-/// `_send_subunsub`: `typ` says which request it is.
-pub fn send_subunsub(this: Obj, topic: Obj, typ: Obj, qos: Obj) -> Result<()> {
-    match typ.to_int()? {
-        0x82 => request(this, topic, AckKind::SubAck, qos.to_int()? as u8),
-        0xa2 => request(this, topic, AckKind::UnsubAck, 0),
-        _ => Err(error!("ValueError", "typ must be 0x82 or 0xa2")),
-    }
-}
-
-/// Sends a SUBSCRIBE or UNSUBSCRIBE and waits for its answer.
-fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8) -> Result<()> {
-    let filter = topic.buffer();
-    let state = State::of(this)?;
-    io::socket(this)?;
-    if filter.len() > usize::from(u16::MAX) {
-        return Err(packet_error(mqtt_core::Error::StringTooLong));
-    }
-    let packet_id = next_packet_id(this, state)?;
-    let mut connection = expect(state, kind, packet_id);
-    send_request(this, state, topic, kind, qos, packet_id)?;
-    loop {
-        serve_virtually(this, state)?;
-        // SAFETY: the state is the client's own.
-        let (answer, stray) = unsafe {
-            (
-                (*state).session.acks.take(kind, packet_id),
-                (*state).session.stray_ack,
-            )
-        };
-        match answer {
-            Answer::Came(0x80) => return Err(mqtt_exception(0x80)),
-            Answer::Came(_) => return Ok(()),
-            Answer::Pending if stray != 0 => {
-                return Err(error!(
-                    "AssertionError",
-                    "the broker's answer has another packet id"
-                ));
-            }
-            Answer::Pending => {}
-            Answer::Forgotten => {
-                connection = renewed(state, connection, kind, packet_id)?;
-                send_request(this, state, topic, kind, qos, packet_id)?;
-            }
-        }
-    }
-}
-
-fn send_request(
-    this: Obj,
-    state: *mut State,
-    topic: Obj,
-    kind: AckKind,
-    qos: u8,
-    packet_id: u16,
-) -> Result<()> {
-    let filter = topic.buffer();
-    let stream = io::socket(this)?;
-    let size = encode::packet_size(2 + 2 + filter.len() + 1);
-    // SAFETY: the state is the client's own; no other code runs while the filter's bytes are read.
-    unsafe {
-        let block = Block::take(state, size).ok_or(Error::NO_MEMORY)?;
-        let mut memory = block.memory();
-        let n = match kind {
-            AckKind::SubAck => encode::subscribe(&mut memory, packet_id, filter.as_slice(), qos),
-            _ => encode::unsubscribe(&mut memory, packet_id, filter.as_slice()),
-        }
-        .map_err(packet_error)?;
-        block.send(this, state, stream, n)
-    }
-}
-
-/// `ping`.
-pub fn ping(this: Obj) -> Result<()> {
-    let stream = io::socket(this)?;
-    // SAFETY: the packet is a constant.
-    unsafe { io::write_all(this, stream, PINGREQ.as_ptr(), PINGREQ.len()) }
-}
-
-/// `_send_str`: writes a length-prefixed field.
-pub fn send_str(this: Obj, s: Obj) -> Result<()> {
-    let field = s.buffer();
-    let len = u16::try_from(field.len())
-        .map_err(|_| packet_error(mqtt_core::Error::StringTooLong))?
-        .to_be_bytes();
-    let stream = io::socket(this)?;
-    let state = State::of(this)?;
-    // SAFETY: the state is the client's own; the field is copied before other code runs.
-    unsafe {
-        let block = Block::take(state, 2 + field.len()).ok_or(Error::NO_MEMORY)?;
-        let mut memory = block.memory();
-        let n = memory.fill(len.as_ptr(), len.len()) + memory.fill(field.as_ptr(), field.len());
-        block.send(this, state, stream, n)
-    }
-}
-
-/// Writes a remaining length to `pkt[1:]` and returns the index of its last byte, as umqtt.simple's helper of that name.
-#[function]
-#[signature(pkt: "bytearray", sz: "int", -> "int")]
-pub fn _encode_len(pkt: Obj, sz: Obj) -> Result<usize> {
-    let (bytes, n) = encode_remaining_length(sz.to_int()? as u32);
-    let packet = pkt.buffer_mut();
-    for (i, byte) in bytes.iter().enumerate().take(n) {
-        if !packet.set(1 + i, *byte) {
-            return Err(error!("IndexError", "bytearray index out of range"));
-        }
-    }
-    Ok(n)
 }

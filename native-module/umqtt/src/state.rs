@@ -1,9 +1,17 @@
 //! What a client keeps between calls and no script needs to see.
 
-use micropython::{BytesBuilder, Obj, Result, error, qstr};
+use micropython::{BytesBuilder, MaybeObj, Obj, Result, error, qstr};
 use mqtt_core::Session;
 
 use crate::EMPTY_BYTES;
+
+/// The objects of a message in flight, to be sent again should the connection be lost. Nothing for one that was read
+/// from a stream.
+#[derive(Clone, Copy, Default)]
+pub struct Kept {
+    pub topic: MaybeObj,
+    pub message: MaybeObj,
+}
 
 /// State of one client, in the memory of a bytes object that the client holds as `_state`: the collector keeps
 /// it alive, finds the references in it, and Python code cannot write to it.
@@ -12,7 +20,6 @@ use crate::EMPTY_BYTES;
 /// (a callback publishes), so the state is reached by pointer and never borrowed across other code.
 #[repr(C)]
 pub struct State {
-    pub session: Session,
     /// Counts packets read, so that a caller sees whether an overridden `wait_msg` read one.
     pub packets: u32,
     /// A block for packets to send, kept from one call to the next (`io::Block`); NULL while in use or before first use.
@@ -22,6 +29,61 @@ pub struct State {
     /// Topic and payload of the PUBLISH that is being received, if it is a large one.
     pub topic: Option<BytesBuilder>,
     pub payload: Option<BytesBuilder>,
+    /// Where they go, and how many bytes of payload have room: those objects, or the program's buffer (`pieces`).
+    pub topic_at: *mut u8,
+    pub payload_at: *mut u8,
+    pub payload_room: usize,
+    /// The largest payload that is taken, in bytes; 0 for any.
+    pub max_size: usize,
+    /// What is subscribed (`again`): a dict of filters.
+    pub subscriptions: MaybeObj,
+    /// Messages that wait for the callback (`deliver`): a list of places, the first one taken, how many are.
+    pub deferred: MaybeObj,
+    pub deferred_first: u8,
+    pub deferred_len: u8,
+    /// 1 while the callback runs.
+    pub in_callback: u8,
+    /// How the innermost overridden `wait_msg` is to wait: one of `wait::Role`'s numbers, 0 by its own choice.
+    pub role: u8,
+    /// When the call began for which it waits, and how many milliseconds it may take.
+    pub role_start: u32,
+    pub role_limit: u32,
+    /// The exception that the callback has raised last, which is no sign of a lost connection.
+    pub callback_error: MaybeObj,
+    /// The buffer for messages in pieces (`pieces`), its size, two memoryviews over it.
+    pub buffer: *mut u8,
+    pub buffer_len: usize,
+    pub topic_view: MaybeObj,
+    pub piece_view: MaybeObj,
+    /// The place in the payload of the piece that is being received.
+    pub piece_start: usize,
+    /// The socket that was closed last.
+    pub closed: MaybeObj,
+    /// When connecting failed last, and for how many milliseconds it is not tried again.
+    pub failed_at: u32,
+    pub delay: u32,
+    /// The socket's timeout in milliseconds if it is one of `wait`'s; 0 if there is none.
+    pub armed: u32,
+    /// The same as the object that `settimeout` takes.
+    pub armed_seconds: MaybeObj,
+    /// A `select.poll` object that watches `sock` for reading.
+    pub poller: MaybeObj,
+    /// What is done with the PUBLISH that is being received: one of `pieces`' numbers.
+    pub pieces: u8,
+    /// Why a message was read over: one of `pieces`' numbers, 0 if none was.
+    pub dropped: u8,
+    /// 1 if `sock` is a TLS one, whose timeouts are those of the socket below.
+    pub tls: u8,
+    /// What the last `connect` was told.
+    pub clean_session: u8,
+    /// 1 while `again` connects.
+    pub resuming: u8,
+    /// 1 while the connection is known to be lost (`check_msg` with a policy).
+    pub lost: u8,
+    /// How often connecting has failed since.
+    pub tries: u8,
+    /// Last because it is large: processors reach the fields of a structure's beginning with shorter instructions.
+    pub session: Session<Kept>,
 }
 
 impl State {

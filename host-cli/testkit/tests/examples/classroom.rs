@@ -68,6 +68,7 @@ impl Classroom {
             "umqtt/simple.mpy",
         );
         copy("python/umqtt/robust.py", "umqtt/robust.py");
+        copy("python/umqtt/aio.py", "umqtt/aio.py");
         let broker =
             Broker::start(config(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a broker");
         let address = broker.addr();

@@ -8,7 +8,15 @@ use classroom::{Classroom, names};
 use testkit::{need, repository};
 
 /// The lessons that have a test: in this file, those below; in the command's own tests, the others.
-const TESTED: [&str; 5] = ["dht22", "publicar", "rgb", "suscribirse", "ultima-voluntad"];
+const TESTED: [&str; 7] = [
+    "dht22",
+    "publicar",
+    "publicar-asyncio",
+    "rgb",
+    "suscribirse",
+    "suscribirse-asyncio",
+    "ultima-voluntad",
+];
 
 #[test]
 fn every_lesson_has_a_test_and_a_text() {
@@ -33,7 +41,16 @@ fn every_lesson_has_a_test_and_a_text() {
 
 #[test]
 fn publicar() {
-    let room = need!("publicar", Classroom::open("publicar", |_| {}));
+    publishes("publicar");
+}
+
+#[test]
+fn publicar_asyncio() {
+    publishes("publicar-asyncio");
+}
+
+fn publishes(lesson: &str) {
+    let room = need!(lesson, Classroom::open(lesson, |_| {}));
     let topic = room.topic_after("Publico en ");
     let numbers: Vec<f32> = (0..3)
         .map(|_| {
@@ -51,7 +68,16 @@ fn publicar() {
 
 #[test]
 fn suscribirse() {
-    let room = need!("suscribirse", Classroom::open("suscribirse", |_| {}));
+    subscribes("suscribirse");
+}
+
+#[test]
+fn suscribirse_asyncio() {
+    subscribes("suscribirse-asyncio");
+}
+
+fn subscribes(lesson: &str) {
+    let room = need!(lesson, Classroom::open(lesson, |_| {}));
     let filter = room.topic_after("Escucho ");
     let topic = filter.replace('#', "clase");
     room.send(&topic, "¿estás ahí?");

@@ -63,6 +63,7 @@ fn a_folder_becomes_a_lesson_and_comes_back_whole() {
             "ayuda.py",
             "datos/vacío.bin",
             "main.py",
+            "umqtt/aio.py",
             "umqtt/robust.py",
             "upip.py"
         ]
