@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The simulated board's serial number is in its topics; the lessons put it there themselves.
 pub struct Classroom {
     pub board: SimBoard,
-    _broker: Broker,
+    broker: Option<Broker>,
     address: SocketAddr,
     tap: Tap,
     printed: Arc<Mutex<String>>,
@@ -103,7 +103,7 @@ impl Classroom {
         board.reset();
         Ok(Classroom {
             board,
-            _broker: broker,
+            broker: Some(broker),
             address,
             tap,
             printed,
@@ -216,6 +216,32 @@ impl Classroom {
             "a classmate subscribes",
         );
         classmate
+    }
+
+    /// Stops the broker, so that the board loses its connection.
+    pub fn stop_broker(&mut self) {
+        self.broker = None;
+    }
+
+    /// Starts a new one where the old one was.
+    pub fn start_broker(&mut self) {
+        let broker = Broker::start(config(self.address)).expect("the same port");
+        self.tap = broker.tap(TapOptions::default());
+        self.broker = Some(broker);
+    }
+
+    /// Presses a button that leads to ground, and lets it go after the contact has bounced.
+    pub fn press(&self, pin: u8) {
+        for level in [false, true, false] {
+            self.board.set_input(pin, Some(level));
+            sleep(Duration::from_millis(1));
+        }
+        sleep(Duration::from_millis(200));
+        for level in [true, false, true] {
+            self.board.set_input(pin, Some(level));
+            sleep(Duration::from_millis(1));
+        }
+        sleep(Duration::from_millis(200));
     }
 }
 

@@ -7,12 +7,18 @@ use board_sim::Climate;
 use classroom::{Classroom, names};
 use testkit::{need, repository};
 
+const BUTTON: u8 = 0;
+const LED: u8 = 2;
+
 /// The lessons that have a test: in this file, those below; in the command's own tests, the others.
-const TESTED: [&str; 7] = [
+const TESTED: [&str; 10] = [
+    "alarma",
+    "boton",
     "dht22",
     "publicar",
     "publicar-asyncio",
     "rgb",
+    "robusto",
     "suscribirse",
     "suscribirse-asyncio",
     "ultima-voluntad",
@@ -175,4 +181,77 @@ fn ultima_voluntad() {
     room.board.reset();
     let heard = classmate.join().expect("mosquitto_sub");
     assert_eq!(heard, ["conectada", "desconectada sin avisar", "conectada"]);
+}
+
+fn light(room: &Classroom, pin: u8) -> bool {
+    let pins = room.board.peripherals().snapshot().pins;
+    pins.iter().any(|state| state.pin == pin && state.level)
+}
+
+#[test]
+fn boton() {
+    let room = need!(
+        "boton",
+        Classroom::open("boton", |board| board.set_input(BUTTON, Some(true)))
+    );
+    let topic = room.topic_after("publico en ");
+    for count in 1..=3 {
+        room.press(BUTTON);
+        let message = room.published();
+        assert_eq!(
+            (message.topic.as_str(), message.text),
+            (topic.as_str(), count.to_string())
+        );
+    }
+    // Three presses, each of which bounced: three messages.
+    room.sees("Pulsación 3");
+    assert!(!room.printed().contains("Pulsación 4"));
+}
+
+#[test]
+fn alarma() {
+    let room = need!(
+        "alarma",
+        Classroom::open("alarma", |board| board.set_input(BUTTON, Some(true)))
+    );
+    let topic = room.topic_after("publico en ");
+    for (text, lit) in [
+        ("Alarma activada", true),
+        ("Alarma desactivada", false),
+        ("Alarma activada", true),
+    ] {
+        room.press(BUTTON);
+        let message = room.published();
+        assert_eq!(
+            (message.topic.as_str(), message.text.as_str()),
+            (topic.as_str(), text)
+        );
+        room.until(|room| light(room, LED) == lit, text);
+        assert_eq!(room.retained(&topic), text);
+    }
+}
+
+#[test]
+fn robusto() {
+    let mut room = need!("robusto", Classroom::open("robusto", |_| {}));
+    let topic = room.topic_after("Publico en ");
+    room.sees("Confirmado: 2");
+    room.stop_broker();
+    room.sees("Sin conexión, lo intento otra vez:");
+    room.start_broker();
+    let message = room.published();
+    assert_eq!(message.topic, topic);
+    let resent: u32 = message.text.parse().expect("a number");
+    room.sees(&format!("Confirmado: {}", resent + 1));
+    // Each number was confirmed once, none was left out.
+    let printed = room.printed();
+    for number in 1..=resent + 1 {
+        assert_eq!(
+            printed
+                .matches(&format!("Confirmado: {number}\r\n"))
+                .count(),
+            1,
+            "{printed}"
+        );
+    }
 }
