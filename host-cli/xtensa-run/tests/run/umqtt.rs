@@ -43,7 +43,7 @@ try:
 except OSError as error:
     print("OSError", error.errno)
 try:
-    MQTTClient(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+    MQTTClient("x")
 except TypeError:
     print("TypeError")
 "#;
