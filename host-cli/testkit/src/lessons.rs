@@ -59,8 +59,8 @@ pub fn lessons(test: &str) -> Option<Vec<Lesson>> {
 }
 
 fn read(path: &Path) -> Lesson {
-    let text = std::fs::read_to_string(path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let name = path.file_stem().expect("a name").to_string_lossy();
     let (prose, blocks) = split(&text);
     Lesson {
@@ -122,6 +122,9 @@ mod tests {
             text: text.into(),
         };
         assert_eq!(prose, "uno\ndos\n");
-        assert_eq!(blocks, [block("python", "if x:\n    y\n"), block("", "z\n")]);
+        assert_eq!(
+            blocks,
+            [block("python", "if x:\n    y\n"), block("", "z\n")]
+        );
     }
 }

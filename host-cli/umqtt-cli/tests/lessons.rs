@@ -20,10 +20,7 @@ fn the_publishing_lesson_runs_as_it_stands() {
     home.script("main.py", PUBLISH);
     let done = home.run(["run", "main.py", "--seconds", "7", "--json"]);
     done.expect_status(0);
-    let hello = (
-        "aula/saludo".to_owned(),
-        "Hola desde la placa".to_owned(),
-    );
+    let hello = ("aula/saludo".to_owned(), "Hola desde la placa".to_owned());
     assert_eq!(
         done.published("to_broker"),
         [hello.clone(), hello],

@@ -321,7 +321,10 @@ mod tests {
         ] {
             count.line(line);
         }
-        assert_eq!(count.last_line(), "11 passed, 2 failed, 2 skipped, 1 not here");
+        assert_eq!(
+            count.last_line(),
+            "11 passed, 2 failed, 2 skipped, 1 not here"
+        );
         assert!(count.runs["armv7m"].contains("QEMU, a board"));
     }
 
