@@ -1,5 +1,6 @@
 //! Decides how the command line's help and errors read, in English and Spanish.
 
+mod bench;
 mod board;
 mod mqtt;
 mod tools;
@@ -232,6 +233,7 @@ fn spanish(key: &str) -> Option<&'static str> {
         SPANISH
             .iter()
             .chain(tools::SPANISH)
+            .chain(bench::SPANISH)
             .chain(board::SPANISH)
             .chain(mqtt::SPANISH)
             .find(|(known, _)| *known == key)
@@ -245,6 +247,7 @@ fn frame(name: &str) -> Option<&'static Frame> {
     FRAMES
         .iter()
         .chain(tools::FRAMES)
+        .chain(bench::FRAMES)
         .chain(board::FRAMES)
         .chain(mqtt::FRAMES)
         .find(|(known, ..)| *known == name)
