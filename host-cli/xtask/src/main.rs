@@ -4,6 +4,7 @@ mod bench;
 mod bench_deploy;
 mod bench_link;
 mod fuzz;
+mod portable;
 mod prebuilt;
 mod readme;
 mod seeds;
