@@ -388,8 +388,8 @@ fn explain(error: &FlashError, lang: Lang) -> Failure {
             Status::NoBoard,
             if es { format!("ningún cargador de arranque contesta en {port} ({reason})") } else { format!("no bootloader answers on {port} ({reason})") },
             lang.pick(
-                "hold the BOOT button, press and let go of reset (EN), let go of BOOT, and run this again",
-                "mantén pulsado BOOT, pulsa y suelta reset (EN), suelta BOOT y ejecútalo otra vez",
+                "hold the BOOT button (FLASH on an ESP8266), press and let go of reset (EN), let go of BOOT, and run this again",
+                "mantén pulsado BOOT (FLASH en un ESP8266), pulsa y suelta reset (EN), suelta BOOT y ejecútalo otra vez",
             ).to_owned(),
         ),
         FlashError::Broke { port, reason } => (
