@@ -13,6 +13,7 @@ mod fake_port;
 mod faulty;
 mod implementation;
 mod interpreter;
+pub mod lessons;
 mod lossy;
 mod machine;
 mod mosquitto;

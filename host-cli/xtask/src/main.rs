@@ -5,6 +5,7 @@ mod bench_deploy;
 mod bench_link;
 mod fuzz;
 mod page;
+mod portable;
 mod prebuilt;
 mod readme;
 mod seeds;
