@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "broker",
             "mpy-link",
             "native-build",
+            "weather",
         ],
     ),
     (
@@ -55,8 +56,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mpy-link",
             "native-build",
             "testkit",
+            "weather",
         ],
     ),
+    ("weather", &["testkit"]),
     (
         "xtask",
         &["board-sim", "mpy-link", "native-build", "testkit"],
