@@ -104,6 +104,10 @@ pub fn run() -> Result<Vec<String>> {
         );
     }
     attempt("cargo-fuzz".into(), cargo_fuzz());
+    attempt(
+        "Rust for Windows and macOS".into(),
+        crate::portable::set_up(),
+    );
     Ok(problems)
 }
 

@@ -117,7 +117,9 @@ fn calidad_de_servicio() {
         ..Desk::default()
     };
     let bad = need!(name, Classroom::at(desk, "calidad-de-servicio", |_| {}));
-    let [zero, one, two] = results(&bad).try_into().expect("three lines");
+    let lines = results(&bad);
+    println!("{}", bad.printed());
+    let [zero, one, two] = lines.try_into().expect("three lines");
     let dropped = bad
         .network
         .as_ref()

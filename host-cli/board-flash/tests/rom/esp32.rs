@@ -1,15 +1,12 @@
 //! espflash as we use it, against a fake: the bootloader of Espressif's ROMs and espflash's stub, played on a
 //! pseudo-terminal by the published serial protocol. No chip is here; what this shows is that our pieces, checks, errors
 //! and progress are right, not that a chip takes them.
-#![cfg(unix)]
-
-mod fake_rom;
 
 use std::fs;
 use std::path::PathBuf;
 
+use crate::fake_rom::{Chip, FakeRom, Fault};
 use board_flash::{EspOptions, FlashError, Image, Progress, Report, flash_esp};
-use fake_rom::{FakeRom, Fault};
 
 const SIZE: usize = 300_000;
 
@@ -49,10 +46,11 @@ fn flash(rom: &FakeRom, image: &Image, erase: bool) -> (Result<Report, FlashErro
 #[test]
 fn a_firmware_is_written_verified_and_not_written_twice() {
     let (_folder, image) = firmware(0);
-    let rom = FakeRom::start(Fault::None);
+    let rom = FakeRom::start(Chip::Esp32, Fault::None);
     let (report, steps) = flash(&rom, &image, false);
     let report = report.expect("it is flashed");
     assert_eq!((report.written, report.skipped), (SIZE as u64, 0));
+    assert_eq!(report.compared, SIZE as u64);
     // A pseudo-terminal has no reset line.
     assert!(!report.restarted);
     assert!(rom.flash()[0x1000..].starts_with(&image.bytes));
@@ -91,7 +89,7 @@ fn a_firmware_is_written_verified_and_not_written_twice() {
 #[test]
 fn erasing_comes_first_and_takes_the_files_too() {
     let (_folder, image) = firmware(0);
-    let rom = FakeRom::start(Fault::None);
+    let rom = FakeRom::start(Chip::Esp32, Fault::None);
     rom.spoil(0x20_0000);
     let (report, steps) = flash(&rom, &image, true);
     report.expect("it is flashed");
@@ -103,7 +101,7 @@ fn erasing_comes_first_and_takes_the_files_too() {
 fn another_chip_is_refused_before_anything_is_written() {
     // The fake is an ESP32; the image is for the ESP32-C3.
     let (_folder, image) = firmware(5);
-    let rom = FakeRom::start(Fault::None);
+    let rom = FakeRom::start(Chip::Esp32, Fault::None);
     let (refused, _) = flash(&rom, &image, true);
     assert!(
         matches!(&refused, Err(FlashError::WrongChip { image, board }) if image == "esp32c3" && board == "esp32"),
@@ -113,9 +111,21 @@ fn another_chip_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn an_esp8266_under_an_image_for_an_esp32_is_named() {
+    let (_folder, image) = firmware(0);
+    let rom = FakeRom::start(Chip::Esp8266, Fault::None);
+    let (refused, _) = flash(&rom, &image, true);
+    assert!(
+        matches!(&refused, Err(FlashError::WrongChip { image, board }) if image == "esp32" && board == "esp8266"),
+        "{refused:?}"
+    );
+    assert_eq!(rom.blocks(), 0);
+}
+
+#[test]
 fn a_flash_memory_that_keeps_something_else_is_found() {
     let (_folder, image) = firmware(0);
-    let rom = FakeRom::start(Fault::BadCell(0x1000 + 100_000));
+    let rom = FakeRom::start(Chip::Esp32, Fault::BadCell(0x1000 + 100_000));
     let (refused, _) = flash(&rom, &image, false);
     assert!(
         matches!(refused, Err(FlashError::Differs { .. })),
@@ -126,7 +136,7 @@ fn a_flash_memory_that_keeps_something_else_is_found() {
 #[test]
 fn a_board_that_goes_away_in_the_middle_is_told_and_can_be_flashed_again() {
     let (_folder, image) = firmware(0);
-    let rom = FakeRom::start(Fault::SilentAfter(6));
+    let rom = FakeRom::start(Chip::Esp32, Fault::SilentAfter(6));
     let (broken, _) = flash(&rom, &image, false);
     assert!(
         matches!(broken, Err(FlashError::Broke { .. })),

@@ -1,5 +1,6 @@
-//! A fake of an ESP32's ROM bootloader and of espflash's stub: the commands that flashing takes, by the published serial
-//! protocol (esptool's documentation, "Serial Protocol"), over a flash memory of 4 MiB in this process.
+//! A fake of an ESP32's ROM bootloader and of espflash's stub, and of an ESP8266's ROM: the commands that flashing takes,
+//! by the published serial protocol (esptool's documentation, "Serial Protocol"), over a flash memory of 4 MiB in this
+//! process. As in a real one, writing only clears bits, so what was not erased before shows.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -20,6 +21,17 @@ pub enum Fault {
     BadCell(usize),
     /// It says nothing more once it has taken this many blocks.
     SilentAfter(usize),
+    /// Of the blocks, every third comes over the line damaged.
+    Damaged,
+    /// There is no flash memory, or none that answers.
+    NoFlash,
+}
+
+/// Whose ROM it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chip {
+    Esp32,
+    Esp8266,
 }
 
 pub struct FakeRom {
@@ -28,6 +40,7 @@ pub struct FakeRom {
 }
 
 struct State {
+    chip: Chip,
     flash: Vec<u8>,
     fault: Fault,
     /// The stub runs: answers are shorter, and it knows compression.
@@ -39,12 +52,16 @@ struct State {
     /// Where the data of the running write go.
     at: usize,
     inflate: Option<ZlibDecoder<Vec<u8>>>,
+    /// Where the running write began, and packets of plain data so far, the damaged ones too.
+    begun: usize,
+    received: usize,
     blocks: usize,
 }
 
 impl FakeRom {
-    pub fn start(fault: Fault) -> Self {
+    pub fn start(chip: Chip, fault: Fault) -> Self {
         let state = Arc::new(Mutex::new(State {
+            chip,
             flash: vec![0xff; FLASH],
             fault,
             stub: false,
@@ -53,6 +70,8 @@ impl FakeRom {
             escaped: false,
             at: 0,
             inflate: None,
+            begun: 0,
+            received: 0,
             blocks: 0,
         }));
         let playing = Arc::clone(&state);
@@ -77,6 +96,11 @@ impl FakeRom {
     /// Changes a byte, as a broken write would.
     pub fn spoil(&self, at: usize) {
         lock(&self.state).flash[at] ^= 0x10;
+    }
+
+    /// Fills the memory with what was there before.
+    pub fn fill(&self, byte: u8) {
+        lock(&self.state).flash.fill(byte);
     }
 
     /// Plugged in again, and well.
@@ -154,15 +178,21 @@ impl State {
                     self.registers.insert(SPI_CMD, 0);
                     self.registers.insert(SPI_W0, 0x0016_4020);
                 }
+                if address == ESP8266_SPI && self.chip == Chip::Esp8266 {
+                    self.transact(written);
+                }
             }
             0x0a => {
                 let address = word(data, 0) as u32;
-                // The word by which an ESP32 is known.
-                value = match address {
-                    0x4000_1000 => 0x00f0_1d83,
-                    other => self.registers.get(&other).copied().unwrap_or(0),
+                // The word by which a chip is known.
+                value = match (address, self.chip) {
+                    (0x4000_1000, Chip::Esp32) => 0x00f0_1d83,
+                    (0x4000_1000, Chip::Esp8266) => 0xfff0_c101,
+                    (other, _) => self.registers.get(&other).copied().unwrap_or(0),
                 };
             }
+            // What an ESP8266's ROM does not know: compression, hashes, the speed, erasing everything, the stub's commands.
+            0x0b.. if self.chip == Chip::Esp8266 => status = vec![1, 5],
             0x06 => {
                 // MEM_END: the stub starts, and says so.
                 let mut out = self.respond(command, 0, &[]);
@@ -178,8 +208,11 @@ impl State {
             }
             0x02 => {
                 let (size, at) = (word(data, 0), word(data, 3));
-                self.erase(at, size);
-                self.at = at;
+                // An ESP8266's ROM goes on behind the sectors up to the next 64 KiB as if they had not counted.
+                let head = (16 - at / SECTOR % 16).min(size / SECTOR) * SECTOR;
+                let more = if self.chip == Chip::Esp8266 { head } else { 0 };
+                self.erase(at, size + more);
+                (self.at, self.begun) = (at, at);
                 self.inflate = None;
             }
             0x11 => {
@@ -194,7 +227,18 @@ impl State {
             }
             0x03 => {
                 let block = data[16..16 + word(data, 0)].to_vec();
-                self.store(&block);
+                let sum = block.iter().fold(0xef, |sum, byte| sum ^ byte);
+                self.received += 1;
+                let damaged = self.fault == Fault::Damaged && self.received.is_multiple_of(3);
+                if damaged || packet[4] != sum {
+                    status = vec![1, 7];
+                } else {
+                    if self.chip == Chip::Esp8266 {
+                        // The block's number says where it goes; a ROM that got one twice writes it once.
+                        self.at = self.begun + word(data, 1) * block.len();
+                    }
+                    self.store(&block);
+                }
             }
             0x13 => {
                 let (at, size) = (word(data, 0), word(data, 1));
@@ -213,11 +257,11 @@ impl State {
         self.respond_with(command, value, extra, &[])
     }
 
-    /// `status`: nothing for success, else the two bytes. The ROM sends four, the stub two.
+    /// `status`: nothing for success, else the two bytes. An ESP32's ROM sends four, the stub and an ESP8266 two.
     fn respond_with(&self, command: u8, value: u32, extra: &[u8], status: &[u8]) -> Vec<u8> {
         let mut body = extra.to_vec();
         body.extend(if status.is_empty() { &[0, 0] } else { status });
-        if !self.stub {
+        if !self.stub && self.chip == Chip::Esp32 {
             body.extend([0, 0]);
         }
         let mut packet = vec![1, command];
@@ -234,13 +278,50 @@ impl State {
 
     fn store(&mut self, bytes: &[u8]) {
         self.blocks += 1;
-        self.flash[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        for (cell, byte) in self.flash[self.at..].iter_mut().zip(bytes) {
+            *cell &= byte;
+        }
         self.at += bytes.len();
         if let Fault::BadCell(cell) = self.fault {
             self.flash[cell] = 0x55;
         }
     }
 }
+
+impl State {
+    /// An ESP8266's SPI controller does what its registers describe.
+    fn transact(&mut self, command: u32) {
+        assert_eq!(command, 1 << 18, "a transaction of the user's");
+        let register = |offset| {
+            self.registers
+                .get(&(ESP8266_SPI + offset))
+                .copied()
+                .unwrap_or(0)
+        };
+        let bits = (register(0x20) >> 8 & 0x1ff) as usize + 1;
+        let mut answer = match register(0x24) {
+            0x7000_009f if self.fault == Fault::NoFlash => vec![0xff; 3],
+            0x7000_009f => vec![0xef, 0x40, 0x16],
+            0x7000_0003 => {
+                assert_eq!(register(0x20) >> 26, 23, "24 bits of address");
+                let at = (register(0x04) >> 8) as usize;
+                self.flash[at..at + bits / 8].to_vec()
+            }
+            other => panic!("the flash memory does not know {other:#x}"),
+        };
+        assert_eq!(answer.len() * 8, bits);
+        answer.resize(64, 0);
+        for (number, word) in answer.chunks(4).enumerate() {
+            let word = u32::from_le_bytes(word.try_into().expect("four bytes"));
+            self.registers
+                .insert(ESP8266_SPI + 0x40 + 4 * number as u32, word);
+        }
+        self.registers.insert(ESP8266_SPI, 0);
+    }
+}
+
+/// An ESP8266's SPI controller 0 (its technical reference, "SPI Registers").
+const ESP8266_SPI: u32 = 0x6000_0200;
 
 /// Registers of an ESP32's SPI controller 1 (its technical reference manual, "SPI Controller").
 const SPI_CMD: u32 = 0x3ff4_2000;
