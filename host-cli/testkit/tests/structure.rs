@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("board-link", &["testkit"]),
     ("board-sim", &["board-link", "testkit"]),
     ("broker", &["testkit"]),
+    ("lab", &["board-link", "board-sim", "broker", "testkit"]),
     ("native-build", &["mpy-link"]),
     (
         "testkit",
@@ -52,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "board-link",
             "board-sim",
             "broker",
+            "lab",
             "mpy-link",
             "native-build",
             "testkit",

@@ -92,6 +92,12 @@ impl Simulated {
     }
 }
 
+/// What the laboratory makes its boards of, fetching MicroPython first where the computer has none.
+pub fn maker(stop: &Stop, lang: Lang) -> Result<Option<lab::Maker>, Failure> {
+    let micropython = find(stop, lang)?;
+    Ok(Some(lab::Maker { micropython }))
+}
+
 /// MicroPython, with a line on standard error that says what is being fetched.
 fn find(stop: &Stop, lang: Lang) -> Result<MicroPython, Failure> {
     let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
