@@ -54,7 +54,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use store::Store;
 
@@ -197,6 +197,7 @@ pub struct Broker {
     tls_address: Option<SocketAddr>,
     taps: tap::Taps,
     failure: Arc<Mutex<Option<StoreError>>>,
+    questions: mpsc::UnboundedSender<server::Question>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -223,6 +224,11 @@ impl Broker {
         let taps = tap::Taps::default();
         let failure: Arc<Mutex<Option<StoreError>>> = Arc::default();
         let (stop, stopped) = oneshot::channel();
+        let (questions, asked) = mpsc::unbounded_channel();
+        let orders = server::Orders {
+            questions: asked,
+            stop: stopped,
+        };
         let thread = std::thread::Builder::new()
             .name("umqtt-broker".to_owned())
             .spawn({
@@ -230,8 +236,7 @@ impl Broker {
                 let secure = secure.map(|(listener, _, identity)| (listener, identity));
                 let failure = Arc::clone(&failure);
                 move || {
-                    let failed =
-                        server::run(runtime, listener, secure, taps, kept, config, stopped);
+                    let failed = server::run(runtime, listener, secure, taps, kept, config, orders);
                     *failure.lock().unwrap_or_else(PoisonError::into_inner) = failed;
                 }
             })
@@ -241,6 +246,7 @@ impl Broker {
             tls_address,
             taps,
             failure,
+            questions,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -260,6 +266,13 @@ impl Broker {
     pub fn failure(&self) -> Option<StoreError> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
+    }
+
+    /// Who is there and what is retained, with the first bytes of each payload; none once the broker has ended by itself.
+    pub fn state(&self) -> Option<BrokerState> {
+        let (answer, answered) = std::sync::mpsc::channel();
+        self.questions.send(answer).ok()?;
+        answered.recv().ok()
     }
 
     /// A new observer of everything from now on. There may be several.

@@ -6,6 +6,7 @@
 //! | `completion` | what a shell offers where the cursor is |
 //! | `board_options` | the same for the commands on a board's files and REPL |
 //! | `commands/` | what each subcommand does, one file each |
+//! | `lab_options` | the same for the laboratory |
 //! | `mqtt_options` | the same for the broker and its clients |
 //! | `script` | which script is to run, and whether its text can be sent |
 //! | `source`, `settings` | what `deploy` puts on a board besides umqtt |
@@ -43,6 +44,7 @@ mod display;
 mod doctor;
 mod failure;
 mod fit;
+mod lab_options;
 mod lan;
 mod language;
 mod lines;
@@ -129,6 +131,7 @@ fn run(command: cli::Command, lang: Lang) -> Result<&'static str, Failure> {
         cli::Command::Monitor(options) => commands::monitor::run(&options, lang),
         cli::Command::Pub(options) => commands::publish::run(&options, lang),
         cli::Command::Sub(options) => commands::subscribe::run(&options, lang),
+        cli::Command::Lab(options) => commands::lab::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };
     done.map(|()| "done")

@@ -1,6 +1,7 @@
 //! Decides how the command line's help and errors read, in English and Spanish.
 
 mod board;
+mod lab;
 mod mqtt;
 mod tools;
 
@@ -235,6 +236,7 @@ fn spanish(key: &str) -> Option<&'static str> {
             .chain(tools::SPANISH)
             .chain(board::SPANISH)
             .chain(mqtt::SPANISH)
+            .chain(lab::SPANISH)
             .find(|(known, _)| *known == key)
             .map(|(_, text)| *text)
     };
@@ -248,6 +250,7 @@ fn frame(name: &str) -> Option<&'static Frame> {
         .chain(tools::FRAMES)
         .chain(board::FRAMES)
         .chain(mqtt::FRAMES)
+        .chain(lab::FRAMES)
         .find(|(known, ..)| *known == name)
 }
 

@@ -306,7 +306,7 @@ pub fn warn_if_open(address: SocketAddr, display: &Sender, lang: Lang) {
 }
 
 /// `IP:PORT`, `localhost:PORT` or `PORT`.
-fn address(text: Option<&str>, lang: Lang) -> Result<SocketAddr, Failure> {
+pub fn address(text: Option<&str>, lang: Lang) -> Result<SocketAddr, Failure> {
     let Some(text) = text else {
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)));
     };
