@@ -47,7 +47,7 @@ fn what_is_missing_here_is_said_before_a_board_is_reached() {
         (&["run", "nothing.py"], 2, "no script nothing.py"),
         (
             &["mount", "nothing", "--exec", "1"],
-            1,
+            2,
             "the folder nothing",
         ),
         (&["fs", "cp", "nothing", ":"], 1, "nothing cannot be read"),
