@@ -43,6 +43,7 @@ mod data_folder;
 mod direct;
 mod display;
 mod doctor;
+mod events;
 mod failure;
 mod fit;
 mod lab_options;
