@@ -29,6 +29,8 @@ pub struct State {
     /// Topic and payload of the PUBLISH that is being received, if it is a large one.
     pub topic: Option<BytesBuilder>,
     pub payload: Option<BytesBuilder>,
+    /// Topic of the last message that was not a large one. The next one's is mostly the same, and then the same object.
+    pub last_topic: Option<BytesBuilder>,
     /// Where they go, and how many bytes of payload have room: those objects, or the program's buffer (`pieces`).
     pub topic_at: *mut u8,
     pub payload_at: *mut u8,
