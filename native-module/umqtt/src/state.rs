@@ -59,6 +59,10 @@ pub struct State {
     pub piece_view: MaybeObj,
     /// The place in the payload of the piece that is being received.
     pub piece_start: usize,
+    /// While a TLS handshake is under way that does not block: when `connect` was called, and how many milliseconds it may
+    /// take; else 0.
+    pub shaking_since: u32,
+    pub shaking_limit: u32,
     /// The socket that was closed last.
     pub closed: MaybeObj,
     /// When connecting failed last, and for how many milliseconds it is not tried again.
