@@ -350,7 +350,6 @@ impl Receiver {
 
     /// The same for a caller who has the topic of an earlier message, which many messages have: it was checked then, and
     /// is given back as the topic of this one, the very slice, where it is the same. Empty for none.
-    #[inline]
     pub fn publish_after<'a>(&'a self, checked: &'a [u8]) -> Result<Publish<'a>, Error> {
         let (topic_end, payload_start) = self.publish_layout()?;
         let qos = self.publish_qos();

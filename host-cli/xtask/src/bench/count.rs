@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use testkit::{Interpreter, Module, Program};
 
 /// How often each is done.
-const MESSAGES: u64 = 200;
+const MESSAGES: u64 = 500;
 
 /// One line of `python/tests/count_client.py`: a piece of work that was counted.
 #[derive(Debug, Deserialize)]
