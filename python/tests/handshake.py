@@ -1,8 +1,9 @@
 # Connects over TLS with a limit, against a broker that does to the handshake what the test's name says, and prints what
-# came of it.
+# came of it; in the case `poll` also what `select.poll` says afterwards.
 #
 # Usage: micropython handshake.py CASE PORT CA_FILE SECONDS
 import errno
+import select
 import sys
 
 import tls
@@ -45,6 +46,16 @@ try:
     client.connect(timeout=limit)
     # Reads wait again, and for no longer than they may.
     client.wait_msg()
+    if case == "poll":
+        poll = select.poll()
+        poll.register(client.sock, select.POLLIN)
+        print("more is there:", bool(poll.poll(60_000)))
+        client.wait_msg()
+        print("nothing is there:", not poll.poll(0))
+        client.publish("t", "send more")
+        print("more is there:", bool(poll.poll(60_000)))
+        client.check_msg()
+        print("nothing is there:", not poll.poll(0))
     client.timeout = 1
     client.publish("t", "never acknowledged", qos=1)
 except OSError as error:

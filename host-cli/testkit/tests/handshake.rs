@@ -1,5 +1,6 @@
 //! Decides whether `connect(timeout=…)` bounds the TLS handshake: the broker's records come byte by byte, or in pieces, or
-//! stop coming, and the certificate may be a wrong one. The client's part is `python/tests/handshake.py`.
+//! stop coming, and the certificate may be a wrong one; and whether `select.poll` is true on a TLS socket, too. The client's
+//! part is `python/tests/handshake.py`.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -74,10 +75,14 @@ fn say(tls: &mut ServerConnection, stream: &mut TcpStream, pace: &mut Pace) -> s
     Ok(())
 }
 
-/// Takes a CONNECT and answers with a CONNACK and a message. True if it came to that.
+/// A PUBLISH at QoS 0.
+const MESSAGE: &[u8] = b"\x30\x07\x00\x01tslow";
+
+/// Takes a CONNECT and answers it in one record. True if it came to that.
 fn serve(
     listener: &TcpListener,
     configuration: Arc<ServerConfig>,
+    answer: &[u8],
     mut pace: Pace,
 ) -> std::io::Result<bool> {
     let (mut stream, _) = listener.accept()?;
@@ -94,11 +99,18 @@ fn serve(
         tls.reader().read_exact(&mut plain)?;
         connect.extend(plain);
     }
-    tls.writer()
-        .write_all(b"\x20\x02\x00\x00\x30\x07\x00\x01tslow")?;
+    tls.writer().write_all(answer)?;
     say(&mut tls, &mut stream, &mut pace)?;
-    // Until the client hangs up.
-    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+    // Until the client hangs up: whatever it publishes, it gets one more.
+    while tls.read_tls(&mut stream).is_ok_and(|count| count > 0) {
+        let state = tls.process_new_packets().map_err(std::io::Error::other)?;
+        let mut plain = vec![0; state.plaintext_bytes_to_read()];
+        tls.reader().read_exact(&mut plain)?;
+        if plain.first() == Some(&0x30) {
+            tls.writer().write_all(MESSAGE)?;
+            say(&mut tls, &mut stream, &mut pace)?;
+        }
+    }
     Ok(true)
 }
 
@@ -119,7 +131,11 @@ fn comes_to(test: &str, case: &str, pace: Pace, seconds: u32, connected: bool, e
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let configuration = configuration(&certificates);
-        let peer = thread::spawn(move || serve(&listener, configuration, pace));
+        let mut answer = [b"\x20\x02\x00\x00", MESSAGE].concat();
+        if case == "poll" {
+            answer.extend(MESSAGE);
+        }
+        let peer = thread::spawn(move || serve(&listener, configuration, &answer, pace));
         let printed = Program::new(&interpreter, &module, "handshake")
             .argument(case)
             .argument(port)
@@ -194,4 +210,21 @@ fn the_module_ssl() {
         "[False] {'server_hostname': 'localhost'}",
     ];
     comes_to("the_module_ssl", "module", AT_ONCE, AMPLE, true, &expected);
+}
+
+/// Two messages and the CONNACK come in one record, which TLS takes off the socket at once; the third comes by itself.
+#[test]
+fn poll_is_true_over_tls() {
+    let expected = [
+        "b't' b'slow'",
+        "more is there: True",
+        "b't' b'slow'",
+        "nothing is there: True",
+        "more is there: True",
+        "b't' b'slow'",
+        "nothing is there: True",
+        "ETIMEDOUT",
+    ];
+    let test = "poll_is_true_over_tls";
+    comes_to(test, "poll", AT_ONCE, AMPLE, true, &expected);
 }

@@ -135,6 +135,8 @@ unsafe fn allocate(wait: &Wait, topic_len: usize, payload_len: usize) -> Result<
             (*state).payload_at = (*state).buffer.add(topic_len);
             (*state).payload_room = (*state).buffer_len - topic_len;
         } else {
+            // Where it lies, it may be in the way of a large block.
+            (*state).last_topic = None;
             let (topic, payload) = match new_message(topic_len, payload_len) {
                 Ok(message) => message,
                 Err(_) => {
