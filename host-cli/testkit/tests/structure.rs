@@ -33,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("board-link", &["testkit"]),
     ("board-sim", &["board-link", "testkit"]),
     ("broker", &["testkit"]),
+    ("lab", &["board-link", "board-sim", "broker", "testkit"]),
     ("native-build", &["mpy-link"]),
     (
         "testkit",
@@ -42,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "broker",
             "mpy-link",
             "native-build",
+            "weather",
         ],
     ),
     (
@@ -52,11 +54,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "board-link",
             "board-sim",
             "broker",
+            "lab",
             "mpy-link",
             "native-build",
             "testkit",
+            "weather",
         ],
     ),
+    ("weather", &["testkit"]),
     (
         "xtask",
         &["board-sim", "mpy-link", "native-build", "testkit"],

@@ -1,0 +1,6 @@
+//! The laboratory as pages meet it: over HTTP and its WebSocket, with simulated boards that run real MicroPython.
+#![cfg(unix)]
+
+mod boards;
+mod client;
+mod security;
