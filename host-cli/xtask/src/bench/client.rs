@@ -180,6 +180,7 @@ impl Verdict {
 
 /// Measures on the newest version, which is the simulated board's; false where a promise is broken that can be kept.
 pub fn run() -> Result<bool> {
+    count::check()?;
     let (text, counted) = measure(Version::V1_26)?;
     let mut verdicts = Vec::new();
     for line in text.lines() {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -54,6 +55,19 @@ impl fmt::Display for Counts {
 
 /// The counts of each measurement, by what is done and with how many bytes of payload.
 pub type Counted = BTreeMap<(String, usize), Counts>;
+
+/// Whether callgrind is there.
+///
+/// # Errors
+/// Where it is not; the text says how to get it.
+pub fn check() -> Result<()> {
+    let output = Command::new("valgrind").arg("--version").output();
+    let output = output.context(
+        "valgrind, which counts instructions, does not run; `cargo xtask setup` installs it",
+    )?;
+    ensure!(output.status.success(), "valgrind does not run here");
+    Ok(())
+}
 
 /// Counts against the brokers that these arguments of `bench_client.py` name.
 pub fn count(interpreter: &Interpreter, module: &Module, brokers: &[String]) -> Result<Counted> {
