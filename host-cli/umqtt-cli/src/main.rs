@@ -7,7 +7,9 @@
 //! | `board_options` | the same for the commands on a board's files and REPL |
 //! | `bench/`, `bench_options` | how umqtt in Python and the native module are compared, and what may be said of that on the command line |
 //! | `commands/` | what each subcommand does, one file each |
+//! | `lab_options` | the same for the laboratory |
 //! | `mqtt_options` | the same for the broker and its clients |
+//! | `network_options` | how a bad network is asked for |
 //! | `script` | which script is to run, and whether its text can be sent |
 //! | `source`, `settings` | what `deploy` puts on a board besides umqtt |
 //! | `target` | which board a command works on, and how it is reached |
@@ -44,8 +46,10 @@ mod data_folder;
 mod direct;
 mod display;
 mod doctor;
+mod events;
 mod failure;
 mod fit;
+mod lab_options;
 mod lan;
 mod language;
 mod lines;
@@ -55,6 +59,7 @@ mod module;
 mod monitor;
 mod mqtt_client;
 mod mqtt_options;
+mod network_options;
 mod observer;
 mod package;
 mod progress;
@@ -133,6 +138,7 @@ fn run(command: cli::Command, lang: Lang) -> Result<&'static str, Failure> {
         cli::Command::Bench(options) => commands::bench::run(&options, lang),
         cli::Command::Pub(options) => commands::publish::run(&options, lang),
         cli::Command::Sub(options) => commands::subscribe::run(&options, lang),
+        cli::Command::Lab(options) => commands::lab::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };
     done.map(|()| "done")

@@ -12,7 +12,7 @@ use testkit::{Interpreter, Version};
 
 use crate::prebuilt::Comparison;
 use crate::table::{self, Runs};
-use crate::{cargo, fuzz, prebuilt, readme, setup};
+use crate::{cargo, fuzz, portable, prebuilt, readme, setup};
 
 /// The crate whose tests run once per version.
 const LINKER: &str = "mpy-link";
@@ -119,6 +119,7 @@ pub fn run(require_all: bool, with_setup: bool) -> Result<bool> {
             "warnings",
         ])),
     );
+    other_systems(&mut count);
     prebuilt_modules(&mut count);
     workspace_tests(require_all, &mut count)?;
     fuzzers(&mut count);
@@ -168,6 +169,21 @@ pub fn soak(messages: usize) -> Result<bool> {
     cargo_test(command, true, &mut count)?;
     println!("{}", count.last_line());
     Ok(count.failed == 0)
+}
+
+/// The compiler's and the lints' word on the command for systems that are not here; where the standard library for one
+/// is not to be had, that is a skip.
+fn other_systems(count: &mut Count) {
+    for (target, system) in portable::TARGETS {
+        let name = format!("the command for {system}, {target}: compiles, without warnings");
+        match portable::library(target) {
+            Ok(_) => count.add(&name, portable::check(target)),
+            Err(reason) => {
+                println!("skipped: {name}: {reason:#}");
+                count.ignored += 1;
+            }
+        }
+    }
 }
 
 /// Compares the committed modules with what the sources make; where the compiler that made one is not here, that is a
