@@ -2,8 +2,11 @@
 //! than a bare write and no heap; with QoS 1 over the loopback it is a hundred times faster than umqtt.simple 1.3.4.
 
 pub mod board;
+mod broker;
 pub mod client;
 pub mod count;
+pub mod harness;
+mod startup;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -108,19 +108,12 @@ struct Measured {
 
 /// Measures both lines; false where a promise is broken.
 pub fn deploy() -> Result<bool> {
-    // The profile is that of `cargo run`, which is how students start the command.
-    if !cargo()
-        .args(["build", "--quiet", "--package", "umqtt-cli"])
-        .status()?
-        .success()
-    {
-        bail!("umqtt does not build");
-    }
+    let umqtt = umqtt()?;
     let folder = testkit::repository().join("target/bench");
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let tools = Tools {
-        umqtt: built()?,
+        umqtt,
         mpremote: testkit::mpremote(&folder).map_err(anyhow::Error::msg)?,
         files: tempfile::tempdir().context("a folder for the files")?,
     };
@@ -142,6 +135,17 @@ pub fn deploy() -> Result<bool> {
     Ok(measured
         .iter()
         .all(|row| row.holds || row.most_possible.is_some()))
+}
+
+/// The command, built. The profile is that of `cargo run`, which is how students start it.
+pub fn umqtt() -> Result<PathBuf> {
+    let build = cargo()
+        .args(["build", "--quiet", "--package", "umqtt-cli"])
+        .status()?;
+    if !build.success() {
+        bail!("umqtt does not build");
+    }
+    built()
 }
 
 /// Where cargo put the command.

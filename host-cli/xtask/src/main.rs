@@ -72,25 +72,14 @@ enum Task {
         #[arg(long)]
         seconds: Option<u64>,
     },
-    /// Measure what the project promises
+    /// Measure what the project promises, each benchmark beside its peer, and compare with the committed record: publish,
+    /// client, board, link, deploy, broker, startup, or all
     Bench {
-        #[command(subcommand)]
-        what: Bench,
+        #[arg(required = true)]
+        names: Vec<String>,
     },
-}
-
-#[derive(Subcommand)]
-enum Bench {
-    /// Publishing: QoS 0 against a bare write, QoS 1 against umqtt.simple 1.3.4
-    Publish,
-    /// The client against Mosquitto: every QoS, receiving and TLS, beside a bare socket and umqtt.simple 1.3.4
-    Client,
-    /// Encoding and decoding on a board in QEMU, in counted instructions
-    Board,
-    /// Moving files to a board: umqtt against mpremote of PyPI, on the same emulated board
-    Deploy,
-    /// Linking: mpy-link against MicroPython's mpy_ld.py on the same objects
-    Link,
+    /// Write docs/PERFORMANCE.md and its record from what `bench` measured last
+    Performance,
 }
 
 fn main() -> ExitCode {
@@ -108,10 +97,8 @@ fn main() -> ExitCode {
         Task::Page => page::build().map(|()| true),
         Task::Table => test::table(),
         Task::Soak { messages } => test::soak(messages),
-        Task::Bench {
-            what: Bench::Client,
-        } => bench::client::run(),
-        Task::Bench { what: Bench::Board } => bench::board::run(),
+        Task::Bench { names } => bench::harness::run(&names),
+        Task::Performance => bench::harness::performance().map(|()| true),
         Task::Fuzz {
             names,
             runs,
@@ -124,13 +111,6 @@ fn main() -> ExitCode {
                 (None, None) => fuzz::Length::Bounded,
             },
         ),
-        Task::Bench {
-            what: Bench::Publish,
-        } => bench::publish(),
-        Task::Bench {
-            what: Bench::Deploy,
-        } => bench_deploy::deploy(),
-        Task::Bench { what: Bench::Link } => bench_link::link(),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

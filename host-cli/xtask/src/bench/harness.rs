@@ -1,0 +1,370 @@
+//! Decides which benchmarks `cargo xtask bench` has, which ratios of their results are kept from commit to commit, and what
+//! docs/PERFORMANCE.md says of them: `cargo xtask performance` writes both that page and the record it is made from.
+//!
+//! A ratio is that of a peer to ours in the same run, so that what the computer does meets both: larger is better, and 1 is
+//! as fast as the peer.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{board, broker, client, startup};
+
+/// A benchmark that can be named.
+struct Benchmark {
+    name: &'static str,
+    /// What is measured, and beside what.
+    about: &'static str,
+    /// False where a promise is broken.
+    run: fn() -> Result<bool>,
+    /// The ratios in `target/bench/NAME.json`.
+    ratios: fn(&Value) -> Ratios,
+}
+
+type Ratios = BTreeMap<String, f64>;
+
+const ALL: [Benchmark; 7] = [
+    Benchmark {
+        name: "publish",
+        about: "publishing in one process: a bare write (QoS 0) and umqtt.simple 1.3.4 (QoS 1)",
+        run: super::publish,
+        ratios: of_publish,
+    },
+    Benchmark {
+        name: "client",
+        about: "the client against Mosquitto: a bare socket and umqtt.simple 1.3.4",
+        run: client::run,
+        ratios: of_client,
+    },
+    Benchmark {
+        name: "board",
+        about: "instructions for encoding and decoding a message in QEMU: umqtt.simple 1.3.4",
+        run: board::run,
+        ratios: of_board,
+    },
+    Benchmark {
+        name: "link",
+        about: "linking MicroPython's example modules: mpy_ld.py",
+        run: crate::bench_link::link,
+        ratios: of_link,
+    },
+    Benchmark {
+        name: "deploy",
+        about: "moving files to a board in QEMU: mpremote",
+        run: crate::bench_deploy::deploy,
+        ratios: of_deploy,
+    },
+    Benchmark {
+        name: "broker",
+        about: "messages per second between simulated boards, embedded broker as `cargo build` makes it: Mosquitto",
+        run: broker::run,
+        ratios: of_broker,
+    },
+    Benchmark {
+        name: "startup",
+        about: "the command's start, as `cargo build` makes it: mpremote",
+        run: startup::run,
+        ratios: of_startup,
+    },
+];
+
+/// What is kept of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Kept {
+    /// `2026-01-31`.
+    date: String,
+    commit: String,
+    /// Its processors, and what else they did when the run began.
+    computer: String,
+    ratios: Ratios,
+}
+
+type Record = BTreeMap<String, Kept>;
+
+fn folder() -> PathBuf {
+    testkit::repository().join("target/bench")
+}
+
+fn record_path() -> PathBuf {
+    testkit::repository().join("host-cli/xtask/performance.json")
+}
+
+/// Runs the named ones, or all, and compares each with the committed record; false where a promise is broken.
+///
+/// # Errors
+/// For a name that is none, before anything is run; where something cannot be measured, after the others.
+pub fn run(names: &[String]) -> Result<bool> {
+    let all = names.iter().any(|name| name == "all");
+    let known = |name: &String| name == "all" || ALL.iter().any(|one| one.name == name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        let names = ALL.map(|one| one.name).join(", ");
+        bail!("there is no benchmark {unknown}; there are {names}, and all");
+    }
+    let record = read_record()?;
+    let mut holds = true;
+    let mut problems = Vec::new();
+    for one in &ALL {
+        if !all && !names.iter().any(|name| name == one.name) {
+            continue;
+        }
+        println!("== {}: {}", one.name, one.about);
+        match measure(one) {
+            Ok((held, kept)) => {
+                holds &= held;
+                compare(&kept.ratios, record.get(one.name));
+            }
+            Err(error) => problems.push(format!("{}: {error:#}", one.name)),
+        }
+    }
+    if !problems.is_empty() {
+        bail!("not measured: {}", problems.join("; "));
+    }
+    Ok(holds)
+}
+
+fn measure(one: &Benchmark) -> Result<(bool, Kept)> {
+    // Before it adds to it.
+    let computer = computer();
+    let held = (one.run)()?;
+    let path = folder().join(format!("{}.json", one.name));
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let kept = Kept {
+        date: crate::output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
+        commit: crate::output(
+            Command::new("git")
+                .args(["rev-parse", "--short", "HEAD"])
+                .current_dir(testkit::repository()),
+        )?,
+        computer,
+        ratios: (one.ratios)(&serde_json::from_str(&text)?),
+    };
+    super::write(&format!("{}.ratios.json", one.name), &kept)?;
+    Ok((held, kept))
+}
+
+/// `2 × Some processor, load 0.52`.
+fn computer() -> String {
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let processors = read("/proc/cpuinfo");
+    let model = processors
+        .lines()
+        .find(|line| line.starts_with("model name"))
+        .and_then(|line| line.split_once(':'))
+        .map_or("processor", |(_, model)| model.trim());
+    let load = read("/proc/loadavg");
+    let load = load.split_whitespace().next().unwrap_or("unknown");
+    format!("{count} × {model}, load {load}")
+}
+
+/// Prints how each ratio has moved.
+fn compare(new: &Ratios, old: Option<&Kept>) {
+    let Some(old) = old else {
+        println!("no record to compare with; `cargo xtask performance` makes one");
+        return;
+    };
+    println!("against {} of {} ({})", old.commit, old.date, old.computer);
+    for (what, ratio) in new {
+        match old.ratios.get(what) {
+            Some(before) => println!(
+                "  {what}: {before:.2} before, {ratio:.2} now ({:+.1} %)",
+                (ratio / before - 1.0) * 100.0
+            ),
+            None => println!("  {what}: {ratio:.2}, new"),
+        }
+    }
+    for what in old.ratios.keys().filter(|what| !new.contains_key(*what)) {
+        println!("  {what}: no longer measured");
+    }
+}
+
+fn read_record() -> Result<Record> {
+    let path = record_path();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            serde_json::from_str(&text).with_context(|| format!("{} is no record", path.display()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Record::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Takes what `cargo xtask bench` left under `target/bench` into the record, and writes docs/PERFORMANCE.md from that.
+/// What was not measured anew stays as it was recorded.
+pub fn performance() -> Result<()> {
+    let mut record = read_record()?;
+    for one in &ALL {
+        let path = folder().join(format!("{}.ratios.json", one.name));
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            let kept = serde_json::from_str(&text)
+                .with_context(|| format!("{} is no result", path.display()))?;
+            record.insert(one.name.to_owned(), kept);
+        }
+    }
+    if record.is_empty() {
+        bail!("nothing was measured yet; `cargo xtask bench all` does");
+    }
+    let text = serde_json::to_string_pretty(&record)? + "\n";
+    std::fs::write(record_path(), text).context("cannot write the record")?;
+    let page = testkit::repository().join("docs/PERFORMANCE.md");
+    std::fs::write(&page, render(&record))
+        .with_context(|| format!("cannot write {}", page.display()))
+}
+
+/// The page.
+fn render(record: &Record) -> String {
+    let mut text = String::from(
+        "# Performance\n\n\
+         Written by `cargo xtask performance` from what `cargo xtask bench NAME` measured; do not edit. Each number is how \
+         many times faster ours is than its peer, both in the same run: below 1 it is slower. What a single run measured, \
+         with its spread, is under `target/bench`; where the client's remaining time goes is in `umqtt bench`'s column \
+         `native / socket`.\n",
+    );
+    for one in &ALL {
+        let Some(kept) = record.get(one.name) else {
+            continue;
+        };
+        text.push_str(&format!(
+            "\n## {}\n\nBeside its peer, {}. `cargo xtask bench {}`, {}, {}, commit {}.\n\n| what | times faster |\n|---|---:|\n",
+            one.name, one.about, one.name, kept.date, kept.computer, kept.commit
+        ));
+        for (what, ratio) in &kept.ratios {
+            text.push_str(&format!("| {what} | {ratio:.2} |\n"));
+        }
+    }
+    text
+}
+
+/// The elements of an array.
+fn rows(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn word<'a>(row: &'a Value, key: &str) -> &'a str {
+    row[key].as_str().unwrap_or_default()
+}
+
+fn of_publish(value: &Value) -> Ratios {
+    let mut ratios = Ratios::new();
+    for row in rows(value) {
+        let version = word(row, "micropython");
+        let mut add = |what: &str, ratio: Option<f64>| {
+            ratios.extend(ratio.map(|ratio| (format!("MicroPython {version}, {what}"), ratio)));
+        };
+        let of_floor = row["qos_0_ours_to_bare_write"].as_f64();
+        add(
+            "QoS 0 beside a bare write",
+            of_floor.map(|ratio| 1.0 / ratio),
+        );
+        add("QoS 1 beside 1.3.4", row["qos_1_upstream_to_ours"].as_f64());
+    }
+    ratios
+}
+
+fn of_client(value: &Value) -> Ratios {
+    let mut ratios = Ratios::new();
+    for row in rows(value) {
+        let what = format!("{}, {} bytes", word(row, "what"), row["size"]);
+        if let Some(of_floor) = row["of_floor"]["is"].as_f64() {
+            ratios.insert(format!("{what}, beside a bare socket"), 1.0 / of_floor);
+        }
+        if let Some(ratio) = row["than_upstream"]["is"].as_f64() {
+            ratios.insert(format!("{what}, beside 1.3.4"), ratio);
+        }
+    }
+    ratios
+}
+
+fn of_board(value: &Value) -> Ratios {
+    let ratio = |row: &Value| Some(row["upstream"].as_f64()? / row["ours"].as_f64()?);
+    let named = |row: &Value| format!("{}, {} bytes", word(row, "what"), row["size"]);
+    rows(value)
+        .filter_map(|row| Some((named(row), ratio(row)?)))
+        .collect()
+}
+
+fn of_link(value: &Value) -> Ratios {
+    let sum = value["sum_ratio"].as_f64();
+    sum.map(|ratio| ("all modules".to_owned(), ratio))
+        .into_iter()
+        .collect()
+}
+
+fn of_deploy(value: &Value) -> Ratios {
+    let named = |row: &Value| format!("{}: {}", word(row, "line"), word(row, "task"));
+    rows(value)
+        .filter_map(|row| Some((named(row), row["times_faster"].as_f64()?)))
+        .collect()
+}
+
+fn of_broker(value: &Value) -> Ratios {
+    let mut ratios = Ratios::new();
+    let all: Vec<&Value> = rows(value).collect();
+    for pair in all.chunks(2) {
+        if let [ours, theirs] = pair
+            && let (Some(ours_rate), Some(theirs_rate)) =
+                (ours["per_second"].as_f64(), theirs["per_second"].as_f64())
+        {
+            let what = format!("QoS {}, {} boards", ours["qos"], ours["boards"]);
+            ratios.insert(what, ours_rate / theirs_rate);
+        }
+    }
+    ratios
+}
+
+fn of_startup(value: &Value) -> Ratios {
+    let ratio = value["times_faster"].as_f64();
+    ratio
+        .map(|ratio| ("umqtt --version beside mpremote version".to_owned(), ratio))
+        .into_iter()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_page_is_what_the_record_says() {
+        let record = read_record().expect("a record");
+        let page = testkit::repository().join("docs/PERFORMANCE.md");
+        let page = std::fs::read_to_string(page).expect("the page");
+        assert_eq!(
+            page,
+            render(&record),
+            "`cargo xtask performance` writes it anew"
+        );
+    }
+
+    #[test]
+    fn ratios_say_how_many_times_faster_ours_is() {
+        let client = json!([
+            { "what": "receive", "size": 16, "of_floor": { "is": 1.25 }, "than_upstream": { "is": 3.0 } },
+            { "what": "TLS publish", "size": 16, "of_floor": { "is": 2.0 }, "than_upstream": null },
+        ]);
+        let ratios = of_client(&client);
+        assert_eq!(ratios["receive, 16 bytes, beside a bare socket"], 0.8);
+        assert_eq!(ratios["receive, 16 bytes, beside 1.3.4"], 3.0);
+        assert_eq!(ratios.len(), 3);
+        let board = json!([{ "what": "encode", "size": 16, "ours": 200, "upstream": 500 }]);
+        assert_eq!(of_board(&board)["encode, 16 bytes"], 2.5);
+        let load = |rate: f64| json!({ "qos": 1, "boards": 10, "per_second": rate });
+        assert_eq!(
+            of_broker(&json!([load(1.0), load(4.0)]))["QoS 1, 10 boards"],
+            0.25
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_refused_before_anything_runs() {
+        let error = run(&["nonsense".to_owned()]).expect_err("no such benchmark");
+        assert!(error.to_string().contains("startup, and all"), "{error}");
+    }
+}
