@@ -73,10 +73,13 @@ enum Task {
         seconds: Option<u64>,
     },
     /// Measure what the project promises, each benchmark beside its peer, and compare with the committed record: publish,
-    /// client, board, link, deploy, broker, startup, or all
+    /// client, board, link, deploy, broker, startup, or all; lab, 30 simulated boards in the laboratory, by its name only
     Bench {
         #[arg(required = true)]
         names: Vec<String>,
+        /// How long lab runs
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
     },
     /// Write docs/PERFORMANCE.md and its record from what `bench` measured last
     Performance,
@@ -97,7 +100,7 @@ fn main() -> ExitCode {
         Task::Page => page::build().map(|()| true),
         Task::Table => test::table(),
         Task::Soak { messages } => test::soak(messages),
-        Task::Bench { names } => bench::harness::run(&names),
+        Task::Bench { names, seconds } => bench::harness::run(&names, seconds),
         Task::Performance => bench::harness::performance().map(|()| true),
         Task::Fuzz {
             names,

@@ -72,6 +72,9 @@ const ALL: [Benchmark; 7] = [
     },
 ];
 
+/// The laboratory with a class of boards, which has no peer, so no ratio, and takes ten minutes.
+const LAB: &str = "lab";
+
 /// What is kept of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Kept {
@@ -93,16 +96,18 @@ fn record_path() -> PathBuf {
     testkit::repository().join("host-cli/xtask/performance.json")
 }
 
-/// Runs the named ones, or all, and compares each with the committed record; false where a promise is broken.
+/// Runs the named ones, or all (without the laboratory, which runs for so many seconds), and compares each with the committed record; false where a promise is broken.
 ///
 /// # Errors
 /// For a name that is none, before anything is run; where something cannot be measured, after the others.
-pub fn run(names: &[String]) -> Result<bool> {
+pub fn run(names: &[String], seconds: u64) -> Result<bool> {
     let all = names.iter().any(|name| name == "all");
-    let known = |name: &String| name == "all" || ALL.iter().any(|one| one.name == name);
+    let known = |name: &String| {
+        [LAB, "all"].contains(&name.as_str()) || ALL.iter().any(|one| one.name == name)
+    };
     if let Some(unknown) = names.iter().find(|name| !known(name)) {
         let names = ALL.map(|one| one.name).join(", ");
-        bail!("there is no benchmark {unknown}; there are {names}, and all");
+        bail!("there is no benchmark {unknown}; there are {names}, {LAB}, and all");
     }
     let record = read_record()?;
     let mut holds = true;
@@ -119,6 +124,9 @@ pub fn run(names: &[String]) -> Result<bool> {
             }
             Err(error) => problems.push(format!("{}: {error:#}", one.name)),
         }
+    }
+    if names.iter().any(|name| name == LAB) {
+        holds &= crate::test::lab(seconds)?;
     }
     if !problems.is_empty() {
         bail!("not measured: {}", problems.join("; "));
@@ -364,7 +372,10 @@ mod tests {
 
     #[test]
     fn a_name_that_is_none_is_refused_before_anything_runs() {
-        let error = run(&["nonsense".to_owned()]).expect_err("no such benchmark");
-        assert!(error.to_string().contains("startup, and all"), "{error}");
+        let error = run(&["nonsense".to_owned()], 1).expect_err("no such benchmark");
+        assert!(
+            error.to_string().contains("startup, lab, and all"),
+            "{error}"
+        );
     }
 }
