@@ -79,11 +79,13 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
             "Examples:
   umqtt run examples/publicar/main.py
   umqtt run main.py --port /dev/ttyUSB0 --broker test.mosquitto.org
-  umqtt run main.py --broker mqtts://ana:secret@broker.example.org --json",
+  umqtt run main.py --broker mqtts://ana:secret@broker.example.org --json
+  umqtt run main.py --loss 5 --delay 200           over a network that is slow and loses packets",
             "Ejemplos:
   umqtt run examples/publicar/main.py
   umqtt run main.py --port /dev/ttyUSB0 --broker test.mosquitto.org
-  umqtt run main.py --broker mqtts://ana:secreta@broker.example.org --json",
+  umqtt run main.py --broker mqtts://ana:secreta@broker.example.org --json
+  umqtt run main.py --loss 5 --delay 200           por una red lenta que pierde paquetes",
         ],
     ),
     (
@@ -151,6 +153,14 @@ const SPANISH: &[(&str, &str)] = &[
     (
         "lang",
         "Idioma de mensajes y ayuda: en o es; si no, el del sistema",
+    ),
+    (
+        "loss",
+        "Perder a propósito este porcentaje de los paquetes MQTT, cada uno con su conexión, como hace un mal enlace de radio",
+    ),
+    (
+        "delay",
+        "Que cada paquete tarde tantos milisegundos más, en cada sentido",
     ),
     ("help", "Mostrar esta ayuda"),
     ("version", "Mostrar la versión"),
@@ -512,6 +522,11 @@ mod tests {
                 "umqtt run m.py --seconds 0",
                 "\"0\" is no value for --seconds <N>",
                 "\"0\" no vale para --seconds <N>",
+            ),
+            (
+                "umqtt run m.py --loss 101",
+                "\"101\" is no value for --loss <PERCENT>",
+                "\"101\" no vale para --loss <PERCENT>",
             ),
             (
                 "umqtt run m.py --port",
