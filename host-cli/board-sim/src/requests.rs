@@ -133,6 +133,13 @@ impl Supervisor {
             packet(id, &answer)
         };
         let port: u16 = port.unwrap_or(0);
+        if self.peripherals.cut_off() {
+            if let Some(child) = &self.child {
+                // A process that is gone wants no answer.
+                let _ = child.send(&done(None));
+            }
+            return;
+        }
         if let Some(address) = hosts::mapped(&self.config.hosts, &host, port) {
             if let Some(child) = &self.child {
                 // A process that is gone wants no answer.
