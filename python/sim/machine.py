@@ -409,7 +409,7 @@ class WDT:
 
 
 class RTC:
-    """The clock of this computer, moved by what the script sets. `time` is not moved."""
+    """The board's clock: it starts in 2000 with the power, and runs from what the script sets."""
 
     def __init__(self, id=0):
         pass

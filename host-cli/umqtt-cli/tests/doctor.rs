@@ -75,6 +75,11 @@ fn board(home: &Home, micropython: MicroPython) -> (SimBoard, String) {
 fn a_board_that_is_well_is_said_to_be() {
     let micropython = need!("a_board_that_is_well_is_said_to_be", micropython());
     let home = Home::new();
+    fs::write(
+        home.flash().join("boot.py"),
+        "import ntptime\nntptime.settime()\n",
+    )
+    .expect("boot.py");
     let (_board, device) = board(&home, micropython);
     home.run(["install", "--port", &device]).expect_status(0);
     let done = home.run([
@@ -151,12 +156,7 @@ fn a_clock_that_is_not_set_is_found() {
     let micropython = need!("a_clock_that_is_not_set_is_found", micropython());
     let home = Home::new();
     let (_board, device) = board(&home, micropython);
-    // What a board without a battery believes after power comes.
-    fs::write(
-        home.flash().join("boot.py"),
-        "import machine\nmachine.RTC().datetime((2000, 1, 1, 5, 0, 0, 0, 0))\n",
-    )
-    .expect("boot.py");
+    // A board without a battery believes to be in 2000 after power came, and no boot.py has set it right.
     home.run(["install", "--port", &device]).expect_status(0);
     expect_problem(
         &home,
