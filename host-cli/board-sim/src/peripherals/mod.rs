@@ -131,6 +131,25 @@ impl PeripheralView {
         receiver
     }
 
+    /// Takes all Wi-Fi networks out of reach, or brings them back. Names lead nowhere meanwhile; what carries the board's
+    /// connections is its owner's affair.
+    pub fn set_wifi_in_reach(&self, in_reach: bool) {
+        let (sender, state) = {
+            let mut shared = self.lock();
+            let before = shared.wifi.state(Instant::now());
+            shared.wifi.set_in_reach(in_reach, Instant::now());
+            let after = shared.wifi.state(Instant::now());
+            if before == after {
+                return;
+            }
+            (shared.listeners.clone(), after)
+        };
+        for listener in sender {
+            // Whoever has gone is forgotten with the next event.
+            let _ = listener.send(PeripheralEvent::Wifi(state.clone()));
+        }
+    }
+
     /// What there is to measure for the sensor on a pin from now on: it shows with its next measurement. None unplugs it.
     pub fn set_climate(&self, pin: u8, climate: Option<Climate>) {
         let mut shared = self.lock();
@@ -283,7 +302,7 @@ impl Peripherals {
         }
     }
 
-    /// True where the script uses the Wi-Fi and is not connected: it has no network then.
+    /// True where no network is in reach, or the script uses the Wi-Fi and is not connected: it has no network then.
     pub(crate) fn cut_off(&self) -> bool {
         self.view.lock().wifi.cut_off(Instant::now())
     }
