@@ -159,7 +159,9 @@ impl Board {
             self.order(order, now)?;
             orders += 1;
             rest = later;
-            while let Some(reply) = self.reply_at_hand() {
+            // Not more of them, so that the answers never wait for room on a line that is full of orders.
+            while found.answered + 1 < orders {
+                let reply = self.reply()?;
                 found.note(&reply).ok_or_else(|| self.no_reply(&reply))?;
             }
         }

@@ -155,7 +155,6 @@ impl Board {
         self.check_stop()?;
         log::info!("writing {}, {} bytes", file.path, file.content.len());
         let block = self.agent(Parts::WRITE)?.block;
-        self.widen()?;
         let before = now.taken;
         let mut outcome = self.put_blocks(file, block, now, progress);
         if let Some(agent) = &mut self.agent

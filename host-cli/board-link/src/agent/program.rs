@@ -15,7 +15,7 @@ pub(crate) struct Parts(u8);
 impl Parts {
     /// Saying what paths are: `N`, briefly `B`.
     pub(crate) const LOOK: Parts = Parts(1);
-    /// Writing files, making folders, free space: `O`, `D`, `Z`, `z`, `C`, `X`, `M`, `S`, `W`.
+    /// Writing files, making folders, free space: `O`, `D`, `Z`, `z`, `C`, `X`, `M`, `S`.
     pub(crate) const WRITE: Parts = Parts(2);
     /// Listing, removing, renaming: `L`, `R`, `V`.
     pub(crate) const MANAGE: Parts = Parts(4);
@@ -31,11 +31,28 @@ impl Parts {
     }
 }
 
+/// What the agent reads first where the line is tried: how many times which bytes. No buffer of a UART is so large.
+const TRIAL: (usize, std::ops::RangeInclusive<u8>) = (32, 0x80..=0xff);
+/// The byte that ends what is sent to make up for those.
+pub(super) const TRIAL_ENDS: u8 = 0;
+/// The unit of an agent on a line that keeps what is not read: no frame is larger.
+pub(super) const WHOLE_FRAMES: usize = 1 << 15;
+
+/// What is sent to try the line.
+pub(super) fn trial() -> Vec<u8> {
+    TRIAL.1.collect::<Vec<_>>().repeat(TRIAL.0)
+}
+
+/// The code that starts the agent, which acknowledges every `unit` bytes and first tries the line if so told.
+pub(super) fn call(unit: usize, trial: bool) -> String {
+    format!("try:_ua({unit},{})\nfinally:del _ua\n", u8::from(trial))
+}
+
 /// `U` throws an unfinished file away, `X` fills a buffer from the line, a frame in units of `W` bytes is acknowledged with 0x06 each.
 /// A reply is a line that starts with 0x1f. The first one is `I`: how many bits the distance back in
-/// deflated data may have, by the free memory, and whether blocks may be deflated.
+/// deflated data may have, by the free memory, whether blocks may be deflated, whether the line keeps what is not read.
 const HEAD: &str = "
-def _ua(W):
+def _ua(W,N):
  import sys,os,gc
  R=getattr(sys.stdin,'buffer',sys.stdin).readinto
  w=sys.stdout.write
@@ -59,8 +76,14 @@ const READ_FRAMES: &str = "
   gc.collect()
   i=gc.mem_free()
  L=15 if i>160000 else 14 if i>110000 else 13 if i>80000 else 12 if i>40000 else 10
- w('\\x1fI%d %d\\n'%(L,1 if Z else 0))
+ if N:
+  for i in range(2000):0
+  b=bytearray(4096)
+  X(memoryview(b))
+  if b==bytes(range(128,256))*32:W=1<<15
+ w('\\x1fI%d %d %d\\n'%(L,1 if Z else 0,W>>15))
  try:
+  while N:X(H[6:]);N=H[6]
   while 1:
    X(H)
    k,c,n,p,q,r,s=H
@@ -201,7 +224,6 @@ const WRITE: &str = "
       os.remove(P)
       w('\\x1fH\\n')
      f=0
-    if k==87:W=int(a[0])
     if k==88:f=U(f,P)
     if k==77:
      for x in a:
@@ -265,9 +287,9 @@ const READ: &str = "
       w('\\x1fF%s\\n'%Y(g))
 ";
 
-/// Code that starts an agent with these abilities, which acknowledges every `unit` bytes. `sha`:
-/// the board has `hashlib`. `packed`: it has `deflate` and `binascii`, so that less goes over the line.
-pub(crate) fn program(parts: Parts, sha: bool, unit: usize, packed: bool) -> String {
+/// The code of an agent with these abilities. `sha`: the board has `hashlib`. `packed`: it has
+/// `deflate` and `binascii`, so that less goes over the line.
+pub(super) fn program(parts: Parts, sha: bool, packed: bool) -> String {
     let mut code = String::from(HEAD.trim_start());
     let mut add = |part: &str| code.push_str(part.trim_start_matches('\n'));
     add(if sha { SHA } else { CRC });
@@ -297,7 +319,6 @@ pub(crate) fn program(parts: Parts, sha: bool, unit: usize, packed: bool) -> Str
              __import__('binascii').a2b_base64('{text}')),1,{PACKED_BITS}).read())\n"
         );
     }
-    code.push_str(&format!("try:_ua({unit})\nfinally:del _ua\n"));
     code
 }
 
@@ -310,22 +331,21 @@ mod tests {
 
     #[test]
     fn a_task_carries_only_its_parts() {
-        let plain = |parts, sha| program(parts, sha, 128, false);
+        let plain = |parts, sha| program(parts, sha, false);
         let look = plain(Parts::LOOK, true);
         let write = plain(Parts::LOOK.and(Parts::WRITE), true);
         assert!(look.contains("k in(78,66)") && !look.contains("k==67"));
         assert!(write.contains("k in(78,66)") && write.contains("k==67"));
         assert!(!write.contains("k==76") && !write.contains("crc32"));
         assert!(plain(Parts::LOOK, false).contains("crc32"));
-        assert!(look.ends_with("try:_ua(128)\nfinally:del _ua\n"));
     }
 
     #[test]
     fn it_is_packed_where_the_board_can_unpack_it() {
         let parts = Parts::LOOK.and(Parts::WRITE);
-        let packed = program(parts, true, 128, true);
+        let packed = program(parts, true, true);
         // What comes in front of every transfer on a slow line.
-        assert!(packed.len() < 1900, "{}", packed.len());
+        assert!(packed.len() < 1980, "{}", packed.len());
         let text = packed
             .split('\'')
             .max_by_key(|part| part.len())
@@ -338,8 +358,8 @@ mod tests {
                 flate2::FlushDecompress::Finish,
             )
             .expect("raw deflate");
-        let plain = program(parts, true, 128, false);
+        let plain = program(parts, true, false);
         assert!(plain.starts_with(std::str::from_utf8(&back).expect("text")));
-        assert!(plain.len() - back.len() < 40);
+        assert_eq!(plain.len(), back.len());
     }
 }
