@@ -323,7 +323,7 @@ impl Board {
     }
 
     /// Writes what there is room for on the way, at once: each write costs a turn of every program and chip in between.
-    fn flush(&mut self) -> Result<(), LinkError> {
+    pub(crate) fn flush(&mut self) -> Result<(), LinkError> {
         let outgoing = std::mem::take(&mut self.running()?.outgoing);
         if outgoing.is_empty() {
             return Ok(());
