@@ -101,7 +101,7 @@ static CHIPS: [Chip; 9] = {
         chip("esp32s3", Arch::Xtensawin, Method::Espressif, 0, 48),
         chip("esp32c3", Arch::Rv32imc, Method::Espressif, 0, 21),
         chip("esp32c6", Arch::Rv32imc, Method::Espressif, 0, 30),
-        chip("esp8266", Arch::Xtensa, Method::Esptool, 0, 16),
+        chip("esp8266", Arch::Xtensa, Method::Rom, 0, 16),
         chip("rp2040", Arch::Armv6m, Method::Uf2, 0, 29),
         chip("rp2350", Arch::Armv7emsp, Method::Uf2, 0, 47),
         chip("sim", Arch::X64, Method::None, 0, 39),

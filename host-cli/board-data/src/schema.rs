@@ -52,8 +52,8 @@ pub struct Flash {
 pub enum Method {
     /// The serial protocol of Espressif's ROMs, through the espflash library.
     Espressif,
-    /// The same protocol for a chip that espflash does not know; the user runs esptool.
-    Esptool,
+    /// The same protocol for a chip that espflash does not know, by its ROM alone.
+    Rom,
     /// Copying a UF2 file to the drive that the bootloader shows.
     Uf2,
     /// There is nothing to flash.

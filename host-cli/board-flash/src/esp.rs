@@ -18,6 +18,9 @@ use crate::{Progress, Report};
 /// The bootloader's speed when it is called, in bits per second.
 const FIRST_BAUD: u32 = 115_200;
 
+/// The word in an ESP8266's ROM that no other chip has there, as espflash prints it.
+const ESP8266: &str = "0xfff0c101";
+
 /// Bytes that are compared and written at once: whole sectors, so that erasing one piece leaves the next alone, and
 /// enough that comparing costs little.
 const PIECE: usize = 64 * 1024;
@@ -126,6 +129,13 @@ fn connect(port: &str, chip: Chip, baud: u32) -> Result<Flasher, FlashError> {
                     board: found,
                 });
             }
+            // espflash names the word by which an ESP8266 is known, and not the chip.
+            Err(Error::ChipDetectError(found)) if found.contains(ESP8266) => {
+                return Err(FlashError::WrongChip {
+                    image: chip.to_string(),
+                    board: "esp8266".to_owned(),
+                });
+            }
             Err(error) => last = Some(error),
         }
     }
@@ -203,6 +213,7 @@ impl ProgressCallbacks for Watch<'_> {
             self.report.skipped += size;
         } else {
             self.report.written += size;
+            self.report.compared += size;
         }
         self.piece += 1;
         self.tell(0);

@@ -110,7 +110,7 @@ impl Image {
     /// [`FlashError::WrongChip`], [`FlashError::TooLarge`].
     pub fn suits(&self, board: &Board) -> Result<(), FlashError> {
         let fits = match (&self.kind, board.flash.method) {
-            (Kind::Espressif { chip }, Method::Espressif | Method::Esptool) => *chip == board.chip,
+            (Kind::Espressif { chip }, Method::Espressif | Method::Rom) => *chip == board.chip,
             // All blocks must be for it: a file for two chips would be half written.
             (Kind::Uf2 { families, .. }, Method::Uf2) => {
                 board

@@ -110,6 +110,7 @@ pub fn flash_uf2(
         // The board goes away as soon as it has the last block, often before the system has closed the file.
         (Ok(()), true) | (Err((_, true)), true) => Ok(Report {
             written: total,
+            compared: 0,
             skipped: 0,
             restarted: true,
         }),
@@ -197,6 +198,7 @@ mod tests {
             report,
             Report {
                 written: size,
+                compared: 0,
                 skipped: 0,
                 restarted: true
             }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use command_fds::{CommandFdExt, FdMapping};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::{Pid, Signal};
 #[cfg(target_os = "linux")]
 use rustix::process::{Resource, Rlimit};
@@ -48,18 +48,29 @@ pub(crate) struct Child {
     last_kick: Instant,
 }
 
+/// Two ends of a line for packets, ours without waiting; neither is for other programs that this one starts.
 fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let kind = if cfg!(target_os = "linux") {
-        SocketType::SEQPACKET
-    } else {
-        // macOS has no sequenced packets; its local datagrams are reliable and in order.
-        SocketType::DGRAM
+    #[cfg(target_os = "linux")]
+    let (ours, theirs) = {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType};
+        let kind = SocketType::SEQPACKET;
+        rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?
     };
-    let (ours, theirs) =
-        rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+    // macOS has no sequenced packets; its local datagrams are reliable and in order.
+    #[cfg(not(target_os = "linux"))]
+    let (ours, theirs) = {
+        let (ours, theirs) = std::os::unix::net::UnixDatagram::pair()?;
+        (OwnedFd::from(ours), OwnedFd::from(theirs))
+    };
     rustix::io::ioctl_fionbio(&ours, true)?;
     Ok((ours, theirs))
 }
+
+/// A process that is gone is an error and no signal. macOS has no such flag, but a program in Rust ignores that signal.
+#[cfg(target_os = "linux")]
+const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(not(target_os = "linux"))]
+const NO_SIGNAL: SendFlags = SendFlags::empty();
 
 impl Child {
     /// Starts MicroPython with the board's first code; it says `R` when it is ready.
@@ -157,7 +168,7 @@ impl Child {
     /// Sends a command packet; waits while the process has not read earlier ones.
     pub(crate) fn send(&self, packet: &[u8]) -> io::Result<()> {
         loop {
-            match rustix::net::send(&self.control, packet, SendFlags::NOSIGNAL) {
+            match rustix::net::send(&self.control, packet, NO_SIGNAL) {
                 Ok(_) => return Ok(()),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN | Errno::NOBUFS) => {
@@ -172,7 +183,7 @@ impl Child {
     /// Sends an event and wakes the process up for it. False if too many wait already: as on a board
     /// whose interrupt queue is full, the event is then lost.
     pub(crate) fn send_event(&mut self, packet: &[u8], page: &Page) -> bool {
-        let sent = rustix::net::send(&self.events, packet, SendFlags::NOSIGNAL).is_ok();
+        let sent = rustix::net::send(&self.events, packet, NO_SIGNAL).is_ok();
         self.kick(page);
         sent
     }

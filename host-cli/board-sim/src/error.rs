@@ -31,6 +31,7 @@ pub enum SimError {
 }
 
 impl SimError {
+    #[cfg(unix)]
     pub(crate) fn system(action: &'static str) -> impl FnOnce(io::Error) -> SimError {
         move |source| SimError::System { action, source }
     }

@@ -3,7 +3,8 @@
 //! One thread serves all connections. `server` accepts them, `opening` finds out what a client speaks (MQTT as it is, in
 //! TLS, in a WebSocket), `frame` cuts bytes into packets (decoded by `rumqttc`), `admission` decides who comes in (by
 //! `users` and `password`), `hub` what becomes of packets, `session` what each client is owed, `store` what of that
-//! outlives the broker, `link` what waits to be written, `tap` tells observers of this process and `monitor` those of others. Dropping the `Broker` ends the thread, every connection and the listeners.
+//! outlives the broker, `link` what waits to be written, `tap` tells observers of this process and `monitor`
+//! those of others; `network` makes the way to it worse, for lessons. Dropping the `Broker` ends the thread, every connection and the listeners.
 //!
 //! # Why it is not rumqttd
 //!
@@ -32,6 +33,7 @@ mod frame;
 mod hub;
 mod link;
 mod monitor;
+pub mod network;
 mod opening;
 mod pace;
 mod password;
@@ -54,7 +56,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use store::Store;
 
@@ -87,6 +89,8 @@ pub struct BrokerConfig {
     /// The pages (`https://example.org`, `*` for all) that may open WebSockets besides those of this computer.
     pub origins: Vec<String>,
     pub limits: Limits,
+    /// How the network to its clients is made worse on purpose.
+    pub network: network::Conditions,
     /// The folder in which retained messages and the sessions of clients without clean session outlive the broker.
     pub persist: Option<PathBuf>,
 }
@@ -120,6 +124,7 @@ impl Default for BrokerConfig {
             anonymous: false,
             origins: Vec::new(),
             limits: Limits::default(),
+            network: network::Conditions::default(),
             persist: None,
         }
     }
@@ -197,6 +202,7 @@ pub struct Broker {
     tls_address: Option<SocketAddr>,
     taps: tap::Taps,
     failure: Arc<Mutex<Option<StoreError>>>,
+    questions: mpsc::UnboundedSender<server::Question>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -223,6 +229,11 @@ impl Broker {
         let taps = tap::Taps::default();
         let failure: Arc<Mutex<Option<StoreError>>> = Arc::default();
         let (stop, stopped) = oneshot::channel();
+        let (questions, asked) = mpsc::unbounded_channel();
+        let orders = server::Orders {
+            questions: asked,
+            stop: stopped,
+        };
         let thread = std::thread::Builder::new()
             .name("umqtt-broker".to_owned())
             .spawn({
@@ -230,8 +241,7 @@ impl Broker {
                 let secure = secure.map(|(listener, _, identity)| (listener, identity));
                 let failure = Arc::clone(&failure);
                 move || {
-                    let failed =
-                        server::run(runtime, listener, secure, taps, kept, config, stopped);
+                    let failed = server::run(runtime, listener, secure, taps, kept, config, orders);
                     *failure.lock().unwrap_or_else(PoisonError::into_inner) = failed;
                 }
             })
@@ -241,6 +251,7 @@ impl Broker {
             tls_address,
             taps,
             failure,
+            questions,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -260,6 +271,13 @@ impl Broker {
     pub fn failure(&self) -> Option<StoreError> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
+    }
+
+    /// Who is there and what is retained, with the first bytes of each payload; none once the broker has ended by itself.
+    pub fn state(&self) -> Option<BrokerState> {
+        let (answer, answered) = std::sync::mpsc::channel();
+        self.questions.send(answer).ok()?;
+        answered.recv().ok()
     }
 
     /// A new observer of everything from now on. There may be several.

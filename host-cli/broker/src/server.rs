@@ -7,14 +7,15 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admission::Admission;
 use crate::connection;
 use crate::hub::Hub;
-use crate::monitor::SEND_EVERY;
+use crate::monitor::{BrokerState, SEND_EVERY};
+use crate::network::Carrier;
 use crate::store::{Change, Store, StoreError};
 use crate::tap::Taps;
 use crate::{BrokerConfig, Identity, Limits};
@@ -23,11 +24,22 @@ use crate::{BrokerConfig, Identity, Limits};
 /// enough not to spin, short enough for a person not to notice.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+/// Asks for the state; the answer goes to this end of a channel.
+pub(crate) type Question = std::sync::mpsc::Sender<BrokerState>;
+
+/// What reaches the broker from its own process.
+pub(crate) struct Orders {
+    pub(crate) questions: mpsc::UnboundedReceiver<Question>,
+    pub(crate) stop: oneshot::Receiver<()>,
+}
+
 /// What all connections share.
 pub(crate) struct Service {
     pub(crate) hub: RefCell<Hub>,
     pub(crate) admission: Admission,
     pub(crate) limits: Limits,
+    /// The bad network that clients have on purpose.
+    pub(crate) network: Option<Rc<Carrier>>,
     /// The pages that may open WebSockets besides those of this computer.
     pub(crate) origins: Vec<String>,
 }
@@ -43,7 +55,7 @@ pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
 /// How often what was written is forced to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// Serves `listener`, and `secure` over TLS, on this thread until `stop` is dropped or sent to, or what must be kept
+/// Serves `listener`, and `secure` over TLS, on this thread until `orders.stop` is dropped or sent to, or what must be kept
 /// cannot be: then it returns why.
 pub(crate) fn run(
     runtime: tokio::runtime::Runtime,
@@ -52,14 +64,17 @@ pub(crate) fn run(
     taps: Taps,
     kept: Option<(Store, Vec<Change>)>,
     config: BrokerConfig,
-    stop: oneshot::Receiver<()>,
+    orders: Orders,
 ) -> Option<StoreError> {
+    let Orders { questions, stop } = orders;
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
         let service = Rc::new(Service {
             hub: RefCell::new(Hub::new(taps, &config, kept)),
             admission: Admission::new(config.users, config.anonymous),
             limits: config.limits,
+            network: (!config.network.is_clear())
+                .then(|| Rc::new(Carrier::unchanging(config.network))),
             origins: config.origins,
         });
         let secure = async {
@@ -76,6 +91,7 @@ pub(crate) fn run(
             () = secure => {}
             () = sync(&service) => {}
             () = serve_monitors(&service) => {}
+            () = answer(questions, &service) => {}
             () = failed.notified() => {}
             _ = stop => {}
         }
@@ -86,6 +102,16 @@ pub(crate) fn run(
         }
         hub.failure()
     })
+}
+
+/// Tells those of this process who ask who is there.
+async fn answer(mut questions: mpsc::UnboundedReceiver<Question>, service: &Service) {
+    while let Some(question) = questions.recv().await {
+        // Who asked may have gone.
+        let _ = question.send(service.hub.borrow().state());
+    }
+    // Nobody can ask any more; the broker goes on until it is told to end.
+    std::future::pending().await
 }
 
 async fn serve_monitors(service: &Service) {

@@ -33,6 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("board-link", &["testkit"]),
     ("board-sim", &["board-link", "testkit"]),
     ("broker", &["testkit"]),
+    (
+        "lab",
+        &["board-link", "board-sim", "broker", "testkit", "weather"],
+    ),
     ("native-build", &["mpy-link"]),
     (
         "testkit",
@@ -42,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "broker",
             "mpy-link",
             "native-build",
+            "weather",
         ],
     ),
     (
@@ -52,11 +57,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "board-link",
             "board-sim",
             "broker",
+            "lab",
             "mpy-link",
             "native-build",
             "testkit",
+            "weather",
         ],
     ),
+    ("weather", &["testkit"]),
     (
         "xtask",
         &["board-sim", "mpy-link", "native-build", "testkit"],

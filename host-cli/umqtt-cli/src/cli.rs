@@ -12,7 +12,9 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::board_options::{
     DeployOptions, ExecOptions, FsOptions, MountOptions, ReplOptions, ResetOptions,
 };
+use crate::lab_options::LabOptions;
 use crate::mqtt_options::{BrokerOptions, MonitorOptions, PubOptions, SubOptions};
+use crate::network_options::NetworkOptions;
 use crate::usage::{self, Answer};
 
 /// MQTT lessons on MicroPython boards, real or simulated
@@ -88,6 +90,8 @@ pub enum Command {
     Mount(MountOptions),
     /// Start the board anew
     Reset(ResetOptions),
+    /// Open a page with a board and its parts, an editor, a broker and its messages: a laboratory on this computer
+    Lab(LabOptions),
     /// Run the MQTT broker alone and show every packet
     Broker(BrokerOptions),
     /// Show a broker's clients, subscriptions, topics and packets live
@@ -125,6 +129,9 @@ pub struct RunOptions {
     /// Let host names of public brokers lead to the real ones
     #[arg(long)]
     pub online: bool,
+
+    #[command(flatten)]
+    pub network: NetworkOptions,
 }
 
 #[derive(Debug, Args)]

@@ -43,6 +43,11 @@ impl Loan {
         Ok(())
     }
 
+    /// Says that others put files into the folder: they are found, and go, with what is lent.
+    pub fn extend(&mut self) {
+        (self.there, self.needed) = (true, true);
+    }
+
     /// Lets the interpreter that runs now find what was lent.
     pub fn show(&self, board: &mut Board) -> Result<(), LinkError> {
         if !self.needed {

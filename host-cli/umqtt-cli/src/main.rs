@@ -6,7 +6,9 @@
 //! | `completion` | what a shell offers where the cursor is |
 //! | `board_options` | the same for the commands on a board's files and REPL |
 //! | `commands/` | what each subcommand does, one file each |
+//! | `lab_options` | the same for the laboratory |
 //! | `mqtt_options` | the same for the broker and its clients |
+//! | `network_options` | how a bad network is asked for |
 //! | `script` | which script is to run, and whether its text can be sent |
 //! | `source`, `settings` | what `deploy` puts on a board besides umqtt |
 //! | `target` | which board a command works on, and how it is reached |
@@ -41,8 +43,10 @@ mod data_folder;
 mod direct;
 mod display;
 mod doctor;
+mod events;
 mod failure;
 mod fit;
+mod lab_options;
 mod lan;
 mod language;
 mod lines;
@@ -52,6 +56,7 @@ mod module;
 mod monitor;
 mod mqtt_client;
 mod mqtt_options;
+mod network_options;
 mod observer;
 mod package;
 mod progress;
@@ -129,6 +134,7 @@ fn run(command: cli::Command, lang: Lang) -> Result<&'static str, Failure> {
         cli::Command::Monitor(options) => commands::monitor::run(&options, lang),
         cli::Command::Pub(options) => commands::publish::run(&options, lang),
         cli::Command::Sub(options) => commands::subscribe::run(&options, lang),
+        cli::Command::Lab(options) => commands::lab::run(&options, lang),
         cli::Command::Broker(options) => commands::broker::run(&options, lang),
     };
     done.map(|()| "done")

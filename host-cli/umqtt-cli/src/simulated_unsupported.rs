@@ -8,6 +8,11 @@ use crate::display::Sender;
 use crate::failure::{Failure, Status};
 use crate::stop::Stop;
 
+/// The laboratory has real boards only.
+pub fn maker(_: &Stop, _: Lang) -> Result<Option<lab::Maker>, Failure> {
+    Ok(None)
+}
+
 /// A simulated board, of which there is none here.
 pub enum Simulated {}
 

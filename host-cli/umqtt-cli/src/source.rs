@@ -194,6 +194,7 @@ mod tests {
                 "pkg/__init__.py",
                 "pkg/other.py",
                 "pkg/part.py",
+                "umqtt/aio.py",
                 "umqtt/robust.py",
                 "upip.py"
             ]

@@ -142,6 +142,7 @@ fn every_command_says_all_in_one_shape() {
         (&["exec", "print('\x01')"], true),
         (&["reset", "--bootloader"], true),
         (&["broker", "--listen", "nowhere"], false),
+        (&["lab", "--listen", "0.0.0.0:0"], false),
         (&["broker", "passwd", "users", "a:b"], false),
         (&["monitor", "ws://h"], false),
         (&["pub", "-t", "t/#", "-m", "x"], false),

@@ -4,6 +4,8 @@ mod bench;
 mod bench_deploy;
 mod bench_link;
 mod fuzz;
+mod page;
+mod portable;
 mod prebuilt;
 mod readme;
 mod seeds;
@@ -49,6 +51,8 @@ enum Task {
         #[arg(long)]
         arch: Vec<String>,
     },
+    /// Build the laboratory's page with npm, from its lock file; the next build of umqtt embeds it
+    Page,
     /// Run umqtt's module on every architecture that runs here, and write the READMEs' table
     Table,
     /// Send a million messages each way at every QoS through a network that loses the connection every few hundred packets
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         } => test::run(require_all, !no_setup),
         Task::Prebuilt { check: true, .. } => prebuilt::check(),
         Task::Prebuilt { arch, .. } => prebuilt::write(&arch).map(|()| true),
+        Task::Page => page::build().map(|()| true),
         Task::Table => test::table(),
         Task::Soak { messages } => test::soak(messages),
         Task::Bench {

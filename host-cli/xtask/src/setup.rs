@@ -12,7 +12,7 @@ use testkit::{Version, paho};
 use crate::fuzz;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 26] = [
+const PACKAGES: [(&str, &str); 28] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -44,7 +44,9 @@ const PACKAGES: [(&str, &str); 26] = [
     ("python3-pyelftools", "MicroPython's own linker"),
     ("python3-venv", "installing mpremote beside the system"),
     ("strace", "counting the client's system calls"),
+    ("valgrind", "counting the client's instructions"),
     ("xz-utils", "unpacking Debian's sources"),
+    ("zsh", "completions in another shell"),
 ];
 
 /// PyPI's packages: name, version, folder in the cache.
@@ -104,6 +106,10 @@ pub fn run() -> Result<Vec<String>> {
         );
     }
     attempt("cargo-fuzz".into(), cargo_fuzz());
+    attempt(
+        "Rust for Windows and macOS".into(),
+        crate::portable::set_up(),
+    );
     Ok(problems)
 }
 

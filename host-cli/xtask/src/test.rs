@@ -12,7 +12,7 @@ use testkit::{Interpreter, Version};
 
 use crate::prebuilt::Comparison;
 use crate::table::{self, Runs};
-use crate::{cargo, fuzz, prebuilt, readme, setup};
+use crate::{cargo, fuzz, portable, prebuilt, readme, setup};
 
 /// The crate whose tests run once per version.
 const LINKER: &str = "mpy-link";
@@ -27,6 +27,8 @@ struct Count {
     skipped_themselves: usize,
     /// Tests that `cargo test` calls ignored, and checks that could not be made.
     ignored: usize,
+    /// Tests whose subject is other people's and not on this computer: no failure, and no test that passed either.
+    not_here: usize,
     /// What tests said they ran umqtt's module on.
     runs: Runs,
 }
@@ -71,6 +73,8 @@ impl Count {
             runs.insert(what.to_owned());
         } else if line.starts_with("skipped: ") {
             self.skipped_themselves += 1;
+        } else if line.starts_with(testkit::lessons::NOT_HERE) {
+            self.not_here += 1;
         } else if line.starts_with("test ") && line.contains(" ... ignored") {
             // One that another test starts as a process of its own is part of that other test.
             self.ignored += usize::from(!line.contains(" ... ignored, started by "));
@@ -78,11 +82,17 @@ impl Count {
     }
 
     fn last_line(&self) -> String {
-        let passed = self.passed.saturating_sub(self.skipped_themselves);
-        match self.skipped_themselves + self.ignored {
-            0 => format!("{passed} passed, {} failed", self.failed),
-            skipped => format!("{passed} passed, {} failed, {skipped} skipped", self.failed),
+        let passed = self
+            .passed
+            .saturating_sub(self.skipped_themselves + self.not_here);
+        let mut line = format!("{passed} passed, {} failed", self.failed);
+        let skipped = self.skipped_themselves + self.ignored;
+        for (count, word) in [(skipped, "skipped"), (self.not_here, "not here")] {
+            if count > 0 {
+                line += &format!(", {count} {word}");
+            }
         }
+        line
     }
 }
 
@@ -109,6 +119,7 @@ pub fn run(require_all: bool, with_setup: bool) -> Result<bool> {
             "warnings",
         ])),
     );
+    other_systems(&mut count);
     prebuilt_modules(&mut count);
     workspace_tests(require_all, &mut count)?;
     fuzzers(&mut count);
@@ -158,6 +169,21 @@ pub fn soak(messages: usize) -> Result<bool> {
     cargo_test(command, true, &mut count)?;
     println!("{}", count.last_line());
     Ok(count.failed == 0)
+}
+
+/// The compiler's and the lints' word on the command for systems that are not here; where the standard library for one
+/// is not to be had, that is a skip.
+fn other_systems(count: &mut Count) {
+    for (target, system) in portable::TARGETS {
+        let name = format!("the command for {system}, {target}: compiles, without warnings");
+        match portable::library(target) {
+            Ok(_) => count.add(&name, portable::check(target)),
+            Err(reason) => {
+                println!("skipped: {name}: {reason:#}");
+                count.ignored += 1;
+            }
+        }
+    }
 }
 
 /// Compares the committed modules with what the sources make; where the compiler that made one is not here, that is a
@@ -304,13 +330,17 @@ mod tests {
             "test c ... ignored, too slow",
             "test d ... ignored, started by a",
             "skipped: b: no Mosquitto",
+            "not here: d: the lessons",
             "ran: armv7m: QEMU, a board",
             "test result: ok. 3 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.00s",
             "test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
         ] {
             count.line(line);
         }
-        assert_eq!(count.last_line(), "12 passed, 2 failed, 2 skipped");
+        assert_eq!(
+            count.last_line(),
+            "11 passed, 2 failed, 2 skipped, 1 not here"
+        );
         assert!(count.runs["armv7m"].contains("QEMU, a board"));
     }
 

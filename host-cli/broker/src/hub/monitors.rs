@@ -68,7 +68,8 @@ impl Hub {
         }
     }
 
-    fn state(&self) -> BrokerState {
+    /// Who is there and what is retained.
+    pub(crate) fn state(&self) -> BrokerState {
         let clients = self.clients.iter().filter_map(|(client_id, client)| {
             let connection = client
                 .connection

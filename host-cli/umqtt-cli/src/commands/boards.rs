@@ -169,11 +169,9 @@ fn how(board: &Board, lang: Lang) -> Option<String> {
     let offset = board.flash.offset;
     Some(match board.flash.method {
         Method::None => return None,
-        Method::Espressif => format!("umqtt flash --board {} ({offset:#x})", board.name),
-        Method::Esptool => format!(
-            "esptool --chip {} write_flash -fs detect {offset:#x} FIRMWARE.bin",
-            board.chip
-        ),
+        Method::Espressif | Method::Rom => {
+            format!("umqtt flash --board {} ({offset:#x})", board.name)
+        }
         Method::Uf2 => {
             let drive = board.flash.drive.as_deref().unwrap_or_default();
             let on = lang.pick("the drive", "la unidad");
@@ -190,7 +188,7 @@ fn object(board: &Board) -> Value {
         "flash": {
             "method": match board.flash.method {
                 Method::Espressif => "espressif",
-                Method::Esptool => "esptool",
+                Method::Rom => "rom",
                 Method::Uf2 => "uf2",
                 Method::None => "none",
             },

@@ -51,6 +51,7 @@ pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
         anonymous: options.anonymous,
         origins: options.origins.clone(),
         limits: limits(options),
+        network: options.network.conditions(),
         persist: options.persist.clone(),
     })
     .map_err(|error| explain(&error, lang))?;
@@ -306,7 +307,7 @@ pub fn warn_if_open(address: SocketAddr, display: &Sender, lang: Lang) {
 }
 
 /// `IP:PORT`, `localhost:PORT` or `PORT`.
-fn address(text: Option<&str>, lang: Lang) -> Result<SocketAddr, Failure> {
+pub fn address(text: Option<&str>, lang: Lang) -> Result<SocketAddr, Failure> {
     let Some(text) = text else {
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT)));
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use board_data::{Board, Method, Step};
-use board_flash::{EspOptions, FlashError, Image, Progress, Report};
+use board_flash::{Esp8266Options, EspOptions, FlashError, Image, Progress, Report};
 use board_link::{Lang, PortSpec};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -166,7 +166,18 @@ impl Work<'_> {
                     bar.show(step)
                 })
             }
-            Method::Esptool => return Err(self.esptool()),
+            Method::Rom => {
+                let device = self.device()?;
+                self.stop.interrupted(lang)?;
+                let usual = Esp8266Options::default();
+                let options = Esp8266Options {
+                    erase: self.options.erase,
+                    baud: self.options.baud.unwrap_or(usual.baud),
+                };
+                board_flash::flash_esp8266(&device, self.board, self.image, options, &mut |step| {
+                    bar.show(step)
+                })
+            }
             Method::None => return kept(Some(self.board), lang).map(|_| Report::default()),
         };
         drop(bar);
@@ -241,45 +252,21 @@ impl Work<'_> {
         Ok(None)
     }
 
-    /// What to do for a chip that espflash does not know.
-    fn esptool(&self) -> Failure {
-        let board = self.board;
-        let port = self
-            .options
-            .port
-            .as_deref()
-            .unwrap_or(self.lang.pick("PORT", "PUERTO"));
-        let message = match self.lang {
-            Lang::En => format!(
-                "{} is flashed with esptool: the library in here does not know its chip",
-                board.title
-            ),
-            Lang::Es => format!(
-                "{} se graba con esptool: la biblioteca de aquí no conoce su chip",
-                board.title
-            ),
-        };
-        let erase = if self.options.erase {
-            " --erase-all"
-        } else {
-            ""
-        };
-        let help = format!(
-            "pip install esptool\nesptool --chip {} --port {port} write_flash -fs detect{erase} {:#x} {}",
-            board.chip,
-            board.flash.offset,
-            self.image.path.display()
-        );
-        Failure::new(Status::Failed, message, help)
-    }
-
     fn tell(&self, report: &Report) {
         let Report {
             written,
             skipped,
+            compared,
             restarted,
         } = *report;
         let mut text = match (written, self.lang) {
+            // The ESP8266's ROM hashes nothing; what it wrote is looked at in samples.
+            (1.., Lang::En) if compared < written => format!(
+                "written: {written} bytes, each block with its checksum; read back: {compared} of them, some of every sector"
+            ),
+            (1.., Lang::Es) if compared < written => format!(
+                "escrito: {written} bytes, cada bloque con su suma de control; releídos: {compared}, algunos de cada sector"
+            ),
             (0, Lang::En) => "the firmware was there already, nothing was written".to_owned(),
             (0, Lang::Es) => "el firmware ya estaba, no se escribió nada".to_owned(),
             (_, Lang::En) => {
@@ -305,7 +292,7 @@ impl Work<'_> {
             text,
             fields: json!({
                 "event": "flash", "board": self.board.name, "file": self.image.path.display().to_string(),
-                "written": written, "skipped": skipped, "restarted": restarted,
+                "written": written, "compared": compared, "skipped": skipped, "restarted": restarted,
             }),
         });
     }
@@ -347,6 +334,12 @@ impl Bar {
             Progress::Written { done, total } => {
                 self.bar
                     .set_message(self.lang.pick("writing", "escribiendo"));
+                self.bar.set_length(total);
+                self.bar.set_position(done);
+            }
+            Progress::Compared { done, total } => {
+                self.bar
+                    .set_message(self.lang.pick("reading back", "releyendo"));
                 self.bar.set_length(total);
                 self.bar.set_position(done);
             }
@@ -395,8 +388,8 @@ fn explain(error: &FlashError, lang: Lang) -> Failure {
             Status::NoBoard,
             if es { format!("ningún cargador de arranque contesta en {port} ({reason})") } else { format!("no bootloader answers on {port} ({reason})") },
             lang.pick(
-                "hold the BOOT button, press and let go of reset (EN), let go of BOOT, and run this again",
-                "mantén pulsado BOOT, pulsa y suelta reset (EN), suelta BOOT y ejecútalo otra vez",
+                "hold the BOOT button (FLASH on an ESP8266), press and let go of reset (EN), let go of BOOT, and run this again",
+                "mantén pulsado BOOT (FLASH en un ESP8266), pulsa y suelta reset (EN), suelta BOOT y ejecútalo otra vez",
             ).to_owned(),
         ),
         FlashError::Broke { port, reason } => (

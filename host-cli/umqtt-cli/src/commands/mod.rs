@@ -12,6 +12,7 @@ pub mod flash;
 pub mod fs;
 pub mod fs_copy;
 pub mod install;
+pub mod lab;
 pub mod monitor;
 pub mod mount;
 pub mod new;

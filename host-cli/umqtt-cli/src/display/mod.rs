@@ -67,6 +67,12 @@ trait Renderer {
 pub struct Sender(SyncSender<Message>);
 
 impl Sender {
+    /// One whose messages are taken by somebody else than a display; too many wait until they are.
+    pub fn to_receiver() -> (Self, Receiver<Message>) {
+        let (sender, messages) = mpsc::sync_channel(WAITING);
+        (Self(sender), messages)
+    }
+
     /// Shows a message. After the reader of our output has gone, it is dropped.
     pub fn show(&self, message: Message) {
         let _ = self.0.send(message);

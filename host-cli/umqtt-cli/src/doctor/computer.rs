@@ -15,6 +15,7 @@ pub struct System {
     pub sys: PathBuf,
     /// Where udev's rules are, which may hand a device to another program.
     pub rules: PathBuf,
+    #[cfg(unix)]
     pub groups: PathBuf,
     /// Who is asking; empty where nobody says.
     pub user: String,
@@ -29,6 +30,7 @@ impl Default for System {
         Self {
             sys: root.join("sys"),
             rules: root.join("usr/lib/udev/rules.d"),
+            #[cfg(unix)]
             groups: root.join("etc/group"),
             user: std::env::var("USER").unwrap_or_default(),
         }

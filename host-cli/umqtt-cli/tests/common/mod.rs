@@ -152,10 +152,12 @@ pub fn expect_no_process() {
                 .collect()
         };
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !left().is_empty() && Instant::now() < deadline {
+        let mut processes = left();
+        while !processes.is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
+            processes = left();
         }
-        assert_eq!(left(), [], "processes left behind");
+        assert_eq!(processes, [], "processes left behind");
     }
 }
 

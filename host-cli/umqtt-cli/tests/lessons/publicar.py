@@ -1,25 +1,30 @@
+# Un saludo cada cinco segundos: una función conecta, otra publica, y main las usa.
+import time
 import network
 from umqtt.simple import MQTTClient
-import time
 
-# configuracion broker MQTT
-MQTT_BROKER = "test.mosquitto.org"
-MQTT_CLIENT_ID = "micropython_client"
-MQTT_TOPIC = b"test/topic"
-# conectar MQTT
-def connect_mqtt():
-    client = MQTTClient(MQTT_CLIENT_ID, MQTT_BROKER)
-    client.connect()
-    return client
-# publicar mensaje
-def publish_message(client, message):
-    client.publish(MQTT_TOPIC, message)
-# main
+BROKER = "test.mosquitto.org"
+NOMBRE = "placa-del-aula"
+TEMA = b"aula/saludo"
+
+
+def conectar():
+    cliente = MQTTClient(NOMBRE, BROKER)
+    cliente.connect()
+    return cliente
+
+
+def publicar(cliente, texto):
+    cliente.publish(TEMA, texto)
+
+
+# El bucle.
 def main():
-    client = connect_mqtt()
+    cliente = conectar()
     while True:
-        publish_message(client, b"Hello from MicroPython!")
+        publicar(cliente, b"Hola desde la placa")
         time.sleep(5)
+
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,130 @@
+//! Decides what a person does to the parts: pressed buttons, turned knobs, the air around a sensor. Whichever control is
+//! used, drawn or listed, it goes through here.
+
+import type { DiagramPart, WiredPart } from "../protocol";
+import { touch } from "../schedule";
+import type { Board, Lab } from "../state";
+import { gpioOf } from "./light";
+
+/** GPIO0 has the button BOOT on every board of Espressif's. */
+export const BOOT_PIN = 0;
+export const BOOT = "$boot";
+
+export interface Climate {
+  temperature: number;
+  humidity: number;
+  unplugged: boolean;
+}
+
+interface Inputs {
+  pressed: Set<string>;
+  climate: Map<string, Climate>;
+  /** Of 3.3 V, 0 to 1. */
+  turned: Map<string, number>;
+}
+
+/** They belong to a diagram: another one has other parts. */
+const inputs = new WeakMap<Board, { signature: string; values: Inputs }>();
+
+function of(board: Board): Inputs {
+  const signature = JSON.stringify(board.diagram);
+  const known = inputs.get(board);
+  if (known?.signature === signature) {
+    return known.values;
+  }
+  const values = { pressed: new Set<string>(), climate: new Map(), turned: new Map() };
+  inputs.set(board, { signature, values });
+  return values;
+}
+
+export function wiredPart(board: Board, id: string): WiredPart | undefined {
+  return board.wiring.find((part) => part.id === id);
+}
+
+export function isPressed(board: Board, id: string): boolean {
+  return of(board).pressed.has(id);
+}
+
+/** What a button joins: the chip's pin, and whether the other side is ground. */
+export function contact(board: Board, id: string): { pin: number; activeLow: boolean } | undefined {
+  if (id === BOOT) {
+    return { pin: BOOT_PIN, activeLow: true };
+  }
+  const pins = wiredPart(board, id)?.pins ?? {};
+  const side = (first: string) =>
+    Object.entries(pins)
+      .filter(([name]) => name.startsWith(first))
+      .map(([, net]) => net);
+  const sides = [side("1"), side("2")];
+  for (const [mine, other] of [sides, [...sides].reverse()]) {
+    const pin = mine?.map(gpioOf).find((gpio) => gpio !== undefined);
+    const supply = other?.find((net) => net && "net" in net);
+    if (pin !== undefined && supply && "net" in supply) {
+      return { pin, activeLow: supply.net === "gnd" };
+    }
+  }
+  return undefined;
+}
+
+export function press(lab: Lab, board: Board, id: string, pressed: boolean): void {
+  const set = of(board).pressed;
+  if (set.has(id) === pressed) {
+    return;
+  }
+  if (pressed) {
+    set.add(id);
+  } else {
+    set.delete(id);
+  }
+  const joined = contact(board, id);
+  if (joined) {
+    lab.send({ type: "press", board: board.info.id, pin: joined.pin, pressed, active_low: joined.activeLow });
+  }
+  touch("lights");
+}
+
+export function climate(board: Board, part: DiagramPart): Climate {
+  const known = of(board).climate.get(part.id);
+  if (known) {
+    return known;
+  }
+  const pin = gpioOf(wiredPart(board, part.id)?.pins["SDA"]);
+  const set = pin === undefined ? undefined : board.info.inputs?.climate?.[String(pin)];
+  return {
+    // As in Wokwi where the diagram says nothing.
+    temperature: set?.temperature ?? Number(part.attrs?.["temperature"] ?? 24),
+    humidity: set?.humidity ?? Number(part.attrs?.["humidity"] ?? 40),
+    unplugged: set?.unplugged ?? false,
+  };
+}
+
+export function setClimate(lab: Lab, board: Board, part: DiagramPart, change: Partial<Climate>): void {
+  const now = { ...climate(board, part), ...change };
+  of(board).climate.set(part.id, now);
+  const pin = gpioOf(wiredPart(board, part.id)?.pins["SDA"]);
+  if (pin !== undefined) {
+    const { temperature, humidity } = now;
+    const values = now.unplugged ? ({ unplugged: true } as const) : { temperature, humidity };
+    lab.send({ type: "climate", board: board.info.id, pin, ...values });
+  }
+  touch("lights");
+}
+
+export function turned(board: Board, part: DiagramPart): number {
+  const known = of(board).turned.get(part.id);
+  if (known !== undefined) {
+    return known;
+  }
+  const pin = gpioOf(wiredPart(board, part.id)?.pins["SIG"]);
+  const microvolts = pin === undefined ? undefined : board.info.inputs?.adc?.[String(pin)];
+  return microvolts === undefined ? Number(part.attrs?.["value"] ?? 0) / 1023 : microvolts / 3_300_000;
+}
+
+export function turn(lab: Lab, board: Board, part: DiagramPart, value: number): void {
+  of(board).turned.set(part.id, value);
+  const pin = gpioOf(wiredPart(board, part.id)?.pins["SIG"]);
+  if (pin !== undefined) {
+    lab.send({ type: "adc", board: board.info.id, pin, microvolts: Math.round(value * 3_300_000) });
+  }
+  touch("lights");
+}

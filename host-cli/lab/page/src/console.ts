@@ -1,0 +1,138 @@
+//! Decides how the board's output is shown and how text is typed to the board.
+
+import { t } from "./i18n";
+import type { Board, Lab } from "./state";
+
+/** Lines that stand in the page; older ones are in the board's memory only as long as `Terminal` keeps them. */
+const SHOWN = 1000;
+
+export class Console {
+  readonly root = document.createElement("section");
+  private readonly title = document.createElement("h2");
+  private readonly clear = document.createElement("button");
+  private readonly output = document.createElement("div");
+  private readonly empty = document.createElement("p");
+  private readonly current = document.createElement("div");
+  private readonly form = document.createElement("form");
+  private readonly input = document.createElement("input");
+  private readonly send = document.createElement("button");
+  private board: Board | undefined;
+  /** How many ended lines are in the page, counted from the board's first. */
+  private drawn = 0;
+  private version = -1;
+  private readonly typed: string[] = [];
+  private recalled = 0;
+
+  constructor(private readonly lab: Lab) {
+    this.root.className = "panel console";
+    this.root.setAttribute("aria-labelledby", "console-title");
+    this.title.id = "console-title";
+    this.output.className = "output";
+    this.output.setAttribute("role", "log");
+    this.output.tabIndex = 0;
+    this.empty.className = "empty";
+    this.current.className = "line";
+    this.input.type = "text";
+    this.input.autocomplete = "off";
+    this.input.spellcheck = false;
+    this.input.setAttribute("autocapitalize", "off");
+    this.send.type = "submit";
+    this.clear.type = "button";
+    this.clear.className = "quiet";
+    this.clear.addEventListener("click", () => {
+      this.board?.terminal.clear();
+      this.update(this.board);
+    });
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.transmit();
+    });
+    this.input.addEventListener("keydown", (event) => this.recall(event));
+    const head = document.createElement("header");
+    head.append(this.title, this.clear);
+    const prompt = document.createElement("span");
+    prompt.className = "prompt";
+    prompt.setAttribute("aria-hidden", "true");
+    prompt.textContent = "›";
+    this.form.append(prompt, this.input, this.send);
+    this.root.append(head, this.empty, this.output, this.form);
+  }
+
+  update(board: Board | undefined): void {
+    this.words();
+    if (board !== this.board) {
+      this.board = board;
+      this.output.replaceChildren();
+      this.drawn = 0;
+      this.version = -1;
+    }
+    const terminal = board?.terminal;
+    const empty = terminal?.empty ?? true;
+    this.empty.hidden = !empty;
+    this.output.hidden = empty;
+    this.input.disabled = this.send.disabled = board === undefined || board.info.state === "gone";
+    if (!terminal || terminal.version === this.version) {
+      return;
+    }
+    this.version = terminal.version;
+    const atEnd = this.output.scrollHeight - this.output.scrollTop - this.output.clientHeight < 40;
+    const { ended, current } = terminal.content();
+    if (ended.length === 0) {
+      this.output.replaceChildren();
+      this.drawn = terminal.ended;
+    }
+    const fresh = Math.min(terminal.ended - this.drawn, ended.length, SHOWN);
+    this.current.remove();
+    for (const text of fresh > 0 ? ended.slice(-fresh) : []) {
+      const line = document.createElement("div");
+      line.className = "line";
+      line.textContent = text;
+      this.output.append(line);
+    }
+    this.drawn = terminal.ended;
+    while (this.output.childElementCount > SHOWN) {
+      this.output.firstElementChild?.remove();
+    }
+    this.current.textContent = current;
+    this.output.append(this.current);
+    if (atEnd) {
+      this.output.scrollTop = this.output.scrollHeight;
+    }
+  }
+
+  private words(): void {
+    this.title.textContent = t("console");
+    this.clear.textContent = t("clear");
+    this.empty.textContent = t("consoleEmpty");
+    this.output.setAttribute("aria-label", t("consoleOutput"));
+    this.input.setAttribute("aria-label", t("consoleInput"));
+    this.input.placeholder = t("consoleInput");
+    this.send.textContent = t("send");
+  }
+
+  private transmit(): void {
+    if (!this.board) {
+      return;
+    }
+    const text = this.input.value;
+    // Enter sends a carriage return, as a terminal does.
+    if (this.lab.send({ type: "input", board: this.board.info.id, text: `${text}\r` })) {
+      if (text !== "") {
+        this.typed.push(text);
+        this.typed.splice(0, this.typed.length - 100);
+      }
+      this.recalled = this.typed.length;
+      this.input.value = "";
+    }
+  }
+
+  /** The arrows bring back what was typed. */
+  private recall(event: KeyboardEvent): void {
+    const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
+    if (step !== 0) {
+      event.preventDefault();
+      this.recalled = Math.min(this.typed.length, Math.max(0, this.recalled + step));
+      this.input.value = this.typed[this.recalled] ?? "";
+    }
+  }
+}

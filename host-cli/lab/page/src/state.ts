@@ -1,0 +1,328 @@
+//! Decides what the page knows: the boards with their files, pins and output, the broker, and what is chosen. Messages of
+//! the server change it here and nowhere else.
+
+import { BARE, readDiagram } from "./board/diagram";
+import { resolve } from "./board/wiring";
+import { lang, setLang, t } from "./i18n";
+import { MqttModel } from "./mqtt/model";
+import { SeriesStore } from "./mqtt/series";
+import type {
+  BoardId,
+  BoardInfo,
+  BrokerInfo,
+  Diagram,
+  PageMessage,
+  PinState,
+  Pixel,
+  Pwm,
+  ServerMessage,
+  SourceFile,
+  Traceback,
+  WiredPart,
+} from "./protocol";
+import { touch, touchAll } from "./schedule";
+import { Terminal } from "./terminal";
+
+/** One file of a board as it is edited here. */
+export interface OpenFile {
+  name: string;
+  text: string;
+  /** As it was opened or saved. */
+  original: string;
+}
+
+export type Ended = { how: "finished" | "stopped" | "exited" | "error"; traceback: Traceback | undefined };
+
+export class Board {
+  readonly terminal = new Terminal();
+  pins: PinState[] = [];
+  pwm: Record<string, Pwm> = {};
+  pixels: Record<string, Pixel[]> = {};
+  files: OpenFile[] = [];
+  active = "main.py";
+  ended: Ended | undefined;
+  diagram: Diagram = BARE;
+  wiring: WiredPart[] = [];
+  /** Counts what replaced the files from outside, so that the editor knows when to read them again. */
+  generation = 0;
+  /** The files as the server last had them. */
+  private known = "";
+
+  constructor(public info: BoardInfo) {
+    this.take(info);
+  }
+
+  take(info: BoardInfo): void {
+    this.info = info;
+    if (info.diagram !== undefined) {
+      this.diagram = readDiagram(info.diagram) ?? BARE;
+      this.wiring = resolve(this.diagram);
+    }
+    // Only what changed over there replaces what was typed here.
+    const signature = JSON.stringify(info.files);
+    if (info.files && signature !== this.known) {
+      this.known = signature;
+      this.replaceFiles(info.files);
+    }
+    if (info.state === "running") {
+      this.ended = undefined;
+    }
+  }
+
+  /** Notes what this page itself sends, so that its echo does not overwrite what is typed meanwhile. */
+  sent(files: SourceFile[]): void {
+    this.known = JSON.stringify(files);
+  }
+
+  saved(name: string, text: string): void {
+    const files = this.sources().map((file) => (file.name === name ? { name, text } : file));
+    this.known = JSON.stringify(files);
+  }
+
+  sources(): SourceFile[] {
+    return this.files.map(({ name, text }) => ({ name, text }));
+  }
+
+  changed(): OpenFile[] {
+    return this.files.filter((file) => file.text !== file.original);
+  }
+
+  private replaceFiles(files: SourceFile[]): void {
+    const same =
+      files.length === this.files.length &&
+      files.every((file) => this.files.some((mine) => mine.name === file.name && mine.text === file.text));
+    if (same) {
+      return;
+    }
+    this.files = files.map(({ name, text }) => ({ name, text, original: text }));
+    if (!files.some((file) => file.name === this.active)) {
+      this.active = files.find((file) => file.name === "main.py")?.name ?? files[0]?.name ?? "main.py";
+    }
+    this.ended = undefined;
+    this.generation += 1;
+  }
+}
+
+export interface Notice {
+  key: number;
+  level: "info" | "warning" | "error";
+  text: string;
+}
+
+const NOTICES = 4;
+
+export class Lab {
+  /** Undefined until the server said hello; false while it cannot be reached. */
+  connected: boolean | undefined;
+  version = "";
+  canSave = false;
+  broker: BrokerInfo = { address: "", running: false };
+  examples: { name: string; title: string }[] = [];
+  ports: { port: string; name: string }[] = [];
+  readonly boards = new Map<BoardId, Board>();
+  selected: BoardId | undefined;
+  notices: Notice[] = [];
+  readonly series = new SeriesStore();
+  readonly mqtt = new MqttModel((message) => {
+    this.series.take(message);
+    touch("plot");
+  });
+  private noticeKeys = 0;
+  /** A board that is chosen when it comes. */
+  private awaited = false;
+  private readonly saving = new Map<string, string>();
+
+  constructor(private readonly transmit: (message: PageMessage) => boolean) {}
+
+  get board(): Board | undefined {
+    return this.selected === undefined ? undefined : this.boards.get(this.selected);
+  }
+
+  send(message: PageMessage): boolean {
+    const sent = this.transmit(message);
+    if (!sent) {
+      this.notice("error", t("lost"));
+    }
+    return sent;
+  }
+
+  select(id: BoardId): void {
+    this.selected = id;
+    touch("chrome", "editor", "console", "board", "lights", "network");
+  }
+
+  add(port: string | undefined): void {
+    this.awaited = true;
+    this.send(port === undefined ? { type: "add_board", kind: "sim" } : { type: "add_board", kind: "real", port });
+  }
+
+  run(board: Board): void {
+    const files = board.sources();
+    board.sent(files);
+    board.ended = undefined;
+    this.send({ type: "run", board: board.info.id, files, main: "main.py" });
+    touch("editor");
+  }
+
+  save(board: Board, name: string): void {
+    const text = board.files.find((file) => file.name === name)?.text;
+    if (text === undefined) {
+      return;
+    }
+    this.saving.set(`${board.info.id}\n${name}`, text);
+    board.saved(name, text);
+    this.send({ type: "save", board: board.info.id, name, text });
+  }
+
+  notice(level: Notice["level"], text: string): void {
+    // Said again it is not said twice.
+    this.notices = this.notices.filter((notice) => notice.text !== text).slice(-(NOTICES - 1));
+    this.notices.push({ key: this.noticeKeys++, level, text });
+    touch("chrome");
+  }
+
+  dismiss(key: number): void {
+    this.notices = this.notices.filter((notice) => notice.key !== key);
+    touch("chrome");
+  }
+
+  setConnected(connected: boolean): void {
+    if (!connected) {
+      this.connected = this.connected === undefined ? undefined : false;
+      touch("chrome", "editor", "network", "mqtt");
+    }
+  }
+
+  take(message: ServerMessage): void {
+    switch (message.type) {
+      case "hello":
+        this.hello(message);
+        break;
+      case "board":
+        this.takeBoard(message);
+        break;
+      case "board_gone":
+        this.boards.delete(message.id);
+        if (this.selected === message.id) {
+          this.selected = this.boards.keys().next().value;
+        }
+        touchAll();
+        break;
+      case "console":
+        this.boards.get(message.board)?.terminal.write(message.text);
+        if (message.board === this.selected) {
+          touch("console");
+        }
+        break;
+      case "pins":
+        this.takePins(message);
+        break;
+      case "ended":
+        this.takeEnded(message);
+        break;
+      case "mqtt":
+        this.mqtt.take(message.events);
+        this.mqtt.dropped = message.dropped;
+        touch("mqtt");
+        break;
+      case "mqtt_state":
+        this.mqtt.clients = message.clients;
+        this.mqtt.retained = message.retained;
+        touch("mqtt");
+        break;
+      case "broker":
+        this.broker = { ...this.broker, running: message.running, address: message.address };
+        touch("network", "mqtt", "chrome");
+        break;
+      case "notice":
+        this.notice(message.level, message.text);
+        break;
+      case "saved":
+        this.takeSaved(message.board, message.name);
+        break;
+    }
+  }
+
+  private hello(message: Extract<ServerMessage, { type: "hello" }>): void {
+    this.connected = true;
+    this.version = message.version;
+    this.canSave = message.can_save ?? false;
+    this.broker = message.broker;
+    this.examples = message.examples;
+    this.ports = message.ports;
+    if (message.lang !== lang()) {
+      // Whoever chose a language on this page keeps it, also when the server starts anew.
+      const chosen = localStorage.getItem("lang");
+      if (chosen === "es" || chosen === "en") {
+        this.transmit({ type: "lang", lang: chosen });
+      } else {
+        setLang(message.lang);
+      }
+    }
+    for (const id of [...this.boards.keys()]) {
+      if (!message.boards.some((board) => board.id === id)) {
+        this.boards.delete(id);
+      }
+    }
+    for (const board of message.boards) {
+      this.putBoard(board);
+    }
+    if (!this.board) {
+      this.selected = message.boards[0]?.id;
+    }
+    touchAll();
+  }
+
+  private putBoard(info: BoardInfo): void {
+    const board = this.boards.get(info.id);
+    if (board) {
+      board.take(info);
+    } else {
+      this.boards.set(info.id, new Board(info));
+    }
+  }
+
+  private takeBoard(info: BoardInfo): void {
+    const isNew = !this.boards.has(info.id);
+    this.putBoard(info);
+    if (isNew && (this.awaited || this.selected === undefined)) {
+      this.awaited = false;
+      this.selected = info.id;
+    }
+    touch("chrome", "editor", "console", "board", "lights", "network");
+  }
+
+  private takePins(message: Extract<ServerMessage, { type: "pins" }>): void {
+    const board = this.boards.get(message.board);
+    if (board) {
+      board.pins = message.pins;
+      board.pwm = message.pwm;
+      board.pixels = message.pixels;
+      if (message.board === this.selected) {
+        touch("lights");
+      }
+    }
+  }
+
+  private takeEnded(message: Extract<ServerMessage, { type: "ended" }>): void {
+    const board = this.boards.get(message.board);
+    if (board) {
+      board.ended = { how: message.how, traceback: message.traceback ?? undefined };
+      const file = message.traceback?.file;
+      if (file && message.board === this.selected && board.files.some(({ name }) => name === file)) {
+        board.active = file;
+      }
+      touch("editor", "chrome");
+    }
+  }
+
+  private takeSaved(id: BoardId, name: string): void {
+    const file = this.boards.get(id)?.files.find((open) => open.name === name);
+    const text = this.saving.get(`${id}\n${name}`);
+    this.saving.delete(`${id}\n${name}`);
+    if (file && text !== undefined) {
+      file.original = text;
+    }
+    touch("editor", "chrome");
+  }
+}

@@ -1,0 +1,153 @@
+//! A simulated board on the page: programs, console, pins, messages.
+
+use serde_json::{Value, json};
+use testkit::need;
+
+use crate::client::{Page, lab_with, micropython};
+
+#[test]
+fn a_program_runs_prints_moves_pins_and_ends() {
+    let maker = need!("a program on the page's board", micropython());
+    let lab = lab_with(maker, 1);
+    let mut page = Page::open(&lab);
+    let board = page.wait_for_board();
+    page.run(
+        board,
+        "import machine\nprint('año', 2 + 2)\nmachine.Pin(2, machine.Pin.OUT).on()\n",
+    );
+    page.wait_for_text(board, "año 4\n");
+    let ended = page.wait_for_end(board);
+    assert_eq!(ended["how"], "finished", "{ended}");
+    assert_eq!(ended["traceback"], Value::Null);
+    // A page that comes later is told the same.
+    let mut late = Page::open(&lab);
+    let hello = late.next();
+    assert_eq!(hello["type"], "hello");
+    assert_eq!(hello["lang"], "es");
+    assert_eq!(hello["boards"][0]["kind"], "sim");
+    assert!(
+        hello["boards"][0]["files"][0]["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("import machine")),
+        "{hello}"
+    );
+    let lit = json!([{"pin": 2, "mode": "output", "level": 1}]);
+    late.wait("pins", |message| {
+        message["board"] == board && message["pins"] == lit
+    });
+}
+
+#[test]
+fn an_exception_names_file_and_line() {
+    let maker = need!("a traceback on the page", micropython());
+    let lab = lab_with(maker, 1);
+    let mut page = Page::open(&lab);
+    let board = page.wait_for_board();
+    page.send(&json!({
+        "type": "run", "board": board, "main": "main.py",
+        "files": [
+            {"name": "main.py", "text": "import sensor\n\nsensor.leer(0)\n"},
+            {"name": "sensor.py", "text": "def leer(n):\n    return 1 / n\n"},
+        ],
+    }));
+    let ended = page.wait_for_end(board);
+    assert_eq!(ended["how"], "error");
+    let traceback = &ended["traceback"];
+    assert_eq!(
+        (&traceback["file"], &traceback["line"]),
+        (&json!("sensor.py"), &json!(2)),
+        "{ended}"
+    );
+    assert_eq!(traceback["message"], "ZeroDivisionError: divide by zero");
+    let text = traceback["text"].as_str().expect("a text");
+    assert!(text.contains("File \"main.py\", line 3"), "{text}");
+
+    page.run(board, "x = 1\nif x:\nprint(x)\n");
+    let ended = page.wait_for_end(board);
+    assert_eq!(ended["traceback"]["line"], 3, "{ended}");
+}
+
+#[test]
+fn a_program_is_stopped_and_reads_what_is_typed() {
+    let maker = need!("stopping and typing", micropython());
+    let lab = lab_with(maker, 1);
+    let mut page = Page::open(&lab);
+    let board = page.wait_for_board();
+    page.run(
+        board,
+        "nombre = input('¿Nombre? ')\nprint('hola,', nombre)\nwhile True:\n    pass\n",
+    );
+    page.wait_for_text(board, "¿Nombre? ");
+    page.send(&json!({"type": "input", "board": board, "text": "Ana\r"}));
+    page.wait_for_text(board, "hola, Ana");
+    page.send(&json!({"type": "stop", "board": board}));
+    assert_eq!(page.wait_for_end(board)["how"], "stopped");
+    // The program's names are still there at the prompt.
+    page.wait_for_text(board, ">>> ");
+    page.send(&json!({"type": "input", "board": board, "text": "nombre * 2\r"}));
+    page.wait_for_text(board, "'AnaAna'");
+}
+
+#[test]
+fn what_a_program_publishes_and_what_the_page_publishes_arrive() {
+    let maker = need!("messages on the page", micropython());
+    let lab = lab_with(maker, 1);
+    let mut page = Page::open(&lab);
+    let board = page.wait_for_board();
+    page.run(
+        board,
+        "from umqtt.simple import MQTTClient
+cliente = MQTTClient('placa-1', 'test.mosquitto.org')
+cliente.set_callback(lambda tema, mensaje: print('recibido', tema, mensaje))
+cliente.connect()
+cliente.subscribe('lab/entrada', 1)
+cliente.publish('lab/salida', 'año', qos=1)
+cliente.wait_msg()
+cliente.disconnect()
+",
+    );
+    let publishes = |message: &Value, topic: &str| {
+        let events = message["events"].as_array().expect("events");
+        (events.iter()).any(|event| {
+            event["packet"]["Publish"]["topic"] == topic
+                && event["client_id"] == "placa-1"
+                && event["t"].as_u64().is_some_and(|t| t > 1_600_000_000_000)
+        })
+    };
+    page.wait("mqtt", |message| publishes(message, "lab/salida"));
+    page.wait("mqtt_state", |state| {
+        let clients = state["clients"].as_array().expect("clients");
+        (clients.iter()).any(|client| {
+            client["client_id"] == "placa-1"
+                && client["subscriptions"] == json!([["lab/entrada", 1]])
+        })
+    });
+    page.send(&json!({
+        "type": "publish", "topic": "lab/entrada", "payload": "hola", "qos": 1, "retain": true,
+    }));
+    page.wait_for_text(board, "recibido b'lab/entrada' b'hola'");
+    assert_eq!(page.wait_for_end(board)["how"], "finished");
+    page.wait("mqtt_state", |state| {
+        let retained = state["retained"].as_array().expect("retained");
+        (retained.iter()).any(|message| message["topic"] == "lab/entrada")
+    });
+}
+
+#[test]
+fn an_example_opens_with_its_files() {
+    let maker = need!("an example on the page", micropython());
+    let lab = lab_with(maker, 1);
+    let mut page = Page::open(&lab);
+    let board = page.wait_for_board();
+    page.send(&json!({"type": "open_example", "board": board, "name": "publicar"}));
+    let opened = page.wait("board", |message| message["files"].is_array());
+    assert_eq!(opened["files"][0]["name"], "main.py");
+    page.send(&json!({"type": "open_example", "board": board, "name": "../examples"}));
+    let refused = page.wait("notice", |message| message["level"] == "error");
+    assert!(
+        refused["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("ejemplo")),
+        "{refused}"
+    );
+}

@@ -1,0 +1,10 @@
+//! The laboratory as pages meet it: over HTTP and its WebSocket, with simulated boards that run real MicroPython.
+#![cfg(unix)]
+
+mod boards;
+mod class;
+mod client;
+mod network;
+mod project;
+mod real;
+mod security;

@@ -1,0 +1,262 @@
+//! `umqtt lab`: decides how the laboratory is started, and what it knows of umqtt that only this command knows.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use board_link::{Board, Lang, LinkError, PortSpec};
+use lab::{Folder, FolderError, Lab, LabConfig, LabError, Outfit, Words};
+use serde_json::json;
+
+use crate::commands::broker;
+use crate::display::{Message, Sender};
+use crate::failure::{Failure, Status};
+use crate::lab_options::LabOptions;
+use crate::loan::Loan;
+use crate::module::InstallError;
+use crate::simulated;
+use crate::target;
+
+/// The port of the page, unless another is named: MQTT's, turned round.
+const PORT: u16 = 8183;
+
+/// How often it is looked whether the end has come.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
+    let listen = listen(options.listen.as_deref(), lang)?;
+    let boards = boards(options, lang)?;
+    let folder = options
+        .program
+        .as_deref()
+        .map(|path| Folder::open(path).map(Arc::new))
+        .transpose()
+        .map_err(|error| explain_folder(&error, lang))?;
+    super::shown(lang, |display, stop| {
+        let simulated = simulated::maker(stop, lang)?;
+        let config = |listen| LabConfig {
+            listen,
+            lang,
+            outfit: Arc::new(Lender { lang }),
+            simulated: simulated.clone(),
+            boards: boards.clone(),
+            folder: folder.clone(),
+            online: options.online,
+            timeouts: target::timeouts(),
+        };
+        let lab = match listen {
+            Some(address) => Lab::start(config(address)),
+            None => {
+                let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+                match Lab::start(config(usual)) {
+                    Err(LabError::Listen { .. }) => {
+                        Lab::start(config(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
+                    }
+                    started => started,
+                }
+            }
+        };
+        let lab = lab.map_err(|error| explain(&error, lang))?;
+        welcome(&lab, options, display, lang);
+        while !stop.is_requested() {
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
+    })
+}
+
+fn welcome(lab: &Lab, options: &LabOptions, display: &Sender, lang: Lang) {
+    let (page, broker) = (format!("http://{}/", lab.address()), lab.broker());
+    display.show(Message::Result {
+        text: match lang {
+            Lang::En => format!("the laboratory is at {page}, Ctrl-C ends it"),
+            Lang::Es => format!("el laboratorio está en {page}, Ctrl-C lo termina"),
+        },
+        fields: json!({
+            "event": "laboratory",
+            "page": page,
+            "broker": broker.to_string(),
+            "page_is_built": lab::page_is_built(),
+        }),
+    });
+    display.note(match lang {
+        Lang::En => format!("its broker listens on {broker}"),
+        Lang::Es => format!("su broker escucha en {broker}"),
+    });
+    if !lab::page_is_built() {
+        display.note(lang.pick(
+            "its page is not built into this umqtt: cargo xtask page, then build and start again",
+            "su página no está compilada en este umqtt: cargo xtask page, y después compila y arranca otra vez",
+        ));
+    } else if !options.no_open {
+        open_browser(&page);
+    }
+}
+
+/// Asks the desktop to show the page; where there is none, the printed address serves.
+fn open_browser(page: &str) {
+    let (program, arguments): (_, &[&str]) = if cfg!(windows) {
+        ("cmd", &["/c", "start", ""])
+    } else if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if ["DISPLAY", "WAYLAND_DISPLAY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    {
+        ("xdg-open", &[])
+    } else {
+        return;
+    };
+    let started = Command::new(program)
+        .args(arguments)
+        .arg(page)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    if let Ok(mut child) = started {
+        // It ends soon, and is not to be left behind as a zombie.
+        std::thread::spawn(move || child.wait());
+    }
+}
+
+/// The address of `--listen`; none without it.
+fn listen(text: Option<&str>, lang: Lang) -> Result<Option<SocketAddr>, Failure> {
+    let address = text
+        .map(|text| broker::address(Some(text), lang))
+        .transpose()?;
+    match address.filter(|address| !address.ip().is_loopback()) {
+        Some(address) => Err(explain(&LabError::Open { address }, lang)),
+        None => Ok(address),
+    }
+}
+
+/// The boards to begin with.
+fn boards(options: &LabOptions, lang: Lang) -> Result<Vec<PortSpec>, Failure> {
+    let ports = options.ports.iter().map(|port| port.parse());
+    let ports: Vec<PortSpec> = ports
+        .collect::<Result<_, LinkError>>()
+        .map_err(|error| Failure::from_link(&error, lang))?;
+    let simulated = options.boards.unwrap_or(u8::from(ports.is_empty()));
+    let simulated = std::iter::repeat_n(PortSpec::Sim, simulated.into());
+    Ok(ports.into_iter().chain(simulated).collect())
+}
+
+fn explain_folder(error: &FolderError, lang: Lang) -> Failure {
+    let help = match error {
+        FolderError::Read { .. } => lang.pick(
+            "name a script, or a folder with a main.py",
+            "indica un programa, o una carpeta con un main.py",
+        ),
+        FolderError::NoMain { .. } => lang.pick(
+            "name the script itself, or call it main.py",
+            "indica el propio programa, o llámalo main.py",
+        ),
+        FolderError::NoText { .. } => lang.pick(
+            "save it as UTF-8 in your editor",
+            "guárdalo como UTF-8 en el editor",
+        ),
+        FolderError::NoDiagram { .. } => lang.pick(
+            "copy diagram.json again from the Wokwi project, or remove it",
+            "vuelve a copiar diagram.json del proyecto de Wokwi, o quítalo",
+        ),
+    };
+    let message = lang.pick(error.to_string(), error.to_spanish());
+    Failure::new(Status::Failed, message, help)
+}
+
+fn explain(error: &LabError, lang: Lang) -> Failure {
+    match error {
+        LabError::Broker(error) => broker::explain(error, lang),
+        LabError::Open { address } => Failure::new(
+            Status::Usage,
+            match lang {
+                Lang::En => format!(
+                    "others can reach {address}, and whoever reaches the page runs programs on this computer's boards"
+                ),
+                Lang::Es => format!(
+                    "otros llegan a {address}, y quien llega a la página ejecuta programas en las placas de este equipo"
+                ),
+            },
+            lang.pick(
+                "--listen 127.0.0.1:PORT, which is this computer only",
+                "--listen 127.0.0.1:PUERTO, que es solo este equipo",
+            ),
+        ),
+        LabError::Listen { address, source } => Failure::new(
+            Status::Failed,
+            match lang {
+                Lang::En => format!("the page cannot listen on {address}: {source}"),
+                Lang::Es => format!("la página no puede escuchar en {address}: {source}"),
+            },
+            lang.pick(
+                "leave --listen out, or name another port",
+                "quita --listen, o indica otro puerto",
+            ),
+        ),
+        LabError::System(error) => Failure::complete(
+            Status::Failed,
+            match lang {
+                Lang::En => format!("the laboratory cannot start: {error}"),
+                Lang::Es => format!("el laboratorio no puede arrancar: {error}"),
+            },
+        ),
+    }
+}
+
+/// Lends boards what a run lends them.
+struct Lender {
+    lang: Lang,
+}
+
+impl Outfit for Lender {
+    fn loan(&self) -> Box<dyn lab::Loan> {
+        Box::new(Lent {
+            loan: Loan::default(),
+            lang: self.lang,
+        })
+    }
+}
+
+struct Lent {
+    loan: Loan,
+    lang: Lang,
+}
+
+impl lab::Loan for Lent {
+    fn give(
+        &mut self,
+        board: &mut Board,
+        with_files: bool,
+        note: &mut dyn FnMut(Words),
+    ) -> Result<(), LinkError> {
+        let info = board.info()?;
+        let (sender, notes) = Sender::to_receiver();
+        let given = self.loan.give(board, &info, &sender, self.lang);
+        drop(sender);
+        for message in notes {
+            if let Message::Note(text) = message {
+                note(Words::same(text));
+            }
+        }
+        match given {
+            Ok(()) => {}
+            // The program may do well with what the firmware brings.
+            Err(InstallError::Unfit(finding)) => note(Words::same(finding.message)),
+            Err(InstallError::Link(error)) => return Err(error),
+        }
+        if with_files {
+            self.loan.extend();
+        }
+        Ok(())
+    }
+
+    fn show(&self, board: &mut Board) -> Result<(), LinkError> {
+        self.loan.show(board)
+    }
+
+    fn take_back(&mut self, board: &mut Board) -> Result<(), LinkError> {
+        self.loan.take_back(board)
+    }
+}
