@@ -209,7 +209,7 @@ impl Board {
                 &[]
             },
         };
-        let handed = self.hand_over_with(code.as_bytes(), Some(last), None)?;
+        let handed = self.hand_over_with(&code, Some(last), None)?;
         Ok(self.may_flow && handed.fast)
     }
 

@@ -3,9 +3,6 @@
 //! It is put together from the parts that a task needs, so that a slow line carries no more. Names
 //! are short for the same reason. The frames that it reads are drawn in `agent`.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use super::pack::deflated;
 
 /// What an agent can do; a set of these.
@@ -291,8 +288,8 @@ const READ: &str = "
 ";
 
 /// The code of an agent with these abilities. `sha`: the board has `hashlib`. `packed`: it has
-/// `deflate` and `binascii`, so that less goes over the line.
-pub(super) fn program(parts: Parts, sha: bool, packed: bool) -> String {
+/// `deflate`, so that less goes over the line.
+pub(super) fn program(parts: Parts, sha: bool, packed: bool) -> Vec<u8> {
     let mut code = String::from(HEAD.trim_start());
     let mut add = |part: &str| code.push_str(part.trim_start_matches('\n'));
     add(if sha { SHA } else { CRC });
@@ -315,14 +312,33 @@ pub(super) fn program(parts: Parts, sha: bool, packed: bool) -> String {
         && code.len() <= 1 << PACKED_BITS
         && let Some(deflated) = deflated(code.as_bytes())
     {
-        let text = BASE64.encode(deflated);
         // No name stays, and the text is free again before the agent runs.
-        code = format!(
-            "exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(\
-             __import__('binascii').a2b_base64('{text}')),1,{PACKED_BITS}).read())\n"
-        );
+        return [
+            b"exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(b'",
+            literal(&deflated).as_slice(),
+            format!("'),1,{PACKED_BITS}).read())\n").as_bytes(),
+        ]
+        .concat();
     }
-    code
+    code.into_bytes()
+}
+
+/// `bytes` between the quotes of a Python literal, of which MicroPython takes any other byte as it is: a third less than
+/// Base64. What the raw REPL or a line's end would change is escaped.
+fn literal(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    for (index, &byte) in bytes.iter().enumerate() {
+        let digit_follows = bytes.get(index + 1).is_some_and(u8::is_ascii_digit);
+        match byte {
+            b'\n' => out.extend(b"\\n"),
+            b'\r' => out.extend(b"\\r"),
+            b'\\' | b'\'' => out.extend([b'\\', byte]),
+            0..=7 if digit_follows => out.extend(format!("\\{byte:03o}").bytes()),
+            0..=7 => out.extend(format!("\\{byte:o}").bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out
 }
 
 /// How far back the packed program refers, in bits: boards with little memory have room for so much.
@@ -334,7 +350,7 @@ mod tests {
 
     #[test]
     fn a_task_carries_only_its_parts() {
-        let plain = |parts, sha| program(parts, sha, false);
+        let plain = |parts, sha| String::from_utf8(program(parts, sha, false)).expect("text");
         let look = plain(Parts::LOOK, true);
         let write = plain(Parts::LOOK.and(Parts::WRITE), true);
         assert!(look.contains("k in(78,66)") && !look.contains("k==79"));
@@ -348,21 +364,59 @@ mod tests {
         let parts = Parts::LOOK.and(Parts::WRITE);
         let packed = program(parts, true, true);
         // What comes in front of every transfer on a slow line.
-        assert!(packed.len() < 2000, "{}", packed.len());
-        let text = packed
-            .split('\'')
-            .max_by_key(|part| part.len())
-            .expect("it has quotes");
+        assert!(packed.len() < 1640, "{}", packed.len());
+        assert!(
+            !packed[..packed.len() - 1]
+                .iter()
+                .any(|byte| *byte < 8 || b"\n\r".contains(byte))
+        );
+        let start = (packed.windows(2).position(|pair| pair == b"b'")).expect("a literal") + 2;
+        let end = packed.len() - "'),1,12).read())\n".len();
         let mut back = Vec::with_capacity(1 << PACKED_BITS);
         flate2::Decompress::new(false)
             .decompress_vec(
-                &BASE64.decode(text).expect("base64"),
+                &read_literal(&packed[start..end]),
                 &mut back,
                 flate2::FlushDecompress::Finish,
             )
             .expect("raw deflate");
-        let plain = program(parts, true, false);
-        assert!(plain.starts_with(std::str::from_utf8(&back).expect("text")));
-        assert_eq!(plain.len(), back.len());
+        assert_eq!(back, program(parts, true, false));
+    }
+
+    /// As Python does.
+    fn read_literal(text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut rest = text.iter().copied().peekable();
+        while let Some(byte) = rest.next() {
+            if byte != b'\\' {
+                assert_ne!(byte, b'\'');
+                out.push(byte);
+                continue;
+            }
+            out.push(match rest.next().expect("an escape") {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                digit @ b'0'..=b'7' => {
+                    let mut value = u32::from(digit - b'0');
+                    for _ in 0..2 {
+                        if let Some(digit) = rest.next_if(|next| (b'0'..=b'7').contains(next)) {
+                            value = value * 8 + u32::from(digit - b'0');
+                        }
+                    }
+                    value as u8
+                }
+                other => other,
+            });
+        }
+        out
+    }
+
+    #[test]
+    fn every_byte_has_its_place_in_a_literal() {
+        let mut bytes: Vec<u8> = (0..=255).collect();
+        for byte in 0..=255 {
+            bytes.extend([byte, b'0', byte, b'8', byte, 3, byte, b'\'']);
+        }
+        assert_eq!(read_literal(&literal(&bytes)), bytes);
     }
 }
