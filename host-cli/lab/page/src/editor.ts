@@ -24,6 +24,7 @@ import {
   highlightSpecialChars,
   keymap,
   lineNumbers,
+  placeholder,
   WidgetType,
   type DecorationSet,
 } from "@codemirror/view";
@@ -208,6 +209,7 @@ export class Editor {
       indentUnit.of("    "),
       EditorState.phrases.of({ ...PHRASES[lang()], $lang: lang() }),
       mark,
+      placeholder(t("editorEmpty")),
       name.endsWith(".py") || name === "" ? python() : [],
       EditorView.contentAttributes.of({
         "aria-label": t("editor", { file: name }),

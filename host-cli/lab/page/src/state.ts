@@ -89,14 +89,17 @@ export class Board {
 
   private replaceFiles(files: SourceFile[]): void {
     const same =
+      this.files.length > 0 &&
       files.length === this.files.length &&
       files.every((file) => this.files.some((mine) => mine.name === file.name && mine.text === file.text));
     if (same) {
       return;
     }
-    this.files = files.map(({ name, text }) => ({ name, text, original: text }));
-    if (!files.some((file) => file.name === this.active)) {
-      this.active = files.find((file) => file.name === "main.py")?.name ?? files[0]?.name ?? "main.py";
+    // A board without a program has an empty one to begin with.
+    const open = files.length === 0 ? [{ name: "main.py", text: "" }] : files;
+    this.files = open.map(({ name, text }) => ({ name, text, original: text }));
+    if (!open.some((file) => file.name === this.active)) {
+      this.active = open.find((file) => file.name === "main.py")?.name ?? open[0]?.name ?? "main.py";
     }
     this.ended = undefined;
     this.generation += 1;

@@ -48,7 +48,8 @@ export function packetList(
 function packetRow(row: PacketRow): TemplateResult {
   const up = row.direction === "ToBroker";
   const connection = row.name === "Opened" || row.name === "Closed";
-  const client = row.client || "?";
+  // Until its CONNECT came, a connection has no name but its number.
+  const client = row.client || `#${row.connection}`;
   return html`<tr class="${connection ? "connection" : up ? "up" : "down"}">
     <td class="time"><time>${timeOf(row.t)}</time></td>
     <td class="who" title=${t(up ? "toBroker" : "toClient", { client })}>
