@@ -40,12 +40,16 @@ impl FromStr for PortSpec {
         };
         let trimmed = text.trim();
         if let Some((scheme, rest)) = trimmed.split_once("://") {
+            let scheme = scheme.to_ascii_lowercase();
+            // A wrong word in front is said before what follows it is looked at.
+            if !["socket", "rfc2217"].contains(&scheme.as_str()) {
+                return Err(bad(BadPort::UnknownScheme));
+            }
             let (host, port) = host_and_port(rest).map_err(bad)?;
-            return match scheme.to_ascii_lowercase().as_str() {
-                "socket" => Ok(PortSpec::Socket { host, port }),
-                "rfc2217" => Ok(PortSpec::Rfc2217 { host, port }),
-                _ => Err(bad(BadPort::UnknownScheme)),
-            };
+            return Ok(match scheme.as_str() {
+                "socket" => PortSpec::Socket { host, port },
+                _ => PortSpec::Rfc2217 { host, port },
+            });
         }
         match trimmed {
             "" => Err(bad(BadPort::Empty)),

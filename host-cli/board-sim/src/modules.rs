@@ -23,6 +23,10 @@ const MODULES: &[(&str, &str)] = &[
     ("socket", include_str!("../../../python/sim/socket.py")),
     ("ssl", include_str!("../../../python/sim/ssl.py")),
     ("sys", include_str!("../../../python/sim/sys.py")),
+    (
+        "urequests",
+        include_str!("../../../python/sim/urequests.py"),
+    ),
     ("vfs", include_str!("../../../python/sim/vfs.py")),
 ];
 

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::frame;
 use crate::hub::Hub;
 use crate::link::Link;
+use crate::network;
 use crate::opening::{self, READ_SIZE, Transport};
 use crate::pace::Pace;
 use crate::server::Service;
@@ -43,6 +44,7 @@ pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, service: 
     let deadline = Instant::now() + service.limits.connect_within;
     let link = Rc::new(Link::default());
     let id = service.hub.borrow_mut().opened(Rc::clone(&link), peer);
+    let stream = through_network(stream, &service);
     let opening = opening::open(stream, tls, &service.origins, service.limits.packet);
     let opened = tokio::select! {
         opened = time::timeout_at(deadline, opening) => {
@@ -73,6 +75,20 @@ pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, service: 
         };
         let _ = time::timeout(LAST_WRITE_WITHIN, last).await;
     }
+}
+
+/// Bytes that may be between the network and this connection.
+const IN_BETWEEN: usize = 64 << 10;
+
+/// The connection as the broker has it: as it came, or with a bad network in between.
+fn through_network(stream: TcpStream, service: &Service) -> Stream {
+    let Some(carrier) = &service.network else {
+        return Box::new(stream);
+    };
+    let (ours, theirs) = tokio::io::duplex(IN_BETWEEN);
+    let carrier = Rc::clone(carrier);
+    tokio::task::spawn_local(async move { network::carry(stream, theirs, &carrier).await });
+    Box::new(ours)
 }
 
 async fn write(writer: &mut WriteHalf<Stream>, link: &Link) -> CloseReason {

@@ -3,7 +3,8 @@
 //! One thread serves all connections. `server` accepts them, `opening` finds out what a client speaks (MQTT as it is, in
 //! TLS, in a WebSocket), `frame` cuts bytes into packets (decoded by `rumqttc`), `admission` decides who comes in (by
 //! `users` and `password`), `hub` what becomes of packets, `session` what each client is owed, `store` what of that
-//! outlives the broker, `link` what waits to be written, `tap` tells observers of this process and `monitor` those of others. Dropping the `Broker` ends the thread, every connection and the listeners.
+//! outlives the broker, `link` what waits to be written, `tap` tells observers of this process and `monitor`
+//! those of others; `network` makes the way to it worse, for lessons. Dropping the `Broker` ends the thread, every connection and the listeners.
 //!
 //! # Why it is not rumqttd
 //!
@@ -32,6 +33,7 @@ mod frame;
 mod hub;
 mod link;
 mod monitor;
+pub mod network;
 mod opening;
 mod pace;
 mod password;
@@ -87,6 +89,8 @@ pub struct BrokerConfig {
     /// The pages (`https://example.org`, `*` for all) that may open WebSockets besides those of this computer.
     pub origins: Vec<String>,
     pub limits: Limits,
+    /// How the network to its clients is made worse on purpose.
+    pub network: network::Conditions,
     /// The folder in which retained messages and the sessions of clients without clean session outlive the broker.
     pub persist: Option<PathBuf>,
 }
@@ -120,6 +124,7 @@ impl Default for BrokerConfig {
             anonymous: false,
             origins: Vec::new(),
             limits: Limits::default(),
+            network: network::Conditions::default(),
             persist: None,
         }
     }

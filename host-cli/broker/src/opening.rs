@@ -4,7 +4,6 @@
 use std::io;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::tap::CloseReason;
@@ -23,14 +22,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for S {}
 
 /// Gets through what is around the packets.
 pub(crate) async fn open(
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     tls: Option<TlsAcceptor>,
     origins: &[String],
     packet_limit: usize,
 ) -> Result<Box<dyn Transport>, CloseReason> {
     let expects_tls = tls.is_some();
     let stream: Box<dyn Transport> = match tls {
-        None => Box::new(stream),
+        None => stream,
         Some(acceptor) => Box::new(acceptor.accept(stream).await.map_err(refused_tls)?),
     };
     let mut stream = BufReader::with_capacity(READ_SIZE, stream);

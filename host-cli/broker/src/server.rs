@@ -15,6 +15,7 @@ use crate::admission::Admission;
 use crate::connection;
 use crate::hub::Hub;
 use crate::monitor::{BrokerState, SEND_EVERY};
+use crate::network::Carrier;
 use crate::store::{Change, Store, StoreError};
 use crate::tap::Taps;
 use crate::{BrokerConfig, Identity, Limits};
@@ -37,6 +38,8 @@ pub(crate) struct Service {
     pub(crate) hub: RefCell<Hub>,
     pub(crate) admission: Admission,
     pub(crate) limits: Limits,
+    /// The bad network that clients have on purpose.
+    pub(crate) network: Option<Rc<Carrier>>,
     /// The pages that may open WebSockets besides those of this computer.
     pub(crate) origins: Vec<String>,
 }
@@ -70,6 +73,8 @@ pub(crate) fn run(
             hub: RefCell::new(Hub::new(taps, &config, kept)),
             admission: Admission::new(config.users, config.anonymous),
             limits: config.limits,
+            network: (!config.network.is_clear())
+                .then(|| Rc::new(Carrier::unchanging(config.network))),
             origins: config.origins,
         });
         let secure = async {

@@ -10,6 +10,8 @@ pub mod cross;
 #[cfg(unix)]
 pub mod emulator;
 mod fake_port;
+#[cfg(unix)]
+mod fake_rom;
 mod faulty;
 mod implementation;
 mod interpreter;
@@ -35,6 +37,8 @@ pub mod scripted;
 pub use certificates::Certificates;
 #[cfg(unix)]
 pub use fake_port::FakePort;
+#[cfg(unix)]
+pub use fake_rom::{Chip, FakeRom, Fault};
 pub use faulty::{Faults, Faulty};
 pub use implementation::{Implementation, Module};
 pub use interpreter::{Interpreter, Version, x86_options};

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -62,6 +62,8 @@ pub struct Proxy {
     /// A connection is open.
     busy: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
+    /// What is between two pieces on their way to the board, in milliseconds.
+    pause: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -87,12 +89,14 @@ impl Proxy {
         }));
         let (busy, ended) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
         let (shared, working, end) = (state.clone(), busy.clone(), ended.clone());
+        let pause = Arc::<AtomicU64>::default();
+        let pausing = pause.clone();
         let thread = std::thread::spawn(move || {
             while !end.load(Ordering::SeqCst) {
                 if let Ok((stream, _)) = listener.accept() {
                     working.store(true, Ordering::SeqCst);
                     // Its end is all that a connection has to say.
-                    let _ = relay(&board, stream, &shared, &end);
+                    let _ = relay(&board, stream, &shared, &pausing, &end);
                     working.store(false, Ordering::SeqCst);
                 } else {
                     std::thread::sleep(Duration::from_millis(1));
@@ -104,6 +108,7 @@ impl Proxy {
             state,
             busy,
             ended,
+            pause,
             thread: Some(thread),
         })
     }
@@ -125,6 +130,12 @@ impl Proxy {
             to_board: 0,
             broken: false,
         };
+    }
+
+    /// From now on the line takes at least so long for each piece that goes to the board.
+    pub fn slow_down(&self, pause: Duration) {
+        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        self.pause.store(pause, Ordering::SeqCst);
     }
 
     /// Bytes that came through since then: from the board, to the board.
@@ -154,6 +165,7 @@ fn relay(
     board: &PortSpec,
     mut stream: TcpStream,
     state: &Mutex<State>,
+    pause: &AtomicU64,
     end: &AtomicBool,
 ) -> io::Result<()> {
     if locked(state).broken {
@@ -175,6 +187,9 @@ fn relay(
             Err(error) => return Err(error),
         };
         let through = passes(state, false, count);
+        if count > 0 {
+            std::thread::sleep(Duration::from_millis(pause.load(Ordering::SeqCst)));
+        }
         board.write(&buffer[..through], Duration::from_secs(60))?;
         let (broken, how) = {
             let state = locked(state);

@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "broker",
             "mpy-link",
             "native-build",
+            "weather",
         ],
     ),
     (
@@ -57,8 +58,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mpy-link",
             "native-build",
             "testkit",
+            "weather",
         ],
     ),
+    ("weather", &["testkit"]),
     (
         "xtask",
         &["board-sim", "mpy-link", "native-build", "testkit"],

@@ -14,6 +14,7 @@ use crate::board_options::{
 };
 use crate::lab_options::LabOptions;
 use crate::mqtt_options::{BrokerOptions, MonitorOptions, PubOptions, SubOptions};
+use crate::network_options::NetworkOptions;
 use crate::usage::{self, Answer};
 
 /// MQTT lessons on MicroPython boards, real or simulated
@@ -128,6 +129,9 @@ pub struct RunOptions {
     /// Let host names of public brokers lead to the real ones
     #[arg(long)]
     pub online: bool,
+
+    #[command(flatten)]
+    pub network: NetworkOptions,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@
 //! | `commands/` | what each subcommand does, one file each |
 //! | `lab_options` | the same for the laboratory |
 //! | `mqtt_options` | the same for the broker and its clients |
+//! | `network_options` | how a bad network is asked for |
 //! | `script` | which script is to run, and whether its text can be sent |
 //! | `source`, `settings` | what `deploy` puts on a board besides umqtt |
 //! | `target` | which board a command works on, and how it is reached |
@@ -42,6 +43,7 @@ mod data_folder;
 mod direct;
 mod display;
 mod doctor;
+mod events;
 mod failure;
 mod fit;
 mod lab_options;
@@ -54,6 +56,7 @@ mod module;
 mod monitor;
 mod mqtt_client;
 mod mqtt_options;
+mod network_options;
 mod observer;
 mod package;
 mod progress;

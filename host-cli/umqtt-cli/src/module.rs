@@ -136,23 +136,35 @@ fn no_module(info: &BoardInfo, lang: Lang) -> Finding {
     }
 }
 
+/// Whether there is something at the path that may be installed, before any board is reached for it.
+///
+/// # Errors
+/// Where there is nothing that can be read.
+pub fn is_there(path: &Path, lang: Lang) -> Result<(), Failure> {
+    std::fs::metadata(path)
+        .map(drop)
+        .map_err(|error| unreadable(path, &error, lang))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
+    let message = match lang {
+        Lang::En => format!("{} cannot be read: {error}", path.display()),
+        Lang::Es => format!("no se puede leer {}: {error}", path.display()),
+    };
+    let help = lang.pick(
+        "name a .mpy file, the folder that `umqtt build` wrote, or a lesson of `umqtt package`",
+        "indica un fichero .mpy, la carpeta que escribió `umqtt build`, o una lección de `umqtt package`",
+    );
+    Failure::new(Status::Failed, message, help)
+}
+
 /// What `umqtt install PATH` puts on this board: a .mpy file, a lesson of `umqtt package`, or what `umqtt build` left in a folder, one subfolder per
 /// architecture, of which the one that suits the board best counts.
 ///
 /// # Errors
 /// Where there is nothing of the kind, or nothing for this board.
 pub fn at_path(path: &Path, info: &BoardInfo, lang: Lang) -> Result<Vec<Item>, Failure> {
-    let unreadable = |path: &Path, error: std::io::Error| {
-        let message = match lang {
-            Lang::En => format!("{} cannot be read: {error}", path.display()),
-            Lang::Es => format!("no se puede leer {}: {error}", path.display()),
-        };
-        let help = lang.pick(
-            "name a .mpy file, the folder that `umqtt build` wrote, or a lesson of `umqtt package`",
-            "indica un fichero .mpy, la carpeta que escribió `umqtt build`, o una lección de `umqtt package`",
-        );
-        Failure::new(Status::Failed, message, help)
-    };
+    let unreadable = |path: &Path, error| unreadable(path, &error, lang);
     let item = |file: &Path, below: &Path| -> Result<Item, Failure> {
         let content = std::fs::read(file).map_err(|error| unreadable(file, error))?;
         let name = file.strip_prefix(below).unwrap_or(file);

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::network_options::NetworkOptions;
+
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct BrokerOptions {
@@ -66,6 +68,9 @@ pub struct BrokerOptions {
     /// Messages of QoS 1 and 2 that may wait for one client. Default: 100000
     #[arg(long, value_name = "N")]
     pub max_queued: Option<u32>,
+
+    #[command(flatten)]
+    pub network: NetworkOptions,
 }
 
 #[derive(Debug, Subcommand)]

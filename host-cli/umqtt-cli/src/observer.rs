@@ -4,15 +4,17 @@
 //! the user may not read.
 
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use board_link::Lang;
 use broker::{Direction, TapEvent, TapPacket};
-use rumqttc::{Client, Connection, ConnectionError, Event, Packet, QoS};
+use rumqttc::{Client, ConnectionError, Event, Packet, QoS};
 
 use crate::broker_choice::OutsideBroker;
 use crate::display::{Message, Sender};
+use crate::events::Events;
 use crate::failure::Failure;
 use crate::mqtt_client;
 use crate::stop::Stop;
@@ -36,8 +38,9 @@ impl Observer {
         stop: &Stop,
         lang: Lang,
     ) -> Result<Self, Failure> {
-        let (client, mut connection) =
+        let (client, connection) =
             Client::new(mqtt_client::options(broker, &Trust::default(), lang)?, 10);
+        let mut connection = Events::of(connection);
         let deadline = Instant::now() + CONNECT_WITHIN;
         // The queue of requests has room for this one.
         let _ = client.subscribe("#", QoS::AtMostOnce);
@@ -54,8 +57,7 @@ impl Observer {
                     }
                     break;
                 }
-                Ok(Ok(_)) | Err(rumqttc::RecvTimeoutError::Timeout)
-                    if Instant::now() < deadline => {}
+                Ok(Ok(_)) | Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
                 Ok(Err(error)) => return Err(mqtt_client::unreachable(broker, &error, lang)),
                 _ => {
                     return Err(mqtt_client::unreachable(
@@ -90,7 +92,7 @@ impl Drop for Observer {
     }
 }
 
-fn watch(connection: &mut Connection, display: &Sender, ended: &Stop, name: &str, lang: Lang) {
+fn watch(connection: &mut Events, display: &Sender, ended: &Stop, name: &str, lang: Lang) {
     while !ended.is_requested() {
         match connection.recv_timeout(Duration::from_millis(50)) {
             Ok(Ok(Event::Incoming(Packet::Publish(publish)))) => {
@@ -121,7 +123,7 @@ fn watch(connection: &mut Connection, display: &Sender, ended: &Stop, name: &str
                 });
                 return;
             }
-            Err(rumqttc::RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => return,
             _ => {}
         }
     }

@@ -20,10 +20,22 @@ pub struct Progress {
 impl Progress {
     /// `label` says what is moved.
     pub fn new(total: usize, label: impl Into<String>) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template(
+        Self::of(
+            Some(total),
             "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-        );
+            label,
+        )
+    }
+
+    /// The same where nobody has said how many bytes there will be.
+    pub fn open_ended(label: impl Into<String>) -> Self {
+        Self::of(None, "{msg} {spinner} {bytes} {bytes_per_sec}", label)
+    }
+
+    fn of(total: Option<usize>, template: &str, label: impl Into<String>) -> Self {
+        let total = total.map(|total| total as u64);
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template(template);
         // The template is a constant; a mistake in it shows in the first test.
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("=> "));

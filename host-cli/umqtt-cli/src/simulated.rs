@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use board_link::{Lang, PortSpec, Transport};
 use board_sim::{BrokerHosts, FindOptions, HostMap, MicroPython, Progress, SimBoard, SimConfig};
+use weather::Weather;
 
 use crate::broker_choice::StandIn;
 use crate::data_folder;
@@ -19,11 +20,12 @@ use crate::trace;
 /// Names the folder that is the simulated board's filesystem.
 const ROOT_VARIABLE: &str = "UMQTT_SIM_ROOT";
 
-/// A simulated board and the folder it lives on.
+/// A simulated board, the folder it lives on, and what it meets in place of the Internet.
 pub struct Simulated {
     // The board goes first: its process must not outlive the folder.
     board: SimBoard,
     _flash: Flash,
+    _weather: Option<Weather>,
 }
 
 /// The folder, and what keeps others from it.
@@ -45,7 +47,7 @@ impl Flash {
 
 impl Simulated {
     /// Starts the board, fetching MicroPython first where the computer has none. With a stand-in the
-    /// names of public brokers lead to it, else to themselves.
+    /// names of public brokers lead to it, and that of Open-Meteo to a simulation of it; else all names are real.
     pub fn start(
         broker: Option<StandIn>,
         display: &Sender,
@@ -61,6 +63,11 @@ impl Simulated {
             broker,
             ..HostMap::default()
         };
+        let weather = broker.and_then(|_| simulated_weather(display, lang));
+        if let Some(weather) = &weather {
+            let names = &mut config.hosts.names;
+            names.insert(weather::HOST.to_owned(), weather.address());
+        }
         let board = SimBoard::start(config).map_err(|error| {
             Failure::complete(
                 Status::Failed,
@@ -80,6 +87,7 @@ impl Simulated {
         Ok(Self {
             board,
             _flash: flash,
+            _weather: weather,
         })
     }
 
@@ -89,6 +97,32 @@ impl Simulated {
         let transport =
             board_link::open(&device).map_err(|error| Failure::from_link(&error, lang))?;
         Ok(trace::watched(transport))
+    }
+}
+
+/// The stand-in for Open-Meteo, which says that it is one as soon as somebody asks it. Without it the name is the real
+/// one's, as on a board with Internet.
+fn simulated_weather(display: &Sender, lang: Lang) -> Option<Weather> {
+    let note = match lang {
+        Lang::En => format!(
+            "{} is simulated here, its weather is made up; --online asks the real one",
+            weather::HOST
+        ),
+        Lang::Es => format!(
+            "{} es aquí una simulación, su tiempo es inventado; --online pregunta al de verdad",
+            weather::HOST
+        ),
+    };
+    let teller = display.clone();
+    match Weather::start(move || teller.note(note)) {
+        Ok(weather) => Some(weather),
+        Err(error) => {
+            display.note(match lang {
+                Lang::En => format!("{} cannot be simulated: {error}", weather::HOST),
+                Lang::Es => format!("no se puede simular {}: {error}", weather::HOST),
+            });
+            None
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use board_link::Lang;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::cli;
 use crate::failure::{Failure, Status};
 use crate::lines;
 
@@ -78,11 +79,13 @@ Estado de salida: 0 hecho, 1 el programa lanzó una excepción o algo falló, 2 
             "Examples:
   umqtt run examples/publicar/main.py
   umqtt run main.py --port /dev/ttyUSB0 --broker test.mosquitto.org
-  umqtt run main.py --broker mqtts://ana:secret@broker.example.org --json",
+  umqtt run main.py --broker mqtts://ana:secret@broker.example.org --json
+  umqtt run main.py --loss 5 --delay 200           over a network that is slow and loses packets",
             "Ejemplos:
   umqtt run examples/publicar/main.py
   umqtt run main.py --port /dev/ttyUSB0 --broker test.mosquitto.org
-  umqtt run main.py --broker mqtts://ana:secreta@broker.example.org --json",
+  umqtt run main.py --broker mqtts://ana:secreta@broker.example.org --json
+  umqtt run main.py --loss 5 --delay 200           por una red lenta que pierde paquetes",
         ],
     ),
     (
@@ -150,6 +153,14 @@ const SPANISH: &[(&str, &str)] = &[
     (
         "lang",
         "Idioma de mensajes y ayuda: en o es; si no, el del sistema",
+    ),
+    (
+        "loss",
+        "Perder a propósito este porcentaje de los paquetes MQTT, cada uno con su conexión, como hace un mal enlace de radio",
+    ),
+    (
+        "delay",
+        "Que cada paquete tarde tantos milisegundos más, en cada sentido",
     ),
     ("help", "Mostrar esta ayuda"),
     ("version", "Mostrar la versión"),
@@ -325,24 +336,40 @@ pub fn answer(error: &clap::Error, arguments: &[OsString], lang: Lang) -> Answer
             Answer::Help(error.render().to_string())
         }
         _ => {
-            let (message, help) =
-                mqtt::explain(error, arguments, lang).unwrap_or_else(|| explain(error, lang));
+            let (message, help) = mqtt::explain(error, arguments, lang)
+                .unwrap_or_else(|| explain(error, arguments, lang));
             Answer::Failure(Failure::new(Status::Usage, message, help), lang)
         }
     }
 }
 
-fn explain(error: &clap::Error, lang: Lang) -> (String, String) {
+/// The command that these arguments name, as it is written: `umqtt fs cp`.
+fn named(arguments: &[OsString], lang: Lang) -> String {
+    let description = cli::description(lang);
+    let (mut command, mut path) = (&description, "umqtt".to_owned());
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+        if let Some(below) = command.find_subcommand(word) {
+            command = below;
+            path = format!("{path} {word}");
+        }
+    }
+    path
+}
+
+fn explain(error: &clap::Error, arguments: &[OsString], lang: Lang) -> (String, String) {
     let context = |kind| error.get(kind).map(text).filter(|text| !text.is_empty());
     let argument = context(ContextKind::InvalidArg).unwrap_or_default();
-    let see_help = lang
-        .pick(
-            "umqtt --help lists what there is",
-            "umqtt --help muestra lo que hay",
-        )
-        .to_owned();
+    let command = named(arguments, lang);
+    let see_help = match lang {
+        Lang::En => format!("{command} --help lists what there is"),
+        Lang::Es => format!("{command} --help muestra lo que hay"),
+    };
     let es = lang == Lang::Es;
     let message = match error.kind() {
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => match lang {
+            Lang::En => format!("{argument} is one argument too many"),
+            Lang::Es => format!("{argument} sobra: hay un argumento de más"),
+        },
         ErrorKind::UnknownArgument if es => format!("no hay ninguna opción {argument}"),
         ErrorKind::UnknownArgument => format!("there is no option {argument}"),
         ErrorKind::InvalidSubcommand => {
@@ -355,6 +382,23 @@ fn explain(error: &clap::Error, lang: Lang) -> (String, String) {
         }
         ErrorKind::MissingRequiredArgument if es => format!("falta {argument}"),
         ErrorKind::MissingRequiredArgument => format!("{argument} is missing"),
+        ErrorKind::TooFewValues => {
+            let least = context(ContextKind::MinValues).unwrap_or_default();
+            let given = context(ContextKind::ActualNumValues).unwrap_or_default();
+            match lang {
+                Lang::En => format!("{argument}: {least} are needed, {given} was given"),
+                Lang::Es => format!("{argument}: hacen falta {least}, se ha dado {given}"),
+            }
+        }
+        ErrorKind::ArgumentConflict
+            if context(ContextKind::PriorArg).is_some_and(|prior| prior != argument) =>
+        {
+            let prior = context(ContextKind::PriorArg).unwrap_or_default();
+            match lang {
+                Lang::En => format!("{argument} and {prior} do not go together"),
+                Lang::Es => format!("{argument} y {prior} no van juntos"),
+            }
+        }
         ErrorKind::ArgumentConflict if es => format!("{argument} se dio más de una vez"),
         ErrorKind::ArgumentConflict => format!("{argument} was given more than once"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::InvalidUtf8 => {
@@ -375,13 +419,13 @@ fn explain(error: &clap::Error, lang: Lang) -> (String, String) {
             .unwrap_or_default()
             .to_owned(),
     };
-    let suggestion = [
-        ContextKind::SuggestedArg,
-        ContextKind::SuggestedSubcommand,
-        ContextKind::ValidValue,
-    ]
-    .into_iter()
-    .find_map(context);
+    let suggestion = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
+        .into_iter()
+        .find_map(context)
+        .or_else(|| match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(values)) if !values.is_empty() => Some(values.join(", ")),
+            _ => None,
+        });
     let help = match suggestion {
         Some(suggestion) if es => format!("quizá {suggestion}; {see_help}"),
         Some(suggestion) => format!("perhaps {suggestion}; {see_help}"),
@@ -393,7 +437,11 @@ fn explain(error: &clap::Error, lang: Lang) -> (String, String) {
 fn text(value: &ContextValue) -> String {
     match value {
         ContextValue::String(text) => text.clone(),
-        ContextValue::Strings(texts) => texts.join(", "),
+        // clap's suggestions come with the best one last.
+        ContextValue::Strings(texts) => {
+            let texts: Vec<&str> = texts.iter().rev().map(String::as_str).collect();
+            texts.join(", ")
+        }
         ContextValue::StyledStr(text) => text.to_string(),
         ContextValue::StyledStrs(texts) => texts
             .iter()
@@ -476,9 +524,34 @@ mod tests {
                 "\"0\" no vale para --seconds <N>",
             ),
             (
+                "umqtt run m.py --loss 101",
+                "\"101\" is no value for --loss <PERCENT>",
+                "\"101\" no vale para --loss <PERCENT>",
+            ),
+            (
                 "umqtt run m.py --port",
                 "--port <PORT> needs a value",
                 "--port <PORT> necesita un valor",
+            ),
+            (
+                "umqtt run main.py other.py",
+                "other.py is one argument too many",
+                "other.py sobra: hay un argumento de más",
+            ),
+            (
+                "umqtt reset --hard --bootloader",
+                "--hard and --bootloader do not go together",
+                "--hard y --bootloader no van juntos",
+            ),
+            (
+                "umqtt run m.py --seconds 1 --seconds 2",
+                "--seconds <N> was given more than once",
+                "--seconds <N> se dio más de una vez",
+            ),
+            (
+                "umqtt fs cp main.py",
+                "<PATHS> <PATHS>...: 2 are needed, 1 was given",
+                "<PATHS> <PATHS>...: hacen falta 2, se ha dado 1",
             ),
             (
                 "umqtt ports --lang fr",
@@ -489,6 +562,38 @@ mod tests {
         for (line, english, spanish) in cases {
             assert_eq!(refused(line, Lang::En), (2, english.to_owned()));
             assert_eq!(refused(line, Lang::Es), (2, spanish.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_to_try_is_the_help_of_the_command_that_was_meant() {
+        for (line, help) in [
+            ("umqtt run", "umqtt run --help lists what there is"),
+            ("umqtt fs cp a", "umqtt fs cp --help lists what there is"),
+            (
+                "umqtt --json fs mv a",
+                "umqtt fs mv --help lists what there is",
+            ),
+            (
+                "umqtt depoly m.py",
+                "perhaps deploy, repl; umqtt --help lists what there is",
+            ),
+            (
+                "umqtt completions csh",
+                "perhaps bash, zsh, fish, powershell; umqtt completions --help lists what there is",
+            ),
+            (
+                "umqtt deploy m.py --al",
+                "perhaps --all; umqtt deploy --help lists what there is",
+            ),
+        ] {
+            let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            match cli::parse(&arguments, Lang::En) {
+                Err(Answer::Failure(failure, _)) => {
+                    assert_eq!(failure.help(), Some(help), "{line}")
+                }
+                other => panic!("{line}: {other:?}"),
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, TapOptions, TapPacket};
 use common::{Home, feed, finish, free_port};
-use testkit::{Access, Certificates, Mosquitto, need};
+use testkit::{Access, Certificates, Mosquitto, Peer, Step, need};
 
 fn embedded() -> Broker {
     let mut config = BrokerConfig::default();
@@ -387,4 +387,41 @@ fn what_cannot_be_done_is_explained() {
             assert_eq!(quiet.stderr, "", "{line}");
         }
     }
+}
+
+/// A broker on the other side of the world, or one that takes its time over a password.
+#[test]
+fn a_broker_that_takes_its_time_is_waited_for() {
+    let home = Home::new();
+    // CONNECT with the identifier "slow" has 18 bytes.
+    let let_in = [
+        Step::Read(18),
+        Step::Stall(Duration::from_secs(1)),
+        Step::Send(vec![0x20, 2, 0, 0]),
+    ];
+    let play = |rest: &[Step], arguments: &[&str]| {
+        let peer = Peer::start(vec![[&let_in, rest].concat()]);
+        let port = peer.address().port().to_string();
+        let start = [arguments, &["-h", "127.0.0.1", "-p", &port, "-i", "slow"]].concat();
+        let done = home.run(start);
+        done.expect_status(0);
+        (done.stdout, peer.finish().remove(0))
+    };
+    let (_, received) = play(&[Step::ReadToEnd], &["pub", "-t", "a", "-m", "x"]);
+    assert!(
+        received.ends_with(&[0x30, 4, 0, 1, b'a', b'x', 0xe0, 0]),
+        "{received:x?}"
+    );
+    let answers = [
+        Step::Read(8),
+        Step::Send(vec![0x90, 3, 0, 1, 0]),
+        Step::Send(vec![0x30, 4, 0, 1, b'a', b'x']),
+        Step::ReadToEnd,
+    ];
+    let (printed, received) = play(&answers, &["sub", "-t", "a", "-C", "1"]);
+    assert_eq!(printed, "x\n");
+    assert!(
+        received[18..].starts_with(&[0x82, 6, 0, 1, 0, 1, b'a', 0]),
+        "{received:x?}"
+    );
 }

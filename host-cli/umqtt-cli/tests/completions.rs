@@ -124,6 +124,43 @@ fn bash_completes_the_boards_files() {
     }
 }
 
+/// What a person types and what a real zsh makes of it at the Tab.
+#[test]
+fn zsh_completes_the_boards_files() {
+    const NAME: &str = "zsh_completes_the_boards_files";
+    need!(NAME, installed("zsh"));
+    let micropython = need!(NAME, micropython());
+    let home = Home::new();
+    let board = board(&home, micropython);
+    let program = env!("CARGO_BIN_EXE_umqtt");
+    let mut zsh = Command::new("zsh");
+    zsh.args(["-f", "-i"])
+        .current_dir(home.path())
+        .env("HOME", home.path())
+        .env("PS1", "$ ")
+        .env("UMQTT_PORTS", board.device());
+    let mut terminal = Terminal::of(zsh, 200);
+    terminal.next("$ ");
+    let setup = format!(
+        "autoload -U compinit; compinit -D -u; source <('{program}' completions zsh); unsetopt PROMPT_SP; echo do''ne\r"
+    );
+    terminal.type_in(setup.as_bytes());
+    terminal.next("done\r\n");
+    for (typed, wanted) in [
+        ("umqtt fs cat :/ma", "umqtt fs cat :/main.py"),
+        ("umqtt fs cat mu", "umqtt fs cat mundo.py"),
+        ("umqtt fs ls /da", "umqtt fs ls /datos/"),
+        ("umqtt fs mv :/datos/uno", "umqtt fs mv :/datos/uno.csv"),
+        ("umqtt doct", "umqtt doctor"),
+    ] {
+        // What zsh draws at the Tab is meant for a cursor; what the line is then, it says itself;
+        // the space that it adds is gone with the next key.
+        let line = format!("{typed}\t\x01print -r -- \"<\x05>\"\r");
+        terminal.type_in(line.as_bytes());
+        terminal.next(&format!("\n<{wanted}>"));
+    }
+}
+
 #[test]
 fn fish_completes_the_boards_files() {
     const NAME: &str = "fish_completes_the_boards_files";

@@ -61,6 +61,7 @@ const COMMANDS: &[Command] = &[
     again(&["fs", "edit", "/d/a.py"]),
     again(&["check", "module.mpy"]),
     again(&["deploy", "lesson.py"]),
+    again(&["deploy", "lesson.zip"]),
     again(&["install"]),
     again(&["reset"]),
     again(&["run", "alone.py"]),
@@ -77,6 +78,7 @@ struct World {
     home: Home,
     proxy: Proxy,
     _board: SimBoard,
+    shelf: tempfile::TempDir,
 }
 
 impl World {
@@ -88,10 +90,22 @@ impl World {
             proxy: Proxy::start(device).expect("a TCP port"),
             home,
             _board: board,
+            shelf: tempfile::tempdir().expect("a folder"),
         };
         // What a board says when it starts belongs to no command's conversation.
         world.run(&["exec", "pass"]).expect_status(0);
+        world.restore();
+        std::fs::create_dir(world.home.path().join("packed")).expect("a folder");
+        world.home.script("packed/main.py", "print('packed')\n");
+        let arguments = ["package", "packed", "-o", "flash.zip", "--board", "sim"];
+        world.home.run(arguments).expect_status(0);
+        std::fs::rename(world.home.path().join("flash.zip"), world.zip()).expect("it moves");
         world
+    }
+
+    /// A packed lesson, out of the way of what is compared.
+    fn zip(&self) -> std::path::PathBuf {
+        self.shelf.path().join("lesson.zip")
     }
 
     /// Everything as it was before any command.
@@ -115,6 +129,9 @@ impl World {
         let (here, flash) = (self.home.path(), self.home.flash());
         let module = repository().join("native-module/prebuilt/x64/umqtt/simple.mpy");
         std::fs::copy(module, here.join("module.mpy")).expect("a module");
+        if self.zip().exists() {
+            std::fs::copy(self.zip(), here.join("lesson.zip")).expect("a lesson");
+        }
         for (path, content) in [
             (flash.join("f.txt"), &old[..]),
             (flash.join("d/a.py"), b"A = 1\n"),

@@ -29,6 +29,44 @@ fn expect_error(done: &Done, status: i32, parts: &[&str]) {
     );
 }
 
+/// Where there is not even a MicroPython to be had, what is wrong with the command line comes first.
+#[test]
+fn what_is_missing_here_is_said_before_a_board_is_reached() {
+    let home = Home::new();
+    home.script("main.py", "");
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["install", "nothing.mpy"], 1, "nothing.mpy cannot be read"),
+        (&["check", "nothing.mpy"], 1, "nothing.mpy cannot be read"),
+        (&["deploy", "nothing.py"], 2, "no script nothing.py"),
+        (&["deploy", "nothing.zip"], 1, "nothing.zip cannot be read"),
+        (
+            &["deploy", "main.py", "--settings", "nothing.toml"],
+            1,
+            "the settings nothing.toml",
+        ),
+        (&["run", "nothing.py"], 2, "no script nothing.py"),
+        (
+            &["mount", "nothing", "--exec", "1"],
+            2,
+            "the folder nothing",
+        ),
+        (&["fs", "cp", "nothing", ":"], 1, "nothing cannot be read"),
+        (&["fs", "rm", "-r", "/"], 2, "root folder cannot be removed"),
+        (&["fs", "cat"], 2, "a path on the board is missing"),
+    ];
+    for (arguments, status, words) in cases {
+        let mut command = home.umqtt(arguments.iter().chain(&["--port", "sim"]));
+        command.env(
+            board_sim::micropython::PROGRAM_VARIABLE,
+            home.path().join("no-micropython"),
+        );
+        let done = finish(command.spawn().expect("umqtt starts"));
+        expect_error(&done, *status, &[words, "try: "]);
+    }
+    let done = home.run(["package", "main.py"]);
+    expect_error(&done, 2, &["main.py is no folder"]);
+}
+
 #[test]
 fn a_missing_script_and_a_folder_are_usage_errors() {
     let home = Home::new();

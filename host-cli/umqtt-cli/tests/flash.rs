@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::{Done, Home, finish};
-use testkit::FakePort;
+use testkit::{Chip, FakePort, FakeRom, Fault};
 
 /// A UF2 file for this family, as MicroPython's page names it.
 fn uf2(home: &Home, name: &str, family: u32) -> PathBuf {
@@ -183,6 +183,120 @@ fn where_there_is_no_firmware_its_page_is_named() {
             "{done:#?}"
         );
     }
+}
+
+/// An ESP8266's image of this size, as MicroPython's begin.
+fn esp8266(home: &Home, size: usize) -> PathBuf {
+    let mut bytes: Vec<u8> = (0..size).map(|n| (n * n / 11 % 251) as u8).collect();
+    bytes[..16].copy_from_slice(&[
+        0xe9, 1, 2, 0x40, 0, 0, 0x10, 0x40, 0, 0, 0x10, 0x40, 0x80, 8, 0, 0,
+    ]);
+    home.script("ESP8266_GENERIC-20250911-v1.26.1.bin", bytes)
+}
+
+/// The chip is a fake on a pseudo-terminal: see `testkit::FakeRom`.
+#[test]
+fn an_esp8266_is_flashed_from_end_to_end() {
+    let home = Home::new();
+    let file = esp8266(&home, 100_000);
+    let rom = FakeRom::start(Chip::Esp8266, Fault::None);
+    let done = flash(&home, &["--firmware", text(&file), "--port", &rom.device()]);
+    done.expect_status(0);
+    assert!(
+        done.stdout.contains(
+            "written: 100000 bytes, each block with its checksum; read back: 400 of them"
+        ),
+        "{done:#?}"
+    );
+    assert!(rom.flash().starts_with(&fs::read(&file).expect("it")));
+    // It was kept; what the ROM cannot know is written again.
+    let done = flash(
+        &home,
+        &["--board", "esp8266", "--port", &rom.device(), "--json"],
+    );
+    done.expect_status(0);
+    let report = done.said("flash");
+    assert_eq!(
+        (&report["written"], &report["skipped"], &report["compared"]),
+        (&100_000.into(), &0.into(), &400.into()),
+        "{done:#?}"
+    );
+    // An ESP32's file, and a board that is something else than its file.
+    let wrong = esp(&home, "ESP32_GENERIC-20250911-v1.26.1.bin", 0);
+    let refused = flash(
+        &home,
+        &[
+            "--firmware",
+            text(&wrong),
+            "--port",
+            &rom.device(),
+            "--lang",
+            "es",
+        ],
+    );
+    refused.expect_status(1);
+    assert!(
+        refused
+            .stderr
+            .contains("el firmware es para esp32 y la placa es esp8266"),
+        "{refused:#?}"
+    );
+    let rom = FakeRom::start(Chip::Esp32, Fault::None);
+    let refused = flash(
+        &home,
+        &[
+            "--firmware",
+            text(&file),
+            "--port",
+            &rom.device(),
+            "--erase",
+        ],
+    );
+    refused.expect_status(1);
+    assert!(
+        refused
+            .stderr
+            .contains("is for esp8266 and the board is esp32"),
+        "{refused:#?}"
+    );
+    assert!(rom.flash().iter().all(|byte| *byte == 0xff));
+}
+
+#[test]
+fn what_breaks_while_a_chip_is_flashed_says_what_to_try() {
+    let home = Home::new();
+    let file = esp8266(&home, 100_000);
+    for (fault, status, words) in [
+        (Fault::SilentAfter(30), 3, "run it again"),
+        (Fault::BadCell(1), 1, "--baud 115200"),
+        (Fault::NoFlash, 3, "no flash memory answers"),
+    ] {
+        let rom = FakeRom::start(Chip::Esp8266, fault);
+        let done = flash(&home, &["--firmware", text(&file), "--port", &rom.device()]);
+        done.expect_status(status);
+        assert!(
+            done.stderr.contains(words) && done.stderr.contains("  try: "),
+            "{fault:?}: {done:#?}"
+        );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_bar_moves_while_a_chip_is_flashed() {
+    let home = Home::new();
+    let file = esp8266(&home, 400_000);
+    let rom = FakeRom::start(Chip::Esp8266, Fault::None);
+    let arguments = ["flash", "--firmware", text(&file), "--port", &rom.device()];
+    let mut command = home.umqtt(arguments);
+    command.env("XDG_CACHE_HOME", home.path().join("cache"));
+    let mut terminal = common::terminal::Terminal::of(command, 100);
+    let status = terminal.end_within(Duration::from_secs(90));
+    let drawn = &terminal.heard;
+    assert_eq!(status, Some(0), "{drawn}");
+    // Several stages of it, and how much there is to write in all.
+    let moves = drawn.matches("KiB/390.62 KiB").count();
+    assert!(drawn.contains("writing") && moves > 3, "{moves}: {drawn:?}");
 }
 
 #[test]

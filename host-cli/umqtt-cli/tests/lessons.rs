@@ -192,12 +192,6 @@ fn the_examples_do_what_their_texts_say() {
     examples("publicar", "suscribirse");
 }
 
-#[test]
-fn the_examples_with_asyncio_do_the_same() {
-    need!("the_examples_with_asyncio_do_the_same", micropython());
-    examples("publicar-asyncio", "suscribirse-asyncio");
-}
-
 /// Runs an example that publishes and one that subscribes; both are stopped as by Ctrl-C.
 fn examples(publishes: &str, subscribes: &str) {
     let home = Home::new();

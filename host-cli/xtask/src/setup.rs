@@ -12,7 +12,7 @@ use testkit::{Version, paho};
 use crate::fuzz;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 26] = [
+const PACKAGES: [(&str, &str); 27] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -45,6 +45,7 @@ const PACKAGES: [(&str, &str); 26] = [
     ("python3-venv", "installing mpremote beside the system"),
     ("strace", "counting the client's system calls"),
     ("xz-utils", "unpacking Debian's sources"),
+    ("zsh", "completions in another shell"),
 ];
 
 /// PyPI's packages: name, version, folder in the cache.

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::fake_rom::{Chip, FakeRom, Fault};
 use board_flash::{EspOptions, FlashError, Image, Progress, Report, flash_esp};
+use testkit::{Chip, FakePort, FakeRom, Fault};
 
 const SIZE: usize = 300_000;
 
@@ -153,7 +153,7 @@ fn a_board_that_goes_away_in_the_middle_is_told_and_can_be_flashed_again() {
 fn a_port_without_a_bootloader_is_told() {
     let (_folder, image) = firmware(0);
     let board = image.board().expect("the ESP32");
-    let chatty = testkit::FakePort::start(|_| b"hola\r\n".to_vec()).expect("a pseudo-terminal");
+    let chatty = FakePort::start(|_| b"hola\r\n".to_vec()).expect("a pseudo-terminal");
     let device = chatty.device().display().to_string();
     let refused = flash_esp(&device, board, &image, EspOptions::default(), &mut |_| {});
     assert!(

@@ -4,9 +4,8 @@
 
 use std::fs;
 
-use crate::fake_rom::{Chip, FakeRom, Fault};
 use board_flash::{Esp8266Options, FlashError, Image, Progress, Report, flash_esp8266};
-use testkit::FakePort;
+use testkit::{Chip, FakePort, FakeRom, Fault};
 
 /// Neither whole blocks nor whole sectors.
 const SIZE: usize = 200_123;

@@ -3,4 +3,4 @@
 
 mod esp32;
 mod esp8266;
-mod fake_rom;
+mod unplugged;

@@ -9,9 +9,10 @@ use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use board_link::PortSpec;
-use board_sim::{HostMap, MicroPython, SimBoard, SimConfig};
-use broker::{Broker, BrokerConfig, Direction, Tap, TapOptions, TapPacket};
-use testkit::{Version, repository};
+use board_sim::{BrokerHosts, HostMap, MicroPython, SimBoard, SimConfig};
+use broker::{Broker, BrokerConfig, Direction, Identity, Tap, TapOptions, TapPacket, Users};
+use testkit::{LossyNetwork, Version, repository};
+use weather::Weather;
 
 /// Far more than anything here takes on a busy computer.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -19,13 +20,33 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The simulated board's serial number is in its topics; the lessons put it there themselves.
 pub struct Classroom {
     pub board: SimBoard,
+    /// What answers for Open-Meteo.
+    pub weather: Weather,
+    /// The network between the board and the broker, where it is a bad one.
+    pub network: Option<LossyNetwork>,
+    login: Option<(String, String)>,
     broker: Option<Broker>,
     address: SocketAddr,
     tap: Tap,
     printed: Arc<Mutex<String>>,
     over: Arc<AtomicBool>,
     reader: Option<JoinHandle<()>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// What is unusual about a lesson's desk.
+#[derive(Default)]
+pub struct Desk {
+    /// The user whom alone the broker lets in, and the password.
+    pub login: Option<(&'static str, &'static str)>,
+    /// The broker speaks TLS, and its authority's certificate is on the board as `ca.der`.
+    pub tls: bool,
+    /// A network that drops each connection after this many bytes or up to twice as many.
+    pub loses_after: Option<usize>,
+    /// Another broker, to which all names lead.
+    pub broker: Option<SocketAddr>,
+    /// What the student changes in the program: each text, which is there once, becomes the other.
+    pub changes: &'static [(&'static str, &'static str)],
 }
 
 /// A message as the broker sees it.
@@ -49,6 +70,14 @@ impl Classroom {
     /// # Errors
     /// What is missing on this computer.
     pub fn open(name: &str, wire: impl FnOnce(&SimBoard)) -> Result<Classroom, String> {
+        Self::at(Desk::default(), name, wire)
+    }
+
+    /// The same at a desk that is not as the others.
+    ///
+    /// # Errors
+    /// What is missing on this computer.
+    pub fn at(desk: Desk, name: &str, wire: impl FnOnce(&SimBoard)) -> Result<Classroom, String> {
         let micropython = MicroPython::find(&Version::V1_26.find_options(), &mut |_| {})
             .map_err(|error| error.to_string())?;
         for program in ["mosquitto_pub", "mosquitto_sub"] {
@@ -69,15 +98,52 @@ impl Classroom {
         );
         copy("python/umqtt/robust.py", "umqtt/robust.py");
         copy("python/umqtt/aio.py", "umqtt/aio.py");
-        let broker =
-            Broker::start(config(SocketAddr::from(([127, 0, 0, 1], 0)))).expect("a broker");
+        let mut broker = config(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let secrets = tempfile::tempdir().expect("a folder");
+        if let Some((user, password)) = desk.login {
+            let file = secrets.path().join("users");
+            broker::set_password(&file, user, password.as_bytes(), true).expect("a password file");
+            broker.users = Some(Arc::new(Users::load(&file).expect("it was written")));
+        }
+        if desk.tls {
+            let names = ["localhost".to_owned()];
+            let (identity, trust) =
+                Identity::make(secrets.path(), &names, &[]).expect("a certificate");
+            broker.tls = Some((broker.listen, identity));
+            std::fs::copy(trust.der, folder.path().join("ca.der")).expect("a copy");
+        }
+        let broker = Broker::start(broker).expect("a broker");
         let address = broker.addr();
         let tap = broker.tap(TapOptions::default());
+        let weather = Weather::start(|| {}).expect("a stand-in for Open-Meteo");
+        let network = desk
+            .loses_after
+            .map(|bytes| LossyNetwork::start(address, bytes));
+        let meets = desk
+            .broker
+            .or(network.as_ref().map(LossyNetwork::address))
+            .unwrap_or(address);
         let mut settings = SimConfig::new(folder.path(), micropython);
-        settings.hosts = HostMap::to_broker(address);
+        settings.hosts = HostMap {
+            broker: Some(BrokerHosts {
+                tcp: meets,
+                tls: broker.tls_addr(),
+            }),
+            names: [
+                (weather::HOST.to_owned(), weather.address()),
+                // The broker on the student's own computer, on whatever port that has here.
+                ("localhost".to_owned(), broker.tls_addr().unwrap_or(meets)),
+            ]
+            .into(),
+        };
         let board = SimBoard::start(settings).expect("a simulated board");
         wire(&board);
-        copy(&format!("examples/{name}/main.py"), "main.py");
+        let mut program = read(&format!("examples/{name}/main.py"));
+        for (old, new) in desk.changes {
+            assert_eq!(program.matches(old).count(), 1, "{name}: {old}");
+            program = program.replace(old, new);
+        }
+        std::fs::write(folder.path().join("main.py"), program).expect("the program");
         let spec = PortSpec::Device(board.device().display().to_string());
         let mut serial = board_link::open(&spec).expect("the board's port");
         let (printed, over) = (
@@ -103,13 +169,18 @@ impl Classroom {
         board.reset();
         Ok(Classroom {
             board,
+            weather,
+            network,
+            login: desk
+                .login
+                .map(|(user, password)| (user.to_owned(), password.to_owned())),
             broker: Some(broker),
             address,
             tap,
             printed,
             over,
             reader: Some(reader),
-            _folder: folder,
+            folder,
         })
     }
 
@@ -176,10 +247,49 @@ impl Classroom {
         rest(&self.printed()).expect("it is there now")
     }
 
+    /// One of Mosquitto's clients, for this broker.
+    fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()]);
+        if let Some((user, password)) = &self.login {
+            command.args(["-u", user, "-P", password]);
+        }
+        command
+    }
+
+    /// Starts the lesson again with the program changed, as `Desk::changes` says.
+    pub fn change(&self, old: &str, new: &str) {
+        let path = self.folder.path().join("main.py");
+        let program = std::fs::read_to_string(&path).expect("the program");
+        assert_eq!(program.matches(old).count(), 1, "{old}");
+        std::fs::write(&path, program.replace(old, new)).expect("the program");
+        self.board.reset();
+    }
+
+    /// Puts a file on the board.
+    pub fn put(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.folder.path().join(name), content).expect("a file on the board");
+    }
+
+    /// Takes a file off the board.
+    pub fn remove(&self, name: &str) {
+        std::fs::remove_file(self.folder.path().join(name)).expect("it was there");
+    }
+
+    /// Whether the broker takes a message from somebody who says no name.
+    pub fn nobody_sends(&self, topic: &str, text: &str) -> bool {
+        let output = Command::new("mosquitto_pub")
+            .args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()])
+            .args(["-q", "1", "-t", topic, "-m", text])
+            .output()
+            .expect("mosquitto_pub");
+        output.status.success()
+    }
+
     /// Sends a message as a classmate does.
     pub fn send(&self, topic: &str, text: &str) {
-        let status = Command::new("mosquitto_pub")
-            .args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()])
+        let status = self
+            .client("mosquitto_pub")
             .args(["-q", "1", "-t", topic, "-m", text])
             .status()
             .expect("mosquitto_pub");
@@ -197,9 +307,8 @@ impl Classroom {
     /// The next messages that a classmate is told who subscribes now, the retained one first. What the board publishes
     /// until he has subscribed is not seen by [`Classroom::published`].
     pub fn hears(&self, topic: &str, count: usize) -> JoinHandle<Vec<String>> {
-        let mut command = Command::new("mosquitto_sub");
+        let mut command = self.client("mosquitto_sub");
         command
-            .args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()])
             .args(["-t", topic, "-C", &count.to_string(), "-W", "60"])
             .stdin(Stdio::null());
         let classmate = std::thread::spawn(move || {
@@ -253,6 +362,13 @@ impl Drop for Classroom {
             let _ = reader.join();
         }
     }
+}
+
+/// A file of the repository.
+#[track_caller]
+pub fn read(path: &str) -> String {
+    std::fs::read_to_string(repository().join(path))
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The folders in `examples/`.

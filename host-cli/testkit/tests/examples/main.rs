@@ -1,27 +1,34 @@
 //! Each lesson of `examples/` as its student lives it: the buttons, the sensors, the messages.
 #![cfg(unix)]
 
+mod brokers;
 mod classroom;
+mod pc;
 
-use board_sim::Climate;
-use classroom::{Classroom, names};
-use testkit::{need, repository};
+use board_sim::{Climate, PeripheralEvent};
+use classroom::{Classroom, names, read};
+use testkit::need;
 
 const BUTTON: u8 = 0;
 const LED: u8 = 2;
 
-/// The lessons that have a test: in this file, those below; in the command's own tests, the others.
-const TESTED: [&str; 10] = [
+/// The lessons that have a test: here, those for a board and its parts; in `brokers`, those about the broker and the way
+/// to it; in `pc`, the one without a board.
+const TESTED: [&str; 14] = [
     "alarma",
+    "asincrono",
     "boton",
+    "calidad-de-servicio",
     "dht22",
+    "paho",
     "publicar",
-    "publicar-asyncio",
     "rgb",
     "robusto",
     "suscribirse",
-    "suscribirse-asyncio",
+    "temperatura",
+    "tls",
     "ultima-voluntad",
+    "usuario-y-clave",
 ];
 
 #[test]
@@ -35,29 +42,73 @@ fn every_lesson_has_a_test_and_a_text() {
         "<summary>Solución</summary>",
     ];
     for name in TESTED {
-        let path = repository().join("examples").join(name).join("LEEME.md");
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let text = read(&format!("examples/{name}/LEEME.md"));
         for heading in headings {
             assert!(text.contains(heading), "{name}: {heading}");
+        }
+        if name == "paho" {
+            continue;
         }
         let command = format!("cargo run --release -- run examples/{name}/main.py");
         assert!(text.contains(&command), "{name}: {command}");
     }
 }
 
+/// The wiring in Wokwi's form: every wire ends at a part that is there, and the board's pins are those that the program
+/// names.
+#[test]
+fn every_lesson_for_a_board_has_its_wiring() {
+    for name in TESTED.into_iter().filter(|name| *name != "paho") {
+        let text = read(&format!("examples/{name}/diagram.json"));
+        let diagram: serde_json::Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(diagram["version"], 1, "{name}");
+        let parts = diagram["parts"].as_array().expect("parts");
+        let ids: Vec<&str> = parts
+            .iter()
+            .map(|part| part["id"].as_str().expect("an id"))
+            .collect();
+        assert_eq!(
+            (ids[0], &parts[0]["type"]),
+            ("esp", &"board-esp32-devkit-c-v4".into())
+        );
+        let mut pins = std::collections::BTreeSet::new();
+        for wire in diagram["connections"].as_array().expect("connections") {
+            for end in [&wire[0], &wire[1]] {
+                let (part, pin) = end
+                    .as_str()
+                    .and_then(|end| end.split_once(':'))
+                    .expect("an end");
+                assert!(
+                    ids.contains(&part) || part == "$serialMonitor",
+                    "{name}: {end}"
+                );
+                if part == "esp" {
+                    pins.extend(pin.parse::<u8>());
+                }
+            }
+        }
+        let program = read(&format!("examples/{name}/main.py"));
+        let named: std::collections::BTreeSet<u8> = program
+            .lines()
+            .filter(|line| line.starts_with("PIN"))
+            .flat_map(|line| line.split(|c: char| !c.is_ascii_digit()))
+            .filter_map(|number| number.parse().ok())
+            .collect();
+        assert_eq!(pins, named, "{name}");
+    }
+}
+
 #[test]
 fn publicar() {
-    publishes("publicar");
-}
-
-#[test]
-fn publicar_asyncio() {
-    publishes("publicar-asyncio");
-}
-
-fn publishes(lesson: &str) {
-    let room = need!(lesson, Classroom::open(lesson, |_| {}));
+    let room = need!("publicar", Classroom::open("publicar", |_| {}));
     let topic = room.topic_after("Publico en ");
+    publishes(&room, &topic);
+}
+
+/// The next three temperatures.
+#[track_caller]
+fn publishes(room: &Classroom, topic: &str) {
     let numbers: Vec<f32> = (0..3)
         .map(|_| {
             let message = room.published();
@@ -74,21 +125,40 @@ fn publishes(lesson: &str) {
 
 #[test]
 fn suscribirse() {
-    subscribes("suscribirse");
-}
-
-#[test]
-fn suscribirse_asyncio() {
-    subscribes("suscribirse-asyncio");
-}
-
-fn subscribes(lesson: &str) {
-    let room = need!(lesson, Classroom::open(lesson, |_| {}));
+    let room = need!("suscribirse", Classroom::open("suscribirse", |_| {}));
     let filter = room.topic_after("Escucho ");
     let topic = filter.replace('#', "clase");
     room.send(&topic, "¿estás ahí?");
     room.sees(&format!("Recibido en {topic} -> ¿estás ahí?"));
     room.sees("-> Hola número 1");
+}
+
+#[test]
+fn asincrono() {
+    let room = need!("asincrono", Classroom::open("asincrono", |_| {}));
+    let topic = room.topic_after("Publico en ");
+    let pace = room.topic_after("Espero el ritmo en ");
+    publishes(&room, &topic);
+    for text in ["deprisa", "7"] {
+        room.send(&pace, text);
+        room.sees(&format!("No es un ritmo de 20 a 5000: b'{text}'"));
+    }
+    room.send(&pace, "20");
+    room.sees("Ritmo: 20");
+    // The LED goes on blinking while the board publishes.
+    let events = room.board.peripherals().events();
+    let mut blinks = 0;
+    room.until(
+        |room| room.printed().matches("Enviado: ").count() >= 5,
+        "it goes on publishing",
+    );
+    while blinks < 20 {
+        let event = events.recv_timeout(std::time::Duration::from_secs(60));
+        let led = |state: &board_sim::PinState| state.pin == LED;
+        blinks += usize::from(
+            matches!(event.expect("it goes on blinking"), PeripheralEvent::Pin(state) if led(&state)),
+        );
+    }
 }
 
 #[test]
@@ -254,4 +324,33 @@ fn robusto() {
             "{printed}"
         );
     }
+}
+
+#[test]
+fn temperatura() {
+    let room = need!("temperatura", Classroom::open("temperatura", |_| {}));
+    let topic = room.topic_after("Publico y escucho en ");
+    assert_eq!(topic, "temperatura_eoi");
+    let message = room.published();
+    let json: serde_json::Value = serde_json::from_str(&message.text).expect("JSON");
+    assert_eq!(
+        (message.topic, &json["lugar"]),
+        (topic.clone(), &"Madrid".into())
+    );
+    assert!(json["temperatura"].is_number(), "{json}");
+    // The board hears itself, a classmate, and nonsense.
+    room.sees(&format!("En Madrid hay {} °C", json["temperatura"]));
+    room.send(&topic, r#"{"lugar":"Oslo","temperatura":-4}"#);
+    room.sees("En Oslo hay -4 °C");
+    room.send(&topic, "calor");
+    room.sees("No lo entiendo: b'calor'");
+
+    // The exercise of asking for another place, and for one that is nowhere.
+    room.weather.set_temperature(Some(31.7));
+    room.change("PAUSA_S = 900", "PAUSA_S = 1");
+    room.sees("En Madrid hay 31.7 °C");
+    room.change("LATITUD = 40.42", "LATITUD = 140");
+    room.sees(
+        "Open-Meteo no da la temperatura: Latitude must be in range of -90 to 90°. Given: 140.0.",
+    );
 }

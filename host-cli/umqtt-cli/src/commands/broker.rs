@@ -51,6 +51,7 @@ pub fn run(options: &BrokerOptions, lang: Lang) -> Result<(), Failure> {
         anonymous: options.anonymous,
         origins: options.origins.clone(),
         limits: limits(options),
+        network: options.network.conditions(),
         persist: options.persist.clone(),
     })
     .map_err(|error| explain(&error, lang))?;

@@ -37,6 +37,17 @@ pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
             direct.board.mv(from, &to).map_err(link)?;
             report("moved", json!({ "path": from, "to": to }), lang)
         }),
+        FsCommand::Rm(options) if options.paths.iter().any(|path| is_root(on_it(path))) => {
+            let message = lang.pick(
+                "the board's root folder cannot be removed",
+                "la carpeta raíz de la placa no se puede borrar",
+            );
+            let help = lang.pick(
+                "name what lies in it: umqtt fs rm -r /FOLDER; umqtt fs ls lists it",
+                "di qué borrar de ella: umqtt fs rm -r /CARPETA; umqtt fs ls lo lista",
+            );
+            Err(Failure::new(Status::Usage, message, help))
+        }
         FsCommand::Rm(options) => on_board(&options.port, lang, |direct| {
             for path in options.paths.iter().map(|path| on_it(path)) {
                 let waiting = Waiting::new(printable(path));
@@ -80,6 +91,10 @@ fn of_content(path: &str, content: &[u8]) -> Value {
 /// A path as the board knows it: the colon in front is ours.
 pub fn on_it(path: &str) -> &str {
     path.strip_prefix(':').unwrap_or(path)
+}
+
+fn is_root(path: &str) -> bool {
+    path.starts_with('/') && path.trim_matches('/').is_empty()
 }
 
 /// `name` in `folder`, which may be the current one (`""`).

@@ -142,20 +142,35 @@ impl Source {
 
     fn fetch(board: &mut Board, path: &str, recursive: bool, lang: Lang) -> Result<Self, Failure> {
         let link = |error: LinkError| Failure::from_link(&error, lang);
+        let (is_folder, size) = match path {
+            "" => (true, 0),
+            path => match board.state(path).map_err(link)? {
+                FileState::Folder => (true, 0),
+                FileState::File { size, .. } => (false, size),
+                // Reading it says so.
+                FileState::Missing => (false, 0),
+            },
+        };
         let mut source = Self {
             name: last_name(path).to_owned(),
             folders: Vec::new(),
-            is_folder: path.is_empty() || board.state(path).map_err(link)? == FileState::Folder,
+            is_folder,
             files: Vec::new(),
         };
         if !source.is_folder {
-            source.files.push((String::new(), get(board, path, lang)?));
+            let mut progress = Progress::new(size as usize, printable(path));
+            let content = board.get_with(path, &mut |done| progress.at(done));
+            source.files.push((String::new(), content.map_err(link)?));
             return Ok(source);
         }
         if !recursive {
             return Err(needs_recursive(&format!(":{path}"), lang));
         }
-        for entry in board.ls_all(path).map_err(link)? {
+        let entries = board.ls_all(path).map_err(link)?;
+        let total: u64 = entries.iter().map(|entry| entry.size).sum();
+        let mut progress = Progress::new(total as usize, "");
+        let mut before = 0;
+        for entry in entries {
             if !is_harmless(&entry.name) {
                 let name = printable(&entry.name);
                 let message = match lang {
@@ -171,7 +186,11 @@ impl Source {
             if entry.is_folder {
                 source.folders.push(entry.name);
             } else {
-                let content = get(board, &join(path, &entry.name), lang)?;
+                progress.label(printable(&entry.name));
+                let path = join(path, &entry.name);
+                let content = board.get_with(&path, &mut |done| progress.at(before + done));
+                let content = content.map_err(link)?;
+                before += content.len();
                 source.files.push((entry.name, content));
             }
         }
@@ -181,7 +200,7 @@ impl Source {
 
 /// A file's content, with a bar where it takes its time.
 pub fn get(board: &mut Board, path: &str, lang: Lang) -> Result<Vec<u8>, Failure> {
-    let mut progress = Progress::new(0, printable(path));
+    let mut progress = Progress::open_ended(printable(path));
     let content = board.get_with(path, &mut |done| progress.at(done));
     content.map_err(|error| Failure::from_link(&error, lang))
 }

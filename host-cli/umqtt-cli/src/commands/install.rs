@@ -21,6 +21,9 @@ fn install(
     stop: &Stop,
     lang: Lang,
 ) -> Result<(), Failure> {
+    if let Some(path) = &options.module {
+        module::is_there(path, lang)?;
+    }
     let mut reached = target::reach(options.port.port.as_deref(), display, stop, lang)?;
     let board = &mut reached.board;
     let info = board

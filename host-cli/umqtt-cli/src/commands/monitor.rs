@@ -3,18 +3,18 @@
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
 
 use board_link::Lang;
 use broker::{BrokerState, Direction, MONITOR_TOPIC, MonitorMessage, TapEvent};
-use rumqttc::{
-    Client, Connection, ConnectionError, Event, Packet, QoS, RecvTimeoutError, SubscribeReasonCode,
-};
+use rumqttc::{Client, ConnectionError, Event, Packet, QoS, SubscribeReasonCode};
 use serde_json::json;
 
 use crate::broker_choice::{BrokerChoice, OutsideBroker};
 use crate::commands::run::choose_broker;
 use crate::display::{Display, Form, Message};
+use crate::events::Events;
 use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::monitor::model::Model;
@@ -66,7 +66,8 @@ pub fn run(options: &MonitorOptions, lang: Lang) -> Result<(), Failure> {
     };
     let stop = Stop::on_signals(lang)?;
     let settings = mqtt_client::options(&broker, &trust, lang)?;
-    let (client, mut connection) = Client::new(settings, 100);
+    let (client, connection) = Client::new(settings, 100);
+    let mut connection = Events::of(connection);
     let state = begin(&client, &mut connection, &broker, &stop, lang)?;
     let view = if io::stdout().is_terminal() && io::stdin().is_terminal() && !lines::wanted() {
         View::screen(&broker, state.as_ref(), lang)?
@@ -84,7 +85,7 @@ pub fn run(options: &MonitorOptions, lang: Lang) -> Result<(), Failure> {
 /// Subscribes; the state where the broker is ours and tells it, else none.
 fn begin(
     client: &Client,
-    connection: &mut Connection,
+    connection: &mut Events,
     broker: &OutsideBroker,
     stop: &Stop,
     lang: Lang,
@@ -139,7 +140,7 @@ fn begin(
 }
 
 fn watch(
-    connection: &mut Connection,
+    connection: &mut Events,
     mut view: View,
     broker: &OutsideBroker,
     stop: &Stop,

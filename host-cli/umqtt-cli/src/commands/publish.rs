@@ -3,12 +3,14 @@
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use board_link::Lang;
-use rumqttc::{Client, Connection, Event, Outgoing, Packet, QoS, RecvTimeoutError};
+use rumqttc::{Client, Event, Outgoing, Packet, QoS};
 use serde_json::json;
 
+use crate::events::Events;
 use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::mqtt_client::{self, Named};
@@ -42,7 +44,8 @@ fn publish(options: &PubOptions, lang: Lang) -> Result<(), Failure> {
     }
     let first = message(options, lang)?;
     let stop = Stop::on_signals(lang)?;
-    let (client, mut connection) = Client::new(named.options.clone(), QUEUED);
+    let (client, connection) = Client::new(named.options.clone(), QUEUED);
+    let mut connection = Events::of(connection);
     connect(&mut connection, &named, options.client.debug, &stop, lang)?;
 
     let outbox = Outbox {
@@ -115,7 +118,7 @@ fn is_done(event: &Event, qos: QoS) -> bool {
 }
 
 fn connect(
-    connection: &mut Connection,
+    connection: &mut Events,
     named: &Named,
     debug: bool,
     stop: &Stop,
@@ -144,7 +147,7 @@ fn connect(
 }
 
 /// Waits until DISCONNECT is on its way, behind all messages.
-fn leave(connection: &mut Connection, debug: bool, lang: Lang) {
+fn leave(connection: &mut Events, debug: bool, lang: Lang) {
     while let Ok(Ok(event)) = connection.recv_timeout(CONNECT_WITHIN) {
         if debug {
             eprintln!("{}", mqtt_client::debug_line(&event, lang));

@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use board_link::{Board, Ending, Event, Fault, Lang, LinkError, Run, Traceback};
+use broker::network::Network;
 use broker::{Broker, BrokerConfig, BrokerError, DEFAULT_PORT, TapOptions};
 
 use crate::broker_choice::{BadBroker, BrokerChoice, OutsideBroker, StandIn};
@@ -112,6 +113,8 @@ enum Watch {
     },
     Outside {
         _observer: Observer,
+        /// The bad network in front of it, where one was asked for.
+        _networks: Vec<Network>,
     },
     Nobody,
 }
@@ -298,6 +301,7 @@ impl Session<'_> {
         let (watch, broker) = match (&self.broker, simulated) {
             (Some(BrokerChoice::Outside(broker)), _) => {
                 let hosts = self.resolve(broker)?;
+                let (hosts, networks) = self.worsen(hosts, simulated)?;
                 let observer = Observer::start(broker, self.display.clone(), self.stop, self.lang)?;
                 let label = self
                     .lang
@@ -306,6 +310,7 @@ impl Session<'_> {
                 (
                     Watch::Outside {
                         _observer: observer,
+                        _networks: networks,
                     },
                     Some(hosts),
                 )
@@ -321,6 +326,9 @@ impl Session<'_> {
                 )
             }
             (None, false) if self.lan.is_none() => {
+                if !self.options.network.conditions().is_clear() {
+                    return Err(self.no_network());
+                }
                 self.display.note(self.lang.pick(
                     "the script talks to the broker it names; --broker shows what arrives there",
                     "el programa habla con el broker que nombra; --broker muestra lo que llega allí",
@@ -335,6 +343,51 @@ impl Session<'_> {
         Ok((watch, broker.filter(|_| !self.options.online)))
     }
 
+    /// Puts the network that was asked for in front of an outside broker.
+    fn worsen(&self, hosts: StandIn, simulated: bool) -> Result<(StandIn, Vec<Network>), Failure> {
+        let conditions = self.options.network.conditions();
+        if conditions.is_clear() {
+            return Ok((hosts, Vec::new()));
+        }
+        if !simulated || self.options.online {
+            return Err(self.no_network());
+        }
+        let start = |broker| {
+            let network = Network::start(broker).map_err(|error| {
+                let label = self.lang.pick(
+                    "the network cannot be made worse",
+                    "no se puede empeorar la red",
+                );
+                Failure::complete(Status::Failed, format!("{label}: {error}"))
+            })?;
+            network.set_delay(conditions.delay);
+            network.set_loss(conditions.loss);
+            Ok(network)
+        };
+        let tcp = start(hosts.tcp)?;
+        let tls = hosts.tls.map(start).transpose()?;
+        let hosts = StandIn {
+            tcp: tcp.address(),
+            tls: tls.as_ref().map(Network::address),
+        };
+        Ok((hosts, [tcp].into_iter().chain(tls).collect()))
+    }
+
+    /// Where what the script sends does not pass through this command.
+    fn no_network(&self) -> Failure {
+        Failure::new(
+            Status::Usage,
+            self.lang.pick(
+                "--loss and --delay are for what passes through this computer, and here the board talks to its broker itself",
+                "--loss y --delay son para lo que pasa por este equipo, y aquí la placa habla sola con su broker",
+            ),
+            self.lang.pick(
+                "--lan, which gives the board this computer's broker, or --port sim",
+                "--lan, que da a la placa el broker de este equipo, o --port sim",
+            ),
+        )
+    }
+
     /// Starts the broker on MQTT's own port, or on a free one where that is taken.
     fn embed(&self, ip: Ipv4Addr) -> Result<(Watch, SocketAddr), Failure> {
         let start = |port| {
@@ -342,6 +395,7 @@ impl Session<'_> {
                 listen: SocketAddr::from((ip, port)),
                 // A board comes in by its network, and the lesson's script knows no password.
                 anonymous: true,
+                network: self.options.network.conditions(),
                 ..BrokerConfig::default()
             })
         };

@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
 
 use board_link::Lang;
 use broker::{Direction, TapEvent};
 use rumqttc::{
-    Client, ConnectionError, Event, Outgoing, Packet, Publish, QoS, RecvTimeoutError,
-    SubscribeFilter, SubscribeReasonCode,
+    Client, ConnectionError, Event, Outgoing, Packet, Publish, QoS, SubscribeFilter,
+    SubscribeReasonCode,
 };
 
 use crate::display;
+use crate::events::Events;
 use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::message_format::{Format, Moment};
@@ -56,7 +58,8 @@ fn subscribe(options: &SubOptions, lang: Lang) -> Result<(), Failure> {
         None => Format::payload(),
     };
     let stop = Stop::on_signals(lang)?;
-    let (client, mut connection) = Client::new(named.options.clone(), QUEUED);
+    let (client, connection) = Client::new(named.options.clone(), QUEUED);
+    let mut connection = Events::of(connection);
     let mut session = Session {
         options,
         named,

@@ -27,6 +27,17 @@ pub struct Left {
 /// Where there is no `main.py`, something cannot be read, leads outside the folder, or is more than a board can hold.
 pub fn collect(folder: &Path, archs: &[Arch], lang: Lang) -> Result<(Package, Left), Failure> {
     let root = fs::canonicalize(folder).map_err(|error| unreadable(folder, &error, lang))?;
+    if !root.is_dir() {
+        let message = match lang {
+            Lang::En => format!("{} is no folder", folder.display()),
+            Lang::Es => format!("{} no es una carpeta", folder.display()),
+        };
+        let help = lang.pick(
+            "name the folder that it lies in; its script must be called main.py",
+            "indica la carpeta donde está; su programa debe llamarse main.py",
+        );
+        return Err(Failure::new(Status::Usage, message, help));
+    }
     if !root.join("main.py").is_file() {
         let message = match lang {
             Lang::En => format!("{} has no main.py", folder.display()),

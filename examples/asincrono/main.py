@@ -1,4 +1,4 @@
-# Como publicar, con asyncio: mientras una tarea publica una temperatura cada dos segundos, otra hace parpadear el LED.
+# Tres cosas a la vez, sin que ninguna espere a otra: publicar una temperatura, parpadear y atender órdenes.
 import asyncio
 import random
 import time
@@ -14,11 +14,18 @@ CLAVE = ""
 
 BROKER = "test.mosquitto.org"
 
-# El número de serie de la placa: con él tu tema no se mezcla con el de otra persona.
+# El número de serie de la placa: con él tus temas no se mezclan con los de otra persona.
 PLACA = hexlify(machine.unique_id()).decode()
 TEMA = "umqtt/" + PLACA + "/temperatura"
+TEMA_RITMO = "umqtt/" + PLACA + "/ritmo"
 
-cliente = MQTTClient("publicar-" + PLACA, BROKER, keepalive=60)
+PIN_LED = 2
+
+# Milisegundos entre cada cambio del LED; una orden por MQTT lo cambia.
+ritmo = 250
+
+# reconnect: si se corta la conexión, el cliente vuelve a conectar y a suscribirse él solo.
+cliente = MQTTClient("asincrono-" + PLACA, BROKER, keepalive=60, reconnect=True)
 
 
 async def conectar_wifi():
@@ -35,18 +42,28 @@ async def conectar_wifi():
     print("Conectada, mi dirección es", wifi.ifconfig()[0])
 
 
+def al_recibir(tema, mensaje):
+    # Una función de las de siempre. Un mensaje lo puede mandar cualquiera: si no es un número, se dice y se sigue.
+    global ritmo
+    try:
+        nuevo = int(mensaje)
+    except ValueError:
+        nuevo = 0
+    if not 20 <= nuevo <= 5000:
+        print("No es un ritmo de 20 a 5000:", mensaje)
+        return
+    ritmo = nuevo
+    print("Ritmo:", ritmo)
+
+
 async def parpadear():
-    led = machine.Pin(2, machine.Pin.OUT)
+    led = machine.Pin(PIN_LED, machine.Pin.OUT)
     while True:
         led.value(not led.value())
-        await asyncio.sleep_ms(250)
+        await asyncio.sleep_ms(ritmo)
 
 
-async def main():
-    await conectar_wifi()
-    await cliente.connect()
-    asyncio.create_task(parpadear())
-    print("Publico en", TEMA)
+async def publicar():
     temperatura = 21.0
     while True:
         # Una medida inventada: sube o baja un poco cada vez.
@@ -55,6 +72,17 @@ async def main():
         await cliente.publish(TEMA, mensaje, qos=1)
         print("Enviado:", mensaje)
         await asyncio.sleep(2)
+
+
+async def main():
+    await conectar_wifi()
+    cliente.set_callback(al_recibir)
+    await cliente.connect()
+    await cliente.subscribe(TEMA_RITMO)
+    print("Publico en", TEMA)
+    print("Espero el ritmo en", TEMA_RITMO)
+    # Las dos tareas no acaban nunca; si una falla, acaba el programa y se ve por qué.
+    await asyncio.gather(parpadear(), publicar())
 
 
 if __name__ == "__main__":

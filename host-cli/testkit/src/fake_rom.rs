@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::FakePort;
 use flate2::write::ZlibDecoder;
 use md5::{Digest, Md5};
-use testkit::FakePort;
 
 const FLASH: usize = 4 << 20;
 const SECTOR: usize = 4096;
@@ -34,8 +34,11 @@ pub enum Chip {
     Esp8266,
 }
 
+/// A chip that waits for a firmware at a serial port; nothing of it is real.
 pub struct FakeRom {
-    port: FakePort,
+    /// None once it is unplugged.
+    port: Mutex<Option<FakePort>>,
+    device: String,
     state: Arc<Mutex<State>>,
 }
 
@@ -56,9 +59,16 @@ struct State {
     begun: usize,
     received: usize,
     blocks: usize,
+    /// Whole packets so far, and after how many it says nothing more.
+    packets: usize,
+    limit: usize,
 }
 
 impl FakeRom {
+    /// Plugs one in, its flash memory erased.
+    ///
+    /// # Panics
+    /// Where the system has no pseudo-terminals.
     pub fn start(chip: Chip, fault: Fault) -> Self {
         let state = Arc::new(Mutex::new(State {
             chip,
@@ -73,17 +83,40 @@ impl FakeRom {
             begun: 0,
             received: 0,
             blocks: 0,
+            packets: 0,
+            limit: usize::MAX,
         }));
         let playing = Arc::clone(&state);
         let port =
             FakePort::start(move |bytes| lock(&playing).take(bytes)).expect("a pseudo-terminal");
-        Self { port, state }
+        Self {
+            device: port.device().display().to_string(),
+            port: Mutex::new(Some(port)),
+            state,
+        }
     }
 
+    /// What `--port` takes.
     pub fn device(&self) -> String {
-        self.port.device().display().to_string()
+        self.device.clone()
     }
 
+    /// Packets that came so far.
+    pub fn packets(&self) -> usize {
+        lock(&self.state).packets
+    }
+
+    /// From now on it says nothing more once it has heard so many packets in all.
+    pub fn mute_after(&self, packets: usize) {
+        lock(&self.state).limit = packets;
+    }
+
+    /// Pulls the plug: the port is gone.
+    pub fn unplug(&self) {
+        drop(self.port.lock().expect("no panic").take());
+    }
+
+    /// What is in its flash memory.
     pub fn flash(&self) -> Vec<u8> {
         lock(&self.state).flash.clone()
     }
@@ -132,11 +165,14 @@ impl State {
             match (byte, &mut self.packet) {
                 (0xc0, Some(packet)) if !packet.is_empty() => {
                     let packet = self.packet.take().unwrap_or_default();
-                    if let Fault::SilentAfter(blocks) = self.fault
-                        && self.blocks >= blocks
-                    {
+                    let silent = match self.fault {
+                        Fault::SilentAfter(blocks) => self.blocks >= blocks,
+                        _ => self.packets >= self.limit,
+                    };
+                    if silent {
                         continue;
                     }
+                    self.packets += 1;
                     out.extend(self.answer(&packet));
                 }
                 (0xc0, _) => self.packet = Some(Vec::new()),

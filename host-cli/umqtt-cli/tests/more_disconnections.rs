@@ -1,0 +1,347 @@
+//! The line breaks or falls silent under the commands that do more than one thing with a board, or only look: `ports` and
+//! `doctor`, `repl`, `deploy` to several boards, `deploy --watch`. As for the others: no hang, what to try, no half file.
+#![cfg(unix)]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use board_link::PortSpec;
+use board_sim::{MicroPython, SimBoard, SimConfig};
+use common::{Done, Home, finish, micropython};
+use testkit::{Break, How, Proxy, need};
+
+/// All time-outs of one command together, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(80);
+
+/// Places where each conversation breaks, either way.
+const BREAKS: usize = 6;
+
+/// Boards, each on a flash of its own, and the lines to them.
+fn boards(home: &Home, count: usize, micropython: &MicroPython) -> Vec<(SimBoard, Proxy)> {
+    (0..count)
+        .map(|number| {
+            let flash = home.path().join(format!("flash{number}"));
+            std::fs::create_dir(&flash).expect("a folder");
+            let config = SimConfig::new(flash, micropython.clone());
+            let board = SimBoard::start(config).expect("a board");
+            let device = PortSpec::Device(board.device().display().to_string());
+            let proxy = Proxy::start(device).expect("a TCP port");
+            // What a board says when it starts belongs to no command's conversation.
+            works(home, &proxy, "the first time");
+            (board, proxy)
+        })
+        .collect()
+}
+
+fn works(home: &Home, proxy: &Proxy, what: &str) {
+    proxy.arm(Break::Never, How::HangUp);
+    let done = home.run(["exec", "print(6 * 7)", "--port", &proxy.port()]);
+    assert_eq!(done.stdout, "42\n", "{what}: {done:#?}");
+    done.expect_status(0);
+}
+
+/// Where to break a conversation of so many bytes, from the first byte to the last, either way.
+fn places((from_board, to_board): (usize, usize)) -> Vec<Break> {
+    let even = |bytes: usize| {
+        let last = bytes.saturating_sub(1);
+        (0..BREAKS).map(move |number| last * number / (BREAKS - 1))
+    };
+    let from = even(from_board).map(Break::FromBoard);
+    from.chain(even(to_board).map(Break::ToBoard)).collect()
+}
+
+/// Breaks one conversation everywhere, and at some places falls silent, which only time can tell; `judge` looks at what came of each.
+fn everywhere(
+    home: &Home,
+    proxy: &Proxy,
+    talk: impl Fn() -> Done,
+    judge: impl Fn(&Done, bool, &str),
+) {
+    proxy.arm(Break::Never, How::HangUp);
+    let whole = talk();
+    judge(&whole, false, "unbroken");
+    let mut broken = 0;
+    for (number, at) in places(proxy.passed()).into_iter().enumerate() {
+        let silence = (number % 4 == 1).then_some(How::Silence);
+        for how in [Some(How::HangUp), silence].into_iter().flatten() {
+            proxy.arm(at, how);
+            let done = talk();
+            let what = format!("{at:?} {how:?}");
+            assert!(done.elapsed < LIMIT, "{what}: {done:#?}");
+            judge(&done, proxy.broke(), &what);
+            broken += usize::from(proxy.broke());
+            works(home, proxy, &what);
+        }
+    }
+    assert!(broken >= BREAKS, "only {broken} broke");
+}
+
+#[test]
+fn looking_at_a_board() {
+    let micropython = need!("looking_at_a_board", micropython());
+    let home = Home::new();
+    let boards = boards(&home, 2, &micropython);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let proxy = &boards[0].1;
+            let port = proxy.port();
+            let talk = || home.run(["ports", "--port", &port, "--json"]);
+            everywhere(&home, proxy, talk, |done, broke, what| {
+                done.expect_status(0);
+                let state = done.said("port")["state"].clone();
+                let known = match broke {
+                    false => ["prompt"].as_slice(),
+                    // What was heard until then may be enough.
+                    true => &["prompt", "failed", "silent", "running", "garbage"],
+                };
+                assert!(
+                    known.contains(&state.as_str().unwrap_or_default()),
+                    "{what}: {done:#?}"
+                );
+            });
+        });
+        scope.spawn(|| {
+            let proxy = &boards[1].1;
+            let port = proxy.port();
+            let talk = || home.run(["doctor", "--port", &port]);
+            everywhere(&home, proxy, talk, |done, broke, what| {
+                if done.status == Some(0) {
+                    // What broke was nothing that it still needed.
+                    assert!(
+                        done.stdout.contains("nothing stands in the way"),
+                        "{what}: {done:#?}"
+                    );
+                    return;
+                }
+                assert!(broke, "{what}: {done:#?}");
+                assert!(matches!(done.status, Some(1 | 3)), "{what}: {done:#?}");
+                let said = format!("{}{}", done.stdout, done.stderr);
+                assert!(said.contains("  try: "), "{what}: {done:#?}");
+            });
+        });
+    });
+}
+
+#[test]
+fn talking_to_a_board() {
+    let micropython = need!("talking_to_a_board", micropython());
+    let home = Home::new();
+    let boards = boards(&home, 1, &micropython);
+    let proxy = &boards[0].1;
+    let port = proxy.port();
+    let talk = || {
+        let mut command = home.umqtt(["repl", "--port", &port]);
+        common::feed(&mut command, "x = 6\nprint('it is', x * 7)\n")
+    };
+    everywhere(&home, proxy, talk, |done, broke, what| {
+        // A board that falls silent has nothing more to say, and the input is at its end.
+        if done.status == Some(0) {
+            assert!(
+                broke || done.stdout.contains("it is 42"),
+                "{what}: {done:#?}"
+            );
+            return;
+        }
+        assert_eq!(done.status, Some(3), "{what}: {done:#?}");
+        assert!(
+            broke && done.stderr.contains("the board is gone") && done.stderr.contains("  try: "),
+            "{what}: {done:#?}"
+        );
+    });
+}
+
+fn lesson(home: &Home, word: &str) {
+    home.script(
+        "main.py",
+        format!("import beside\nprint('it says {word}')\nwhile True:\n    pass\n"),
+    );
+    home.script("beside.py", format!("A = '{word}'\n"));
+}
+
+/// Every file of the lesson is one of these two, or not there yet.
+fn nothing_is_half(flash: &std::path::Path, words: [&str; 2], what: &str) {
+    for file in ["main.py", "beside.py"] {
+        let Ok(text) = std::fs::read_to_string(flash.join(file)) else {
+            continue;
+        };
+        let whole = words.iter().any(|word| match file {
+            "main.py" => text.contains(&format!("it says {word}')\nwhile True:\n    pass\n")),
+            _ => text == format!("A = '{word}'\n"),
+        });
+        assert!(whole, "{what}: {file} is {text:?}");
+    }
+}
+
+/// One board of three goes away: the others are ready, and it is said which one is not.
+#[test]
+fn one_of_several_boards_goes_away() {
+    let micropython = need!("one_of_several_boards_goes_away", micropython());
+    let home = Home::new();
+    let boards = boards(&home, 3, &micropython);
+    let proxy = &boards[0].1;
+    let flash = |number: usize| home.path().join(format!("flash{number}"));
+    let empty = |number: usize| {
+        for entry in std::fs::read_dir(flash(number)).expect("it").flatten() {
+            let path = entry.path();
+            let done = match path.is_dir() {
+                true => std::fs::remove_dir_all(&path),
+                false => std::fs::remove_file(&path),
+            };
+            done.expect("it can be removed");
+        }
+    };
+    let ports: Vec<String> = boards.iter().map(|(_, proxy)| proxy.port()).collect();
+    let deploy = || {
+        let options = ports.iter().flat_map(|port| ["--port", port.as_str()]);
+        home.run(["deploy", "main.py", "--json"].into_iter().chain(options))
+    };
+    lesson(&home, "uno");
+    proxy.arm(Break::Never, How::HangUp);
+    deploy().expect_status(0);
+    let places = places(proxy.passed());
+    let mut broken = 0;
+    for at in places {
+        (0..3).for_each(empty);
+        proxy.arm(at, How::HangUp);
+        let done = deploy();
+        assert!(done.elapsed < LIMIT, "{at:?}: {done:#?}");
+        let summary = done.said("summary");
+        for number in 1..3 {
+            let main = std::fs::read_to_string(flash(number).join("main.py"));
+            assert!(
+                main.is_ok_and(|main| main.contains("uno")),
+                "{at:?}: {number}"
+            );
+        }
+        nothing_is_half(&flash(0), ["uno", "uno"], &format!("{at:?}"));
+        if done.status == Some(0) {
+            assert_eq!(summary["ready"], 3, "{at:?}: {done:#?}");
+        } else {
+            broken += 1;
+            done.expect_status(3);
+            assert_eq!(
+                (&summary["ready"], &summary["failed"]),
+                (&2.into(), &1.into()),
+                "{at:?}: {done:#?}"
+            );
+            assert_eq!(done.said("failed")["port"], ports[0].as_str());
+            assert!(done.stderr.contains("  try: "), "{at:?}: {done:#?}");
+        }
+        // The next one finishes it.
+        proxy.arm(Break::Never, How::HangUp);
+        deploy().expect_status(0);
+        let main = std::fs::read_to_string(flash(0).join("main.py")).expect("main.py");
+        assert!(main.contains("uno"), "{at:?}");
+    }
+    assert!(broken >= BREAKS, "only {broken} broke");
+}
+
+/// What a command that goes on by itself says, line by line.
+struct Following {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+    heard: String,
+}
+
+impl Following {
+    fn start(mut command: std::process::Command) -> Self {
+        let mut child = command.spawn().expect("umqtt starts");
+        let stdout = child.stdout.take().expect("its output");
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            lines,
+            heard: String::new(),
+        }
+    }
+
+    /// Whether it says this before it ends.
+    fn says(&mut self, words: &str) -> bool {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            match self.lines.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) => {
+                    self.heard.push_str(&line);
+                    self.heard.push('\n');
+                    if line.contains(words) {
+                        return true;
+                    }
+                }
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return false,
+                Err(_) => assert!(Instant::now() < deadline, "{words}: {}", self.heard),
+            }
+        }
+    }
+
+    fn interrupt(self) -> Done {
+        let id = rustix::process::Pid::from_child(&self.child);
+        // One that has ended by itself needs none.
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::INT);
+        self.end()
+    }
+
+    fn end(self) -> Done {
+        let mut done = finish(self.child);
+        done.stdout = self.heard;
+        done
+    }
+}
+
+/// `deploy --watch` twice over: the line breaks anywhere from the first deploy to what the second one prints.
+#[test]
+fn watching_while_the_line_breaks() {
+    let micropython = need!("watching_while_the_line_breaks", micropython());
+    let home = Home::new();
+    let boards = boards(&home, 1, &micropython);
+    let proxy = &boards[0].1;
+    let flash = home.path().join("flash0");
+    let port = proxy.port();
+    let watch = || {
+        for file in ["main.py", "beside.py"] {
+            // It may not have got there.
+            let _ = std::fs::remove_file(flash.join(file));
+        }
+        lesson(&home, "uno");
+        Following::start(home.umqtt(["deploy", "main.py", "--watch", "--port", &port]))
+    };
+    proxy.arm(Break::Never, How::HangUp);
+    let mut whole = watch();
+    assert!(whole.says("it says uno"), "{}", whole.heard);
+    lesson(&home, "dos");
+    assert!(whole.says("it says dos"), "{}", whole.heard);
+    whole.interrupt().expect_status(0);
+    let mut broken = 0;
+    for at in places(proxy.passed()) {
+        proxy.arm(at, How::HangUp);
+        let mut following = watch();
+        let first = following.says("it says uno");
+        lesson(&home, "dos");
+        let second = first && following.says("it says dos");
+        let done = match second {
+            // The last bytes are those of its end.
+            true => following.interrupt(),
+            false => following.end(),
+        };
+        let what = format!("{at:?}: {done:#?}");
+        nothing_is_half(&flash, ["uno", "dos"], &what);
+        if done.status == Some(0) {
+            assert!(second, "{what}");
+        } else {
+            broken += 1;
+            assert_eq!(done.status, Some(3), "{what}");
+            assert!(done.stderr.contains("  try: "), "{what}");
+        }
+        works(&home, proxy, &what);
+    }
+    assert!(broken >= BREAKS, "only {broken} broke");
+}
