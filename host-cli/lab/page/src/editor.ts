@@ -215,6 +215,7 @@ export class Editor {
         "aria-label": t("editor", { file: name }),
         "aria-description": t("editorHint"),
         spellcheck: "false",
+        tabindex: "0",
       }),
       keymap.of([
         { key: "Mod-Enter", run: command((board) => this.lab.run(board)) },

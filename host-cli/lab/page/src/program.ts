@@ -84,6 +84,7 @@ export class Program {
           ? html`<button type="button" class="quiet icon" aria-label=${t("newFile")} title=${t("newFile")} @click=${() => this.dialogs.newFile(board)}>+</button>`
           : nothing}
         <span class="spring"></span>
+        <span class="hint leave" aria-hidden="true">${t("leaveEditor")}</span>
         ${this.lab.canSave && board
           ? html`<button type="button" class="quiet" ?disabled=${!usable || !dirty} @click=${() => this.lab.save(board, board.active)}>${t("save")}</button>`
           : nothing}

@@ -53,6 +53,7 @@ export const en: Words = {
   newFileBad: "A name of letters, digits, - and _, with its extension, for example help.py; it must not exist yet.",
   create: "Create",
   editor: "Code of {file}",
+  leaveEditor: "Esc, then Tab leaves the editor",
   editorEmpty: "Write your program here, or open one of the examples.",
   editorHint: "Tab indents; to leave the editor by keyboard, press Escape, then Tab.",
   errorAt: "{file}, line {line}",

@@ -51,6 +51,7 @@ export const es = {
   newFileBad: "Un nombre de letras, cifras, - y _, con su extensión, por ejemplo ayuda.py; aún no puede existir.",
   create: "Crear",
   editor: "Código de {file}",
+  leaveEditor: "Esc y Tab salen del editor",
   editorEmpty: "Escribe aquí tu programa o abre uno de los ejemplos.",
   editorHint: "Tab sangra; para salir del editor con el teclado, pulsa Escape y después Tab.",
   errorAt: "{file}, línea {line}",
