@@ -113,6 +113,8 @@ export interface Notice {
 }
 
 const NOTICES = 4;
+/** Milliseconds after which a notice that asks for nothing goes by itself. */
+const NOTICE_STAYS = 20_000;
 
 export class Lab {
   /** Undefined until the server said hello; false while it cannot be reached. */
@@ -180,7 +182,11 @@ export class Lab {
   notice(level: Notice["level"], text: string): void {
     // Said again it is not said twice.
     this.notices = this.notices.filter((notice) => notice.text !== text).slice(-(NOTICES - 1));
-    this.notices.push({ key: this.noticeKeys++, level, text });
+    const key = this.noticeKeys++;
+    this.notices.push({ key, level, text });
+    if (level === "info") {
+      setTimeout(() => this.dismiss(key), NOTICE_STAYS);
+    }
     touch("chrome");
   }
 

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 /** Milliseconds that anything may take: a busy computer is slow, and what never comes is as wrong after a minute. */
-export const PATIENCE = 15_000;
+export const PATIENCE = 60_000;
 
 const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 const SCREENSHOTS = process.env.UMQTT_SCREENSHOTS ?? join(REPOSITORY, "target/lab-screenshots");
@@ -167,8 +167,12 @@ export class Page {
     await this.locator("button.run").click();
   }
 
+  /** Ends what runs; a board that restarted or a program that ended has nothing to stop. */
   async stop() {
-    await this.locator("button.stop").click();
+    await this.locator("button.stop:enabled").or(this.locator(".run-state.state-idle")).first().waitFor();
+    if (await this.locator("button.stop").isEnabled()) {
+      await this.locator("button.stop").click();
+    }
     await this.locator(".run-state.state-idle").waitFor();
   }
 

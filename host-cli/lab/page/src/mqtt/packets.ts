@@ -79,7 +79,8 @@ function handshake(exchange: Exchange, step: number): TemplateResult {
 
 function outcome(exchange: Exchange): string {
   if (exchange.end !== undefined) {
-    return t("completeIn", { ms: Math.max(0, Math.round(exchange.end - exchange.begin)) });
+    const ms = Math.round(exchange.end - exchange.begin);
+    return ms < 1 ? t("completeAtOnce") : t("completeIn", { ms });
   }
   return t(exchange.interrupted ? "interrupted" : "waiting");
 }
