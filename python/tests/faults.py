@@ -1,8 +1,8 @@
 # Decides what a client does at one place of one exchange where the peer misbehaves: runs each case that its
 # arguments list against a scripted peer, and prints one JSON line per case with outcome, time and what arrived.
 #
-# Usage: micropython faults.py HOST PORT TIMEOUT_MS [--timeout-argument] CASE…
-# A case is NAME=EXCHANGE; the peer plays the matching script on the connection that the case makes.
+# Usage: micropython faults.py HOST PORT [--timeout-argument] CASE…
+# A case is NAME=EXCHANGE=TIMEOUT_MS; the peer plays the matching script on the connection that the case makes.
 import json
 import sys
 import time
@@ -60,11 +60,11 @@ def run(name, exchange, host, port, timeout, timeout_argument):
     print(json.dumps({"case": name, "outcome": outcome, "ms": elapsed, "calls": calls}))
 
 
-host, port, timeout = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-cases = sys.argv[4:]
+host, port = sys.argv[1], int(sys.argv[2])
+cases = sys.argv[3:]
 timeout_argument = cases[0] == "--timeout-argument"
 if timeout_argument:
     cases = cases[1:]
 for case in cases:
-    name, exchange = case.split("=")
-    run(name, exchange, host, port, timeout, timeout_argument)
+    name, exchange, timeout = case.split("=")
+    run(name, exchange, host, port, int(timeout), timeout_argument)

@@ -133,6 +133,12 @@ impl Supervisor {
             packet(id, &answer)
         };
         let port: u16 = port.unwrap_or(0);
+        if !self.peripherals.wifi_is_in_reach() {
+            if let Some(child) = &self.child {
+                let _ = child.send(&done(None));
+            }
+            return;
+        }
         if let Some(address) = hosts::mapped(&self.config.hosts, &host, port) {
             if let Some(child) = &self.child {
                 // A process that is gone wants no answer.

@@ -41,6 +41,8 @@ pub fn open(name: &str) -> Option<Project> {
             name: MAIN.to_owned(),
             text: main.to_owned(),
         }],
+        main: MAIN.to_owned(),
+        can_save: false,
         diagram: None,
     };
     for (path, _) in EXAMPLES {

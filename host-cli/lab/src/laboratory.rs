@@ -1,19 +1,25 @@
 //! The laboratory itself: its boards and its broker, and what becomes of what pages ask for.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use board_link::{Lang, PortSpec, Timeouts, UsbInfo};
+use broker::network::Network;
 use rumqttc::QoS;
+use weather::Weather;
 
 use crate::LabConfig;
-use crate::board::{Handle, Maker, Outfit, Parts};
+use crate::board::{Handle, Maker, Names, Outfit, Parts, Simulated};
 use crate::examples;
+use crate::folder::Folder;
 use crate::mqtt::Mqtt;
-use crate::protocol::{Activity, BoardId, BoardView, FromPage, Kind, PortView, Project};
+use crate::protocol::{
+    Activity, BoardId, BoardView, FromPage, Kind, Level, PortView, Project, ToPage,
+};
 use crate::publisher::Message;
 use crate::view::View;
 use crate::words::Words;
@@ -46,6 +52,11 @@ pub struct Laboratory {
     maker: Option<Maker>,
     timeouts: Timeouts,
     online: bool,
+    folder: Option<Arc<Folder>>,
+    /// Further names, and where they lead on simulated boards.
+    names: BTreeMap<String, SocketAddr>,
+    /// Whoever they lead to.
+    _weather: Option<Weather>,
     ended: AtomicBool,
 }
 
@@ -73,6 +84,10 @@ impl Laboratory {
     /// Where the broker cannot be had.
     pub fn start(config: &LabConfig) -> Result<Arc<Self>, broker::BrokerError> {
         let (view, mqtt) = Mqtt::start()?;
+        let weather = (!config.online).then(|| simulated_weather(&view)).flatten();
+        let names = weather
+            .iter()
+            .map(|weather| (weather::HOST.to_owned(), weather.address()));
         Ok(Arc::new(Self {
             view,
             mqtt,
@@ -82,6 +97,9 @@ impl Laboratory {
             maker: config.simulated.clone(),
             timeouts: config.timeouts.clone(),
             online: config.online,
+            folder: config.folder.clone(),
+            names: names.collect(),
+            _weather: weather,
             ended: AtomicBool::new(false),
         }))
     }
@@ -96,10 +114,6 @@ impl Laboratory {
 
     pub fn mqtt(&self) -> &Mqtt {
         &self.mqtt
-    }
-
-    pub fn can_save(&self) -> bool {
-        false
     }
 
     fn lock(&self) -> MutexGuard<'_, Boards> {
@@ -201,8 +215,14 @@ impl Laboratory {
                 let climate = climate(temperature, humidity, unplugged)?;
                 self.board(board)?.sim()?.set_climate(pin, climate);
             }
-            FromPage::Network { board, .. } => {
-                self.board(board)?.sim()?;
+            FromPage::Network {
+                board,
+                cut,
+                delay_ms,
+                loss,
+            } => {
+                let delay = delay_ms.map(|delay| Duration::from_millis(delay.into()));
+                self.board(board)?.set_network(cut, delay, loss)?;
             }
             FromPage::Broker { running } => {
                 let laboratory = Arc::clone(self);
@@ -249,14 +269,37 @@ impl Laboratory {
             }
             // A page's language is its own affair.
             FromPage::Lang { .. } => {}
-            FromPage::Save { .. } => {
-                return Err(Words::new(
-                    "there is no folder to save to: start the laboratory on one, umqtt lab FOLDER",
-                    "no hay carpeta en la que guardar: arranca el laboratorio en una, umqtt lab CARPETA",
-                ));
+            FromPage::Save { board, name, text } => {
+                self.board(board)?;
+                self.save(board, &name, &text)?;
+                self.view.event(&ToPage::Saved { board, name });
             }
         }
         Ok(())
+    }
+
+    /// Writes a file into the folder that the laboratory was started on.
+    fn save(&self, board: BoardId, name: &str, text: &str) -> Result<(), Words> {
+        let Some(folder) = &self.folder else {
+            return Err(Words::new(
+                "there is no folder to save to: start the laboratory on one, umqtt lab FOLDER",
+                "no hay carpeta en la que guardar: arranca el laboratorio en una, umqtt lab CARPETA",
+            ));
+        };
+        // An example that was opened must not take the place of the student's own program.
+        if !self.view.can_save(board) {
+            return Err(Words::new(
+                format!(
+                    "these files are an example's: they are not saved in {}",
+                    folder.path()
+                ),
+                format!(
+                    "estos ficheros son de un ejemplo: no se guardan en {}",
+                    folder.path()
+                ),
+            ));
+        }
+        folder.save(name, text)
     }
 
     fn set_broker(&self, running: bool) {
@@ -320,21 +363,34 @@ impl Laboratory {
     }
 
     fn add_as(&self, id: BoardId, port: PortSpec) -> Result<(), Words> {
-        let (port, sim) = if port == PortSpec::Sim {
+        let (port, simulated) = if port == PortSpec::Sim {
             let maker = self.maker.as_ref().ok_or_else(|| {
                 let error = board_sim::SimError::Unsupported;
                 Words::new(error.to_string(), error.to_spanish())
             })?;
-            let sim = maker.start((!self.online).then(|| self.mqtt.address()))?;
+            let network = match self.online {
+                true => None,
+                false => Some(Network::start(self.mqtt.address()).map_err(|error| {
+                    Words::new(
+                        format!("the board's network cannot be had: {error}"),
+                        format!("no se puede tener la red de la placa: {error}"),
+                    )
+                })?),
+            };
+            let names = network.as_ref().map(|network| Names {
+                broker: network.address(),
+                others: self.names.clone(),
+            });
+            let sim = maker.start(names)?;
             self.view.micropython(id, &maker.version());
-            (sim.port(), Some(sim))
+            (sim.port(), Some(Simulated { sim, network }))
         } else {
             (port, None)
         };
         let handle = Handle::start(Parts {
             id,
             port,
-            sim,
+            simulated,
             view: Arc::clone(&self.view),
             loan: self.outfit.loan(),
             timeouts: self.timeouts.clone(),
@@ -357,6 +413,29 @@ impl Laboratory {
             self.view.board_gone(id);
         }
     }
+}
+
+/// The stand-in for Open-Meteo, which says that it is one as soon as a board asks it. Without it the name is the real
+/// one's, as on a board with Internet.
+fn simulated_weather(view: &Arc<View>) -> Option<Weather> {
+    let pages = Arc::clone(view);
+    let started = Weather::start(move || {
+        let words = Words::new(
+            format!(
+                "{} is simulated here: its weather is made up",
+                weather::HOST
+            ),
+            format!(
+                "{} es aquí una simulación: su tiempo es inventado",
+                weather::HOST
+            ),
+        );
+        pages.notice(Level::Info, None, words);
+    });
+    if let Err(error) = &started {
+        log::warn!("{} cannot be simulated: {error}", weather::HOST);
+    }
+    started.ok()
 }
 
 /// What a sensor is to measure; none is an unplugged one.

@@ -16,6 +16,7 @@
 //! | `board/` | what a board is, simulated or real, and how a program runs on it |
 //! | `mqtt`, `publisher` | how the broker is run, watched and published to |
 //! | `assets`, `examples` | what is embedded |
+//! | `folder` | the student's own program, read and saved |
 //! | `words` | how the laboratory's sentences exist in two languages |
 //!
 //! The page itself is in `page/`, which npm builds; how a board gets `umqtt` is the command's knowledge ([`Outfit`]).
@@ -23,6 +24,7 @@
 mod assets;
 mod board;
 mod examples;
+mod folder;
 mod laboratory;
 mod mqtt;
 mod page;
@@ -42,10 +44,10 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use laboratory::Laboratory;
-use protocol::Project;
 
 pub use assets::page_is_built;
 pub use board::{Loan, Maker, Outfit};
+pub use folder::{Folder, FolderError};
 pub use words::Words;
 
 /// What a laboratory is to be like.
@@ -60,6 +62,8 @@ pub struct LabConfig {
     pub simulated: Option<Maker>,
     /// The boards to begin with; [`PortSpec::Sim`] is a simulated one.
     pub boards: Vec<PortSpec>,
+    /// The program or folder that boards begin with, and where pages may save.
+    pub folder: Option<Arc<Folder>>,
     /// Leads the names of public brokers to the real ones.
     pub online: bool,
     /// How long boards may take.
@@ -130,6 +134,8 @@ impl Lab {
         let looking = Arc::clone(&laboratory);
         let adding = Arc::clone(&laboratory);
         let boards = config.boards;
+        let project = config.folder.map(|folder| folder.project().clone());
+        let project = project.unwrap_or_default();
         let threads = vec![
             thread(
                 "umqtt-lab",
@@ -140,7 +146,7 @@ impl Lab {
                 "umqtt-lab-boards",
                 Box::new(move || {
                     for port in boards {
-                        adding.add(port, Project::default());
+                        adding.add(port, project.clone());
                     }
                 }),
             )?,

@@ -72,7 +72,6 @@ async fn greet(
         boards: joined.boards,
         examples: examples::list(),
         ports,
-        can_save: laboratory.can_save(),
     };
     send(socket, encode(&hello)).await?;
     for message in joined.rest {

@@ -61,11 +61,31 @@ pub struct LinkView {
 }
 
 /// What is in front of a student: the program's files and the parts around the board.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Project {
     pub files: Vec<SourceFile>,
+    /// The name of the file that is run.
+    pub main: String,
+    /// The files are those of the laboratory's folder, and `save` writes them there.
+    pub can_save: bool,
     /// Wokwi's diagram.json as it was found; null without one.
     pub diagram: Option<serde_json::Value>,
+}
+
+impl Default for Project {
+    /// An empty program without parts.
+    fn default() -> Self {
+        let main = "main.py".to_owned();
+        Self {
+            files: vec![SourceFile {
+                name: main.clone(),
+                text: String::new(),
+            }],
+            main,
+            can_save: false,
+            diagram: None,
+        }
+    }
 }
 
 /// A board. `project` stands in a message only where it is new to the page.
@@ -182,8 +202,6 @@ pub enum ToPage {
         boards: Vec<BoardView>,
         examples: Vec<ExampleView>,
         ports: Vec<PortView>,
-        /// The laboratory was started on a program or folder, so `save` can be asked for.
-        can_save: bool,
     },
     Board(BoardView),
     BoardGone {
@@ -222,6 +240,11 @@ pub enum ToPage {
         #[serde(skip_serializing_if = "Option::is_none")]
         board: Option<BoardId>,
         text: String,
+    },
+    /// A file was written into the laboratory's folder.
+    Saved {
+        board: BoardId,
+        name: String,
     },
 }
 

@@ -9,7 +9,8 @@ use broker::BrokerState;
 use tokio::sync::broadcast;
 
 use crate::protocol::{
-    Activity, BoardId, BoardView, BrokerView, Level, LinkView, MqttEvent, PinsView, Project, ToPage,
+    Activity, BoardId, BoardView, BrokerView, Level, LinkView, MqttEvent, PinsView, Project,
+    SourceFile, ToPage,
 };
 use crate::words::Words;
 
@@ -214,20 +215,28 @@ impl View {
         }
     }
 
-    /// The program as the page sent it to be run; the pages have it already.
-    pub fn files(&self, id: BoardId, files: &[crate::protocol::SourceFile]) {
+    /// The program as a page sent it to be run; that page has it already.
+    pub fn files(&self, id: BoardId, files: &[SourceFile], main: &str) {
         let mut seen = self.lock();
         if let Some(board) = seen.boards.get_mut(&id) {
-            let diagram = board
-                .view
-                .project
-                .as_ref()
-                .and_then(|project| project.diagram.clone());
+            let before = board.view.project.take().unwrap_or_default();
             board.view.project = Some(Arc::new(Project {
                 files: files.to_vec(),
-                diagram,
+                main: main.to_owned(),
+                can_save: before.can_save,
+                diagram: before.diagram.clone(),
             }));
         }
+    }
+
+    /// Whether a board's files are those of the laboratory's folder.
+    pub fn can_save(&self, id: BoardId) -> bool {
+        let seen = self.lock();
+        let project = seen
+            .boards
+            .get(&id)
+            .and_then(|board| board.view.project.as_ref());
+        project.is_some_and(|project| project.can_save)
     }
 
     pub fn board_gone(&self, id: BoardId) {
@@ -375,7 +384,7 @@ mod tests {
         })
         .collect();
         assert_eq!(told.len(), 4, "a change that is none is not told: {told:?}");
-        assert!(told[0].contains("\"files\":[]") && !told[3].contains("files"));
+        assert!(told[0].contains("\"files\":[{") && !told[3].contains("files"));
     }
 
     #[test]

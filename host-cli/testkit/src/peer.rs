@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub enum Step {
     Send(Vec<u8>),
     /// Send these bytes one by one, each in a segment of its own, with this pause between.
     Dribble(Vec<u8>, Duration),
-    /// Send no more, for so long.
+    /// Send and read no more, for so long or until [`Peer::finish`].
     Stall(Duration),
     /// Close the sending side; the client sees the end of the stream.
     Close,
@@ -28,6 +29,27 @@ pub enum Step {
 pub struct Peer {
     address: SocketAddr,
     thread: JoinHandle<Vec<Vec<u8>>>,
+    end: Arc<End>,
+}
+
+/// Whether the test has done its part, so that no peer need stall any longer.
+#[derive(Debug, Default)]
+struct End {
+    here: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl End {
+    fn declare(&self) {
+        *self.here.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for it, for so long at most.
+    fn wait(&self, time: Duration) {
+        let here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.changed.wait_timeout_while(here, time, |here| !*here);
+    }
 }
 
 impl Peer {
@@ -39,11 +61,16 @@ impl Peer {
     pub fn start(scripts: Vec<Vec<Step>>) -> Peer {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("its address");
+        let end = Arc::new(End::default());
+        let ends = Arc::clone(&end);
         let thread = thread::spawn(move || {
             let connections: Vec<_> = scripts
                 .into_iter()
                 .map(|script| match listener.accept() {
-                    Ok((stream, _)) => thread::spawn(move || play(stream, script)),
+                    Ok((stream, _)) => {
+                        let end = Arc::clone(&ends);
+                        thread::spawn(move || play(stream, script, &end))
+                    }
                     Err(error) => panic!("the scripted peer cannot accept: {error}"),
                 })
                 .collect();
@@ -52,7 +79,11 @@ impl Peer {
                 .map(|connection| connection.join().expect("a scripted connection"))
                 .collect()
         });
-        Peer { address, thread }
+        Peer {
+            address,
+            thread,
+            end,
+        }
     }
 
     /// Where it listens.
@@ -61,17 +92,18 @@ impl Peer {
     }
 
     /// What each connection received, once all scripts are played. Waits for as many connections as there are
-    /// scripts.
+    /// scripts. Nobody stalls from now on.
     ///
     /// # Panics
     /// Where the peer itself failed.
     pub fn finish(self) -> Vec<Vec<u8>> {
+        self.end.declare();
         self.thread.join().expect("the scripted peer")
     }
 }
 
 /// Plays a script; a client that goes away early ends it without complaint, since tests look at the client.
-fn play(mut stream: TcpStream, script: Vec<Step>) -> Vec<u8> {
+fn play(mut stream: TcpStream, script: Vec<Step>, end: &End) -> Vec<u8> {
     let mut received = Vec::new();
     // No step may wait for ever for a client that hangs; the test's own limit is far below.
     let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
@@ -100,7 +132,7 @@ fn play(mut stream: TcpStream, script: Vec<Step>) -> Vec<u8> {
                 stream.write_all(&[*byte])
             }),
             Step::Stall(time) => {
-                thread::sleep(time);
+                end.wait(time);
                 Ok(())
             }
             Step::Close => stream.shutdown(Shutdown::Write),

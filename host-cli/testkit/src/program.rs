@@ -18,7 +18,14 @@ pub struct Program<'a> {
     arguments: Vec<String>,
     heap: &'a str,
     limit: Duration,
-    trace: Option<&'a Path>,
+    under: Option<(Tool, &'a Path)>,
+}
+
+/// What may watch a program, and writes what it saw into a file.
+#[derive(Clone, Copy, Debug)]
+enum Tool {
+    Strace,
+    Callgrind,
 }
 
 /// How it ended.
@@ -46,7 +53,7 @@ impl<'a> Program<'a> {
             arguments: Vec::new(),
             heap: "64m",
             limit: Duration::from_secs(60),
-            trace: None,
+            under: None,
         }
     }
 
@@ -70,7 +77,13 @@ impl<'a> Program<'a> {
 
     /// Has strace write its system calls to a file.
     pub fn traced(mut self, file: &'a Path) -> Self {
-        self.trace = Some(file);
+        self.under = Some((Tool::Strace, file));
+        self
+    }
+
+    /// Has callgrind count its instructions, and write how many there were since the last time whenever it makes a folder.
+    pub fn counted(mut self, file: &'a Path) -> Self {
+        self.under = Some((Tool::Callgrind, file));
         self
     }
 
@@ -89,8 +102,8 @@ impl<'a> Program<'a> {
     pub fn start(&self) -> Running {
         let tests = crate::repository().join("python/tests");
         let mut command = self.interpreter.command();
-        if let Some(file) = self.trace {
-            command = under_strace(&command, file);
+        if let Some((tool, file)) = self.under {
+            command = tool.watching(&command, file);
         }
         let mut child = command
             .arg("-X")
@@ -122,18 +135,33 @@ impl<'a> Program<'a> {
     }
 }
 
-/// The same command under strace.
-fn under_strace(command: &Command, file: &Path) -> Command {
-    let mut traced = Command::new("strace");
-    traced.arg("-o").arg(file).arg("--");
-    traced.arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => traced.env(name, value),
-            None => traced.env_remove(name),
+impl Tool {
+    /// The same command under this tool.
+    fn watching(self, command: &Command, file: &Path) -> Command {
+        let mut watched = match self {
+            Tool::Strace => Command::new("strace"),
+            Tool::Callgrind => Command::new("valgrind"),
         };
+        match self {
+            Tool::Strace => watched.arg("-o").arg(file),
+            Tool::Callgrind => watched
+                .args([
+                    "--tool=callgrind",
+                    "--dump-before=mkdir",
+                    "--combine-dumps=yes",
+                ])
+                .arg(format!("--callgrind-out-file={}", file.display())),
+        };
+        watched.arg("--");
+        watched.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => watched.env(name, value),
+                None => watched.env_remove(name),
+            };
+        }
+        watched
     }
-    traced
 }
 
 /// A program that was started. One that is dropped without [`Running::finish`] runs on.

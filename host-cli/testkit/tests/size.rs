@@ -13,10 +13,13 @@ use testkit::repository;
 const COMPATIBLE: usize = 12 * 1024;
 
 /// What else the module can do, and the bytes that it may take for it: a decision of its own, taken here.
-const MORE: [(&str, usize); 1] = [(
-    "QoS 2, a window in flight, deadlines, keep alive, reconnecting, pieces, strictness, what umqtt.aio needs",
-    10 * 1024,
-)];
+const MORE: [(&str, usize); 2] = [
+    (
+        "QoS 2, a window in flight, deadlines, keep alive, reconnecting, pieces, strictness, what umqtt.aio needs",
+        10 * 1024,
+    ),
+    ("a TLS handshake that keeps to the call's deadline", 512),
+];
 
 fn fits(arch: Arch) {
     let file = repository()

@@ -33,7 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("board-link", &["testkit"]),
     ("board-sim", &["board-link", "testkit"]),
     ("broker", &["testkit"]),
-    ("lab", &["board-link", "board-sim", "broker", "testkit"]),
+    (
+        "lab",
+        &["board-link", "board-sim", "broker", "testkit", "weather"],
+    ),
     ("native-build", &["mpy-link"]),
     (
         "testkit",

@@ -1,10 +1,16 @@
 //! Decides what may be written behind `umqtt lab`. The texts here are the English help; `usage/lab.rs` holds the Spanish
 //! one.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 #[derive(Debug, Args)]
 pub struct LabOptions {
+    /// A script, or a folder with main.py and perhaps Wokwi's diagram.json; the page edits and saves it
+    #[arg(value_name = "PROGRAM")]
+    pub program: Option<PathBuf>,
+
     /// The address of the page: 127.0.0.1:PORT, [::1]:PORT or PORT. Default: 8183, or a free port where that is taken
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,

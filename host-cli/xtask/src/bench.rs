@@ -3,6 +3,7 @@
 
 pub mod board;
 pub mod client;
+pub mod count;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -140,6 +140,15 @@ impl BytesBuilder {
         unsafe { self.object.as_ref().data.cast_mut() }
     }
 
+    /// The contents.
+    ///
+    /// # Safety
+    /// They must be written already.
+    pub unsafe fn bytes(&self) -> &[u8] {
+        // SAFETY: the object was made by `new`, which has set its length; the rest as the caller promises.
+        unsafe { core::slice::from_raw_parts(self.data(), self.object.as_ref().len) }
+    }
+
     /// The object. Its contents must be written before Python code sees it.
     pub fn object(&self) -> Obj {
         Obj(MpObj(self.object.as_ptr().cast()))

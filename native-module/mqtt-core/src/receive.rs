@@ -344,8 +344,13 @@ impl Receiver {
     }
 
     /// The PUBLISH at hand as far as it is known before its payload is complete: with a `Stored` topic and payload.
-    #[inline]
     pub fn publish(&self) -> Result<Publish<'_>, Error> {
+        self.publish_after(&[])
+    }
+
+    /// The same for a caller who has the topic of an earlier message, which many messages have: it was checked then, and
+    /// is given back as the topic of this one, the very slice, where it is the same. Empty for none.
+    pub fn publish_after<'a>(&'a self, checked: &'a [u8]) -> Result<Publish<'a>, Error> {
         let (topic_end, payload_start) = self.publish_layout()?;
         let qos = self.publish_qos();
         let mut packet_id = u16::from_be_bytes(self.packet_id);
@@ -356,8 +361,12 @@ impl Receiver {
             if let [high, low] = field(topic_end, payload_start)? {
                 packet_id = u16::from_be_bytes([*high, *low]);
             }
-            let name = field(2, topic_end)?;
-            check_name(name).map_err(|_| Error::BadTopic)?;
+            let mut name = field(2, topic_end)?;
+            if !checked.is_empty() && name == checked {
+                name = checked;
+            } else {
+                check_name(name).map_err(|_| Error::BadTopic)?;
+            }
             topic = Part::Here(name);
             payload = Part::Here(field(payload_start, body.len())?);
         }
@@ -664,5 +673,28 @@ mod tests {
                 .is_empty()
         );
         assert_eq!(receive(&stream, 4096).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_topic_that_was_checked_is_given_back() {
+        let mut receiver = Receiver::default();
+        let packet = b"\x30\x05\x00\x02t+mm";
+        for byte in &packet[..7] {
+            match receiver.step() {
+                Ok(Next::Read(buf)) => buf[0] = *byte,
+                other => panic!("{other:?}"),
+            }
+            receiver.advance(1);
+        }
+        assert_eq!(receiver.step(), Ok(Next::Complete));
+        let known = *b"t+";
+        // It is believed to have been checked.
+        match receiver.publish_after(&known).map(|publish| publish.topic) {
+            Ok(Part::Here(topic)) => assert_eq!(topic.as_ptr(), known.as_ptr()),
+            other => panic!("{other:?}"),
+        }
+        for other in [&b""[..], b"t", b"t+m", b"tm"] {
+            assert_eq!(receiver.publish_after(other), Err(Error::BadTopic));
+        }
     }
 }

@@ -31,7 +31,8 @@ pub fn check_filter(filter: &[u8]) -> Result<(), Error> {
 }
 
 fn is_wildcard(byte: &u8) -> bool {
-    matches!(byte, b'+' | b'#')
+    // `+` and `#` differ in one bit.
+    byte | 8 == b'+'
 }
 
 fn check_not_empty(string: &[u8]) -> Result<(), Error> {
@@ -49,41 +50,29 @@ pub fn check_string(string: &[u8]) -> Result<(), Error> {
     if string.len() > usize::from(u16::MAX) {
         return Err(Error::StringTooLong);
     }
-    // How many bytes of the character are to come, and the range of the next one (Unicode, table 3-7).
-    let (mut more, mut low, mut high) = (0, 0x80, 0xbf);
-    for byte in string {
-        if more > 0 {
-            if !(low..=high).contains(byte) {
-                return Err(Error::BadUtf8);
-            }
-            more -= 1;
-            (low, high) = (0x80, 0xbf);
-            continue;
-        }
-        match byte {
-            0x01..=0x7f => {}
-            0xc2..=0xdf => more = 1,
-            0xe0..=0xef => {
-                more = 2;
-                match byte {
-                    0xe0 => low = 0xa0,
-                    0xed => high = 0x9f,
-                    _ => {}
-                }
-            }
-            0xf0..=0xf4 => {
-                more = 3;
-                match byte {
-                    0xf0 => low = 0x90,
-                    0xf4 => high = 0x8f,
-                    _ => {}
-                }
-            }
+    let mut rest = string;
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        // How many bytes of the character are to come, and the range of the next one (Unicode, table 3-7).
+        let (more, low, high) = match byte {
+            0x01..=0x7f => continue,
+            0xc2..=0xdf => (1, 0x80, 0xbf),
+            0xe0 => (2, 0xa0, 0xbf),
+            0xed => (2, 0x80, 0x9f),
+            0xe1..=0xef => (2, 0x80, 0xbf),
+            0xf0 => (3, 0x90, 0xbf),
+            0xf1..=0xf3 => (3, 0x80, 0xbf),
+            0xf4 => (3, 0x80, 0x8f),
             _ => return Err(Error::BadUtf8),
+        };
+        let (character, tail) = rest.split_at_checked(more).ok_or(Error::BadUtf8)?;
+        let [next, others @ ..] = character else {
+            return Err(Error::BadUtf8);
+        };
+        if !(low..=high).contains(next) || others.iter().any(|byte| byte >> 6 != 2) {
+            return Err(Error::BadUtf8);
         }
-    }
-    if more > 0 {
-        return Err(Error::BadUtf8);
+        rest = tail;
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ pub fn connect(this: Obj, clean_session: Obj, timeout: Obj) -> Result<isize> {
     let connected = caught(|| {
         open(this, state, &begun)?;
         send_connect(this, state, clean_session.is_true())?;
+        // SAFETY: the state is the client's own.
+        unsafe { (*state).shaking_limit = 0 };
         await_connack(this, state, &begun)
     });
     if connected.is_err() {
@@ -58,6 +60,7 @@ impl Deadline {
             (*state).armed = 0;
             (*state).armed_seconds = Default::default();
             (*state).tls = 0;
+            (*state).shaking_limit = 0;
         }
         Deadline { start, limit }
     }
@@ -106,17 +109,41 @@ fn open(this: Obj, state: *mut State, deadline: &Deadline) -> Result<()> {
     if !ssl.is_true() {
         return Ok(());
     }
-    deadline.arm(state, sock)?;
-    let (wrapper, params) = if ssl == Obj::from_bool(true) {
-        (import(qstr!("ssl")), this.get(qstr!("ssl_params")))
+    let (wrapper, params, in_one_go) = if ssl == Obj::from_bool(true) {
+        let params = this.get(qstr!("ssl_params"));
+        (import(qstr!("ssl")), params, qstr!("do_handshake"))
     } else {
         let params = Obj::new_dict();
         params.set_item(Obj::from_qstr(qstr!("server_hostname")), server);
-        (ssl, params)
+        (ssl, params, qstr!("do_handshake_on_connect"))
     };
     let wrap = wrapper.method(qstr!("wrap_socket"));
-    let sock = wrap.call_with(&[sock], params);
-    this.set(qstr!("sock"), sock);
+    // With a limit the handshake does not block: the CONNECT is written until it is done (`wait::shakes_hands`). mbedTLS
+    // takes that, and a context may be one that does not know the argument; nothing is sent before the write.
+    let in_steps = (deadline.limit != FOREVER).then(|| {
+        catch(|| {
+            import(qstr!("tls")).get(qstr!("MBEDTLS_VERSION"));
+            let params = params.call_method(qstr!("copy"), &[]);
+            params.set_item(Obj::from_qstr(in_one_go), Obj::from_bool(false));
+            wrap.call_with(&[sock], params)
+        })
+    });
+    let wrapped = match in_steps {
+        Some(Ok(wrapped)) => {
+            io::set_blocking(sock, false);
+            // SAFETY: the state is the client's own.
+            unsafe {
+                (*state).shaking_since = deadline.start;
+                (*state).shaking_limit = deadline.limit;
+            }
+            wrapped
+        }
+        _ => {
+            deadline.arm(state, sock)?;
+            wrap.call_with(&[sock], params)
+        }
+    };
+    this.set(qstr!("sock"), wrapped);
     // SAFETY: the state is the client's own.
     unsafe { (*state).tls = 1 };
     Ok(())

@@ -135,6 +135,8 @@ unsafe fn allocate(wait: &Wait, topic_len: usize, payload_len: usize) -> Result<
             (*state).payload_at = (*state).buffer.add(topic_len);
             (*state).payload_room = (*state).buffer_len - topic_len;
         } else {
+            // Where it lies, it may be in the way of a large block.
+            (*state).last_topic = None;
             let (topic, payload) = match new_message(topic_len, payload_len) {
                 Ok(message) => message,
                 Err(_) => {
@@ -304,7 +306,12 @@ pub unsafe fn handle(wait: &Wait) -> Result<Served> {
             return Ok(Served::Pong { own });
         }
         if first_byte >> 4 == PacketType::Publish as u8 {
-            let publish = (*state).session.receiver.publish();
+            // SAFETY: it was filled when it was made.
+            let last_topic = (*state)
+                .last_topic
+                .as_ref()
+                .map_or(&[][..], |last| last.bytes());
+            let publish = (*state).session.receiver.publish_after(last_topic);
             message(wait, publish.map_err(|error| refuse(this, state, error))?)?;
             return Ok(Served::Packet(first_byte));
         }
@@ -349,8 +356,19 @@ unsafe fn message(wait: &Wait, publish: Publish) -> Result<()> {
         }
         let (topic, payload) = ((*state).topic, (*state).payload);
         let message = Message {
-            topic: object(publish.topic, topic)?,
-            payload: object(publish.payload, payload)?,
+            topic: match (publish.topic, (*state).last_topic) {
+                (Part::Here(same), Some(last)) if same.as_ptr() == last.data() => last.object(),
+                (Part::Here(bytes), _) => {
+                    let topic = filled(bytes)?;
+                    (*state).last_topic = Some(topic);
+                    topic.object()
+                }
+                (Part::Stored, _) => topic.map(|bytes| bytes.object()).ok_or(LOST_STORAGE)?,
+            },
+            payload: match publish.payload {
+                Part::Here(bytes) => filled(bytes)?.object(),
+                Part::Stored => payload.map(|bytes| bytes.object()).ok_or(LOST_STORAGE)?,
+            },
             packet_id: puback,
             connection,
         };
@@ -442,20 +460,15 @@ unsafe fn last_piece(wait: &Wait, publish: Publish, puback: u16, connection: u16
 }
 
 /// A field of a message as a bytes object.
-fn object(part: Part, stored: Option<BytesBuilder>) -> Result<Obj> {
-    match part {
-        Part::Here(bytes) => {
-            let object = BytesBuilder::new(EMPTY_BYTES.get(), bytes.len())?;
-            // SAFETY: the object has room for as many bytes.
-            unsafe {
-                object
-                    .data()
-                    .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
-            };
-            Ok(object.object())
-        }
-        Part::Stored => stored.map(|bytes| bytes.object()).ok_or(LOST_STORAGE),
-    }
+fn filled(bytes: &[u8]) -> Result<BytesBuilder> {
+    let object = BytesBuilder::new(EMPTY_BYTES.get(), bytes.len())?;
+    // SAFETY: the object has room for as many bytes.
+    unsafe {
+        object
+            .data()
+            .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+    };
+    Ok(object)
 }
 
 const LOST_STORAGE: Error = error!("RuntimeError", "_state was changed");

@@ -103,6 +103,7 @@ unsafe fn write_rest(
                 may_restore = true;
                 None
             }
+            Err(Errno::AGAIN) if wait::shakes_hands(client)? => None,
             // Wait, as umqtt.simple's blocking socket does.
             Err(Errno::AGAIN) if may_restore => {
                 restore_blocking(client);

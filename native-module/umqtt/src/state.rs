@@ -29,6 +29,8 @@ pub struct State {
     /// Topic and payload of the PUBLISH that is being received, if it is a large one.
     pub topic: Option<BytesBuilder>,
     pub payload: Option<BytesBuilder>,
+    /// Topic of the last message that was not a large one. The next one's is mostly the same, and then the same object.
+    pub last_topic: Option<BytesBuilder>,
     /// Where they go, and how many bytes of payload have room: those objects, or the program's buffer (`pieces`).
     pub topic_at: *mut u8,
     pub payload_at: *mut u8,
@@ -57,6 +59,10 @@ pub struct State {
     pub piece_view: MaybeObj,
     /// The place in the payload of the piece that is being received.
     pub piece_start: usize,
+    /// While a TLS handshake is under way that does not block: when `connect` was called, and how many milliseconds it may
+    /// take; else 0.
+    pub shaking_since: u32,
+    pub shaking_limit: u32,
     /// The socket that was closed last.
     pub closed: MaybeObj,
     /// When connecting failed last, and for how many milliseconds it is not tried again.

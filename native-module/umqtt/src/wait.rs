@@ -124,6 +124,27 @@ pub fn may_write_again(client: Obj, errno: Errno, waited: &mut u32) -> Result<bo
     Ok(*waited < milliseconds(client.get(qstr!("timeout"))).min(given_up))
 }
 
+/// A write has found that the TLS handshake needs more from the broker: waits for it. False if none is under way; an error
+/// if the time of the call that connects is up.
+pub fn shakes_hands(client: Obj) -> Result<bool> {
+    let state = State::of(client)?;
+    // SAFETY: the state is the client's own.
+    let (start, limit) = unsafe { ((*state).shaking_since, (*state).shaking_limit) };
+    if limit == 0 {
+        return Ok(false);
+    }
+    let rest = left(start, limit, ticks());
+    if rest == 0 {
+        return Err(timed_out());
+    }
+    // Not for long: where it is the socket that takes no more, nothing comes that would end the waiting.
+    Wait::check(client, state).poll(rest.min(SHAKING_POLL));
+    Ok(true)
+}
+
+/// For how many milliseconds at most a handshake waits before it is tried again.
+const SHAKING_POLL: u32 = 100;
+
 impl Wait {
     /// Waits for something that the broker owes, with the client's `timeout`.
     pub fn owed(this: Obj, state: *mut State) -> Self {

@@ -131,6 +131,25 @@ impl PeripheralView {
         receiver
     }
 
+    /// Takes all Wi-Fi networks out of reach, or brings them back. Names lead nowhere meanwhile; what carries the board's
+    /// connections is its owner's affair.
+    pub fn set_wifi_in_reach(&self, in_reach: bool) {
+        let (sender, state) = {
+            let mut shared = self.lock();
+            let before = shared.wifi.state(Instant::now());
+            shared.wifi.set_in_reach(in_reach, Instant::now());
+            let after = shared.wifi.state(Instant::now());
+            if before == after {
+                return;
+            }
+            (shared.listeners.clone(), after)
+        };
+        for listener in sender {
+            // Whoever has gone is forgotten with the next event.
+            let _ = listener.send(PeripheralEvent::Wifi(state.clone()));
+        }
+    }
+
     /// What the sensor on a pin measures from now on; None unplugs it.
     pub fn set_climate(&self, pin: u8, climate: Option<Climate>) {
         let mut shared = self.lock();
@@ -172,6 +191,10 @@ impl Peripherals {
             storage: storage::Storage::default(),
             mac,
         }
+    }
+
+    pub(crate) fn wifi_is_in_reach(&self) -> bool {
+        self.view.lock().wifi.is_in_reach()
     }
 
     pub(crate) fn view(&self) -> PeripheralView {

@@ -18,6 +18,8 @@ const REFUSE_TIME: Duration = Duration::from_millis(900);
 const STAT_IDLE: u32 = 1000;
 const STAT_CONNECTING: u32 = 1001;
 const STAT_GOT_IP: u32 = 1010;
+/// The access point fell silent (WIFI_REASON_BEACON_TIMEOUT).
+const BEACON_TIMEOUT: u32 = 200;
 const NO_AP_FOUND: u32 = 201;
 const AUTH_FAIL: u32 = 202;
 
@@ -65,6 +67,8 @@ pub(super) struct Wifi {
     attempt: Option<Attempt>,
     /// A reason that shows until the next success: the radio forgets it no sooner.
     left: bool,
+    /// Since when no network is in reach; none while all are.
+    away: Option<Instant>,
     address: Option<String>,
     ap_address: Option<String>,
     settings: BTreeMap<String, String>,
@@ -81,7 +85,28 @@ impl Wifi {
 
     /// The radio after a hard reset.
     pub(super) fn reset(&mut self) {
+        let away = self.away;
         *self = Wifi::new(std::mem::take(&mut self.networks), self.mac);
+        self.away = away;
+    }
+
+    /// Takes all networks out of reach, or brings them back: the radio then connects again by itself, as it retries
+    /// without end.
+    pub(super) fn set_in_reach(&mut self, in_reach: bool, now: Instant) {
+        match (in_reach, self.away) {
+            (false, None) => self.away = Some(now),
+            (true, Some(_)) => {
+                self.away = None;
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.since = now;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn is_in_reach(&self) -> bool {
+        self.away.is_none()
     }
 
     pub(super) fn state(&self, now: Instant) -> WifiState {
@@ -100,6 +125,16 @@ impl Wifi {
             return STAT_IDLE;
         };
         let elapsed = now.saturating_duration_since(attempt.since);
+        if let Some(away) = self.away {
+            let had_address = attempt.end == End::Connected
+                && away.saturating_duration_since(attempt.since) >= CONNECT_TIME;
+            let looked = now.saturating_duration_since(away.max(attempt.since)) >= REFUSE_TIME;
+            return match (looked, had_address) {
+                (true, _) => NO_AP_FOUND,
+                (false, true) => BEACON_TIMEOUT,
+                (false, false) => STAT_CONNECTING,
+            };
+        }
         match attempt.end {
             End::Connected if elapsed >= CONNECT_TIME => STAT_GOT_IP,
             End::NoSuchNetwork if elapsed >= REFUSE_TIME => NO_AP_FOUND,
@@ -194,6 +229,7 @@ impl Wifi {
         self.networks
             .iter()
             .enumerate()
+            .filter(|_| self.is_in_reach())
             .map(|(i, network)| {
                 // AUTH_WPA2_PSK, or AUTH_OPEN.
                 let security = if network.password.is_some() { 3 } else { 0 };
@@ -289,6 +325,28 @@ mod tests {
             assert_eq!(radio.status(later), status, "{ssid} {password}");
             assert_eq!(radio.state(later).connected, status == STAT_GOT_IP);
         }
+    }
+
+    #[test]
+    fn a_network_out_of_reach_is_lost_and_found_again_without_asking() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut radio = radio();
+        radio.ask("activate\n0\n1", start);
+        radio.ask("connect\nabierta\n", start);
+        assert_eq!(radio.status(at(2)), STAT_GOT_IP);
+        radio.set_in_reach(false, at(3));
+        assert_eq!(radio.status(at(3)), BEACON_TIMEOUT);
+        assert_eq!(radio.status(at(5)), NO_AP_FOUND);
+        assert!(!radio.state(at(5)).connected && radio.scan().is_empty());
+        assert_eq!(radio.ask("ifconfig\n0", at(5)).unwrap(), NO_ADDRESS);
+        // A program that asks for it in the meantime does not find it either.
+        radio.ask("connect\nabierta\n", at(6));
+        assert_eq!(radio.status(at(6)), STAT_CONNECTING);
+        assert_eq!(radio.status(at(8)), NO_AP_FOUND);
+        radio.set_in_reach(true, at(9));
+        assert_eq!(radio.status(at(9)), STAT_CONNECTING);
+        assert_eq!(radio.status(at(10)), STAT_GOT_IP);
     }
 
     #[test]

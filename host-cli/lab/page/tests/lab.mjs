@@ -190,6 +190,8 @@ export class Page {
 
   /** Leaves nothing in the console and the lists that came before. */
   async clear() {
+    // A dialog that a test before left open would be in the way.
+    await this.page.keyboard.press("Escape");
     await this.locator(".console header button").click();
     await this.tab("messages");
     await this.locator(".mqtt .tab-tools button").nth(1).click();

@@ -2,6 +2,9 @@
 // that stops, a server that goes and comes back.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before } from "node:test";
 
 import { closeBrowser, Page, startLab, test } from "./lab.mjs";
@@ -186,5 +189,26 @@ test("a server that ends is missed and found again", async () => {
   } finally {
     await page.close();
     await second?.stop();
+  }
+});
+
+test("a program of a folder is edited, marked as not saved, and saved", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "umqtt-program-"));
+  writeFileSync(join(folder, "main.py"), "print('de la carpeta')\n");
+  const own = await startLab({ target: [folder] });
+  const page = await Page.open(own);
+  try {
+    await page.locator(".cm-content", { hasText: "de la carpeta" }).waitFor();
+    const tab = page.page.getByRole("tab", { name: /main\.py/ });
+    await page.write("print('cambiado')\n");
+    await page.page.getByRole("tab", { name: /main\.py, sin guardar/ }).waitFor();
+    await page.page.getByRole("button", { name: "Guardar" }).click();
+    await page.page.getByRole("tab", { name: /^main\.py$/ }).waitFor();
+    assert.equal(await tab.count(), 1);
+    assert.equal(readFileSync(join(folder, "main.py"), "utf8"), "print('cambiado')\n");
+  } finally {
+    await page.close();
+    await own.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -8,11 +8,15 @@ mod sim;
 mod text;
 mod worker;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use board_link::{PortSpec, Timeouts};
+use broker::network::{Conditions, Network};
 
 use crate::protocol::{Activity, BoardId, Kind, LinkView, SourceFile};
 use crate::view::View;
@@ -20,8 +24,28 @@ use crate::words::Words;
 use line::Line;
 use worker::{Order, Worker};
 
+pub use files::check_name;
 pub use outfit::{Loan, Outfit};
 pub use sim::{Maker, Sim};
+
+/// A network that is slower than this is as good as cut.
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+
+/// Where host names lead on a simulated board.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// What the names of public brokers lead to.
+    pub broker: SocketAddr,
+    /// Further names.
+    pub others: BTreeMap<String, SocketAddr>,
+}
+
+/// A simulated board and the network that is its own.
+pub struct Simulated {
+    pub sim: Sim,
+    /// Between it and the broker; none where its names lead to the real ones.
+    pub network: Option<Network>,
+}
 
 /// One board and its thread. Dropping it ends both.
 pub struct Handle {
@@ -30,7 +54,7 @@ pub struct Handle {
     view: Arc<View>,
     line: Arc<Line>,
     orders: Mutex<Sender<Order>>,
-    sim: Option<Sim>,
+    simulated: Option<Simulated>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -39,7 +63,7 @@ pub struct Parts {
     pub id: BoardId,
     pub port: PortSpec,
     /// The simulated board behind the port, if it is one of ours.
-    pub sim: Option<Sim>,
+    pub simulated: Option<Simulated>,
     pub view: Arc<View>,
     pub loan: Box<dyn Loan>,
     pub timeouts: Timeouts,
@@ -51,12 +75,16 @@ impl Handle {
         let Parts {
             id,
             port,
-            sim,
+            simulated,
             view,
             loan,
             timeouts,
         } = parts;
-        let kind = if sim.is_some() { Kind::Sim } else { Kind::Real };
+        let kind = if simulated.is_some() {
+            Kind::Sim
+        } else {
+            Kind::Real
+        };
         let (orders, received) = channel();
         let line = Arc::<Line>::default();
         let worker = Worker {
@@ -76,7 +104,7 @@ impl Handle {
             view,
             line,
             orders: Mutex::new(orders),
-            sim,
+            simulated,
             thread: Some(thread),
         }
     }
@@ -101,7 +129,7 @@ impl Handle {
     /// Where it is none, in words.
     pub fn run(&self, program: Vec<SourceFile>, main: String) -> Result<(), Words> {
         files::check(&program, &main)?;
-        self.view.files(self.id, &program);
+        self.view.files(self.id, &program, &main);
         match self.activity() {
             Activity::Idle => self.view.activity(self.id, Activity::Starting),
             Activity::Starting | Activity::Running => self.line.stop(),
@@ -124,9 +152,9 @@ impl Handle {
 
     /// Presses the reset button; a board that was lost is looked for again.
     pub fn reset(&self) {
-        match &self.sim {
-            Some(sim) => {
-                sim.reset();
+        match &self.simulated {
+            Some(simulated) => {
+                simulated.sim.reset();
                 if self.activity() == Activity::Gone {
                     self.order(Order::Reset);
                 }
@@ -148,26 +176,73 @@ impl Handle {
     /// # Errors
     /// A real board's parts are moved by hand.
     pub fn sim(&self) -> Result<&Sim, Words> {
-        self.sim.as_ref().ok_or_else(|| {
+        self.simulated().map(|simulated| &simulated.sim)
+    }
+
+    fn simulated(&self) -> Result<&Simulated, Words> {
+        self.simulated.as_ref().ok_or_else(|| {
             Words::new(
-                "this is a real board: press, turn and measure on the board itself",
-                "es una placa de verdad: pulsa, gira y mide en la propia placa",
+                "this is a real board: press, turn, measure and unplug on the board itself",
+                "es una placa de verdad: pulsa, gira, mide y desconecta en la propia placa",
             )
         })
+    }
+
+    /// Cuts the board's network, slows it, or lets it lose packets; what is not named stays.
+    ///
+    /// # Errors
+    /// Where that cannot be done, in words.
+    pub fn set_network(
+        &self,
+        cut: Option<bool>,
+        delay: Option<Duration>,
+        loss: Option<f64>,
+    ) -> Result<(), Words> {
+        let Simulated { sim, network } = self.simulated()?;
+        if let Some(loss) = loss
+            && !(0.0..=100.0).contains(&loss)
+        {
+            return Err(Words::new(
+                format!("from 0 to 100 percent of packets can be lost, not {loss}"),
+                format!("se puede perder del 0 al 100 por ciento de los paquetes, no {loss}"),
+            ));
+        }
+        let Some(network) = network else {
+            return Err(Words::new(
+                "with --online the board talks to the real brokers itself: its network is as it is",
+                "con --online la placa habla sola con los brokers de verdad: su red es como es",
+            ));
+        };
+        if let Some(delay) = delay {
+            network.set_delay(delay.min(LONGEST_DELAY));
+        }
+        if let Some(loss) = loss {
+            network.set_loss(loss / 100.0);
+        }
+        if let Some(cut) = cut {
+            // The radio notices first, then its connections break.
+            sim.set_wifi_in_reach(!cut);
+            network.set_cut(cut);
+        }
+        self.look();
+        Ok(())
     }
 
     /// Tells the pages what is new on the board; called some thirty times a second.
     pub fn look(&self) {
         self.view.console(self.id, &self.line.printed());
-        if let Some(sim) = &self.sim {
+        if let Some(Simulated { sim, network }) = &self.simulated {
             let (pins, wifi) = sim.look();
             self.view.pins(self.id, pins);
+            let conditions = network.as_ref().map(Network::conditions);
+            let Conditions { cut, delay, loss } = conditions.unwrap_or_default();
             self.view.network(
                 self.id,
                 LinkView {
-                    cut: false,
-                    delay_ms: 0,
-                    loss: 0.0,
+                    cut,
+                    delay_ms: u32::try_from(delay.as_millis()).unwrap_or(u32::MAX),
+                    // A percentage as it was given, without the noise of its last digits.
+                    loss: (loss * 1e6).round() / 1e4,
                     wifi,
                 },
             );

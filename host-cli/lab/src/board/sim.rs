@@ -2,12 +2,11 @@
 //!
 //! Systems without pseudo-terminals have `sim_unsupported` in its place.
 
-use std::net::SocketAddr;
-
 use board_link::PortSpec;
 use board_sim::{Climate, HostMap, MicroPython, PinMode, SimBoard, SimConfig, SimError};
 use tempfile::TempDir;
 
+use crate::board::Names;
 use crate::protocol::{PinView, PinsView, PwmView, Wifi};
 use crate::words::Words;
 
@@ -34,11 +33,11 @@ impl Maker {
         self.micropython.implementation().version.clone()
     }
 
-    /// Starts a board for which the names of public brokers lead to `broker`, or to themselves.
+    /// Starts a board whose host names lead as `names` says, or to themselves.
     ///
     /// # Errors
     /// Why it cannot be had.
-    pub fn start(&self, broker: Option<SocketAddr>) -> Result<Sim, Words> {
+    pub fn start(&self, names: Option<Names>) -> Result<Sim, Words> {
         let flash = tempfile::Builder::new()
             .prefix("umqtt-lab-")
             .tempdir()
@@ -49,7 +48,12 @@ impl Maker {
                 )
             })?;
         let mut config = SimConfig::new(flash.path(), self.micropython.clone());
-        config.hosts = broker.map(HostMap::to_broker).unwrap_or_default();
+        if let Some(Names { broker, others }) = names {
+            config.hosts = HostMap {
+                names: others,
+                ..HostMap::to_broker(broker)
+            };
+        }
         let board = SimBoard::start(config).map_err(|error| words(&error))?;
         Ok(Sim {
             board,
@@ -62,6 +66,11 @@ impl Sim {
     /// Its serial device.
     pub fn port(&self) -> PortSpec {
         PortSpec::Device(self.board.device().display().to_string())
+    }
+
+    /// Takes all Wi-Fi networks out of the board's reach, or brings them back.
+    pub fn set_wifi_in_reach(&self, in_reach: bool) {
+        self.board.peripherals().set_wifi_in_reach(in_reach);
     }
 
     pub fn reset(&self) {

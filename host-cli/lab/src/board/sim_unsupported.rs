@@ -1,9 +1,8 @@
 //! In the place of `sim` on systems where the simulated board cannot run: there is none.
 
-use std::net::SocketAddr;
-
 use board_link::PortSpec;
 
+use crate::board::Names;
 use crate::protocol::{PinsView, Wifi};
 use crate::words::Words;
 
@@ -19,13 +18,17 @@ impl Maker {
         match *self {}
     }
 
-    pub fn start(&self, _: Option<SocketAddr>) -> Result<Sim, Words> {
+    pub fn start(&self, _: Option<Names>) -> Result<Sim, Words> {
         match *self {}
     }
 }
 
 impl Sim {
     pub fn port(&self) -> PortSpec {
+        match *self {}
+    }
+
+    pub fn set_wifi_in_reach(&self, _: bool) {
         match *self {}
     }
 

@@ -76,6 +76,7 @@ pub fn config(simulated: Option<Maker>) -> LabConfig {
         outfit: Arc::new(Prebuilt),
         simulated,
         boards: Vec::new(),
+        folder: None,
         online: false,
         timeouts: Timeouts {
             enter: usual.enter * 10,
@@ -212,6 +213,19 @@ impl Page {
             }
         }
         panic!("no board came to its prompt");
+    }
+
+    /// What was told already and nobody has asked for.
+    pub fn take(&mut self) -> Option<Value> {
+        self.told.pop_front()
+    }
+
+    /// Waits until another board is at its prompt.
+    pub fn wait_for_board_but(&mut self, one: u64) -> u64 {
+        let idle = self.wait("board", |board| {
+            board["state"] == "idle" && board["id"] != one
+        });
+        idle["id"].as_u64().expect("a number")
     }
 
     /// Runs a program of one file.

@@ -2,5 +2,9 @@
 #![cfg(unix)]
 
 mod boards;
+mod class;
 mod client;
+mod network;
+mod project;
+mod real;
 mod security;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use board_link::{Board, Lang, LinkError, PortSpec};
-use lab::{Lab, LabConfig, LabError, Outfit, Words};
+use lab::{Folder, FolderError, Lab, LabConfig, LabError, Outfit, Words};
 use serde_json::json;
 
 use crate::commands::broker;
@@ -27,6 +27,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
     let listen = listen(options.listen.as_deref(), lang)?;
     let boards = boards(options, lang)?;
+    let folder = options
+        .program
+        .as_deref()
+        .map(|path| Folder::open(path).map(Arc::new))
+        .transpose()
+        .map_err(|error| explain_folder(&error, lang))?;
     super::shown(lang, |display, stop| {
         let simulated = simulated::maker(stop, lang)?;
         let config = |listen| LabConfig {
@@ -35,6 +41,7 @@ pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
             outfit: Arc::new(Lender { lang }),
             simulated: simulated.clone(),
             boards: boards.clone(),
+            folder: folder.clone(),
             online: options.online,
             timeouts: target::timeouts(),
         };
@@ -134,6 +141,29 @@ fn boards(options: &LabOptions, lang: Lang) -> Result<Vec<PortSpec>, Failure> {
     let simulated = options.boards.unwrap_or(u8::from(ports.is_empty()));
     let simulated = std::iter::repeat_n(PortSpec::Sim, simulated.into());
     Ok(ports.into_iter().chain(simulated).collect())
+}
+
+fn explain_folder(error: &FolderError, lang: Lang) -> Failure {
+    let help = match error {
+        FolderError::Read { .. } => lang.pick(
+            "name a script, or a folder with a main.py",
+            "indica un programa, o una carpeta con un main.py",
+        ),
+        FolderError::NoMain { .. } => lang.pick(
+            "name the script itself, or call it main.py",
+            "indica el propio programa, o llámalo main.py",
+        ),
+        FolderError::NoText { .. } => lang.pick(
+            "save it as UTF-8 in your editor",
+            "guárdalo como UTF-8 en el editor",
+        ),
+        FolderError::NoDiagram { .. } => lang.pick(
+            "copy diagram.json again from the Wokwi project, or remove it",
+            "vuelve a copiar diagram.json del proyecto de Wokwi, o quítalo",
+        ),
+    };
+    let message = lang.pick(error.to_string(), error.to_spanish());
+    Failure::new(Status::Failed, message, help)
 }
 
 fn explain(error: &LabError, lang: Lang) -> Failure {

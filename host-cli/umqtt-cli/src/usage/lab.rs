@@ -4,16 +4,18 @@ use super::Frame;
 
 pub const FRAMES: &[Frame] = &[(
     "lab",
-    ["umqtt lab [OPTIONS]", "umqtt lab [OPCIONES]"],
+    ["umqtt lab [PROGRAM] [OPTIONS]", "umqtt lab [PROGRAMA] [OPCIONES]"],
     [
         "Examples:
   umqtt lab                            a simulated board, everything on this computer
+  umqtt lab examples/rgb               with that program and its parts; the page saves what is changed
   umqtt lab --boards 3                 three that can talk to each other
   umqtt lab --port /dev/ttyUSB0        a real board on the same page
 
 The page and the broker are this computer's only. Ctrl-C ends all.",
         "Ejemplos:
   umqtt lab                            una placa simulada, todo en este equipo
+  umqtt lab examples/rgb               con ese programa y sus componentes; la página guarda los cambios
   umqtt lab --boards 3                 tres que pueden hablar entre sí
   umqtt lab --port /dev/ttyUSB0        una placa de verdad en la misma página
 
@@ -26,6 +28,10 @@ pub const SPANISH: &[(&str, &str)] = &[
         "lab",
         "Abrir una página con una placa y sus componentes, un editor, un broker y sus mensajes: un laboratorio en este \
          equipo",
+    ),
+    (
+        "lab.program",
+        "Un programa, o una carpeta con main.py y quizá el diagram.json de Wokwi; la página lo edita y lo guarda",
     ),
     (
         "lab.listen",

@@ -72,11 +72,12 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// The storage of a large message.
+/// The storage of a large message, and the topic of the last one that was not.
 #[derive(Debug, Default)]
 pub struct Storage {
     topic: Vec<u8>,
     payload: Vec<u8>,
+    last_topic: Vec<u8>,
 }
 
 /// Reads on until a packet is complete. `None` at the stream's end, in the middle of a packet or not.
@@ -139,6 +140,10 @@ pub fn receive(
             packet_id: publish.packet_id,
         },
         Packet::Publish(publish) => {
+            assert_eq!(receiver.publish_after(&storage.last_topic), Ok(publish));
+            if let Part::Here(topic) = publish.topic {
+                storage.last_topic = topic.to_vec();
+            }
             let field = |part, stored: &[u8]| match part {
                 Part::Here(bytes) => bytes.to_vec(),
                 Part::Stored => stored.to_vec(),
