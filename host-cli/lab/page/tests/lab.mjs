@@ -3,17 +3,16 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { existsSync } from "node:fs";
 import { test as nodeTest } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 /** Milliseconds that anything may take: a busy computer is slow, and what never comes is as wrong after a minute. */
-export const PATIENCE = 60_000;
+export const PATIENCE = 20_000;
 
 const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 const SCREENSHOTS = process.env.UMQTT_SCREENSHOTS ?? join(REPOSITORY, "target/lab-screenshots");
@@ -155,7 +154,8 @@ export class Page {
     await this.locator(".settings .examples").click();
     await this.locator(`[data-example="${name}"]`).click();
     await this.locator("dialog").waitFor({ state: "hidden" });
-    await this.locator(".cm-content", { hasText: "MQTTClient" }).waitFor();
+    const program = readFileSync(join(REPOSITORY, "examples", name, "main.py"), "utf8");
+    await this.locator(".cm-line").first().filter({ hasText: program.split("\n")[0] }).waitFor();
   }
 
   /** Writes a program in place of what is there. */
@@ -240,7 +240,7 @@ export class Page {
   async accessible(what) {
     if (!(await this.page.evaluate(() => "axe" in window))) {
       // Not by a script element: the page's own policy refuses scripts that are not the server's.
-      await this.page.evaluate((await import("node:fs")).readFileSync(AXE, "utf8"));
+      await this.page.evaluate(readFileSync(AXE, "utf8"));
     }
     const violations = await this.page.evaluate(async () => (await globalThis.axe.run(document)).violations);
     const grave = violations
