@@ -89,6 +89,12 @@ enum Bench {
     Board,
     /// Moving files to a board: umqtt against mpremote of PyPI, on the same emulated board
     Deploy,
+    /// The laboratory with 30 simulated boards that publish once a second: what is lost, and its memory
+    Lab {
+        /// For so many seconds
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
+    },
     /// Linking: mpy-link against MicroPython's mpy_ld.py on the same objects
     Link,
 }
@@ -130,6 +136,9 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Deploy,
         } => bench_deploy::deploy(),
+        Task::Bench {
+            what: Bench::Lab { seconds },
+        } => test::lab(seconds),
         Task::Bench { what: Bench::Link } => bench_link::link(),
     };
     match done {

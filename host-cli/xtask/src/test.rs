@@ -176,6 +176,19 @@ pub fn soak(messages: usize) -> Result<bool> {
     Ok(count.failed == 0)
 }
 
+/// The laboratory with a class of boards for so long; false where a message was lost.
+pub fn lab(seconds: u64) -> Result<bool> {
+    let status = cargo()
+        .args(["test", "--package", "lab", "--test", "lab", "--"])
+        .args(["--ignored", "--nocapture", "--exact"])
+        .arg("class::thirty_boards_for_ten_minutes")
+        .env("UMQTT_LAB_SECONDS", seconds.to_string())
+        .env(testkit::REQUIRE_ALL, "1")
+        .status()
+        .context("cannot run cargo test")?;
+    Ok(status.success())
+}
+
 /// The compiler's and the lints' word on the command for systems that are not here; where the standard library for one
 /// is not to be had, that is a skip.
 fn other_systems(count: &mut Count) {

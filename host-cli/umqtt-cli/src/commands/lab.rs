@@ -70,8 +70,8 @@ fn welcome(lab: &Lab, options: &LabOptions, display: &Sender, lang: Lang) {
     let (page, broker) = (format!("http://{}/", lab.address()), lab.broker());
     display.show(Message::Result {
         text: match lang {
-            Lang::En => format!("the laboratory is at {page}, Ctrl-C ends it"),
-            Lang::Es => format!("el laboratorio está en {page}, Ctrl-C lo termina"),
+            Lang::En => format!("Ctrl-C ends the laboratory, which is at {page}"),
+            Lang::Es => format!("Ctrl-C termina el laboratorio, que está en {page}"),
         },
         fields: json!({
             "event": "laboratory",
