@@ -219,7 +219,7 @@ export class Editor {
       }),
       keymap.of([
         { key: "Mod-Enter", run: command((board) => this.lab.run(board)) },
-        { key: "Mod-s", run: command((board) => this.lab.canSave && this.lab.save(board, board.active)), preventDefault: true },
+        { key: "Mod-s", run: command((board) => board.canSave && this.lab.save(board, board.active)), preventDefault: true },
         ...closeBracketsKeymap,
         ...defaultKeymap,
         ...searchKeymap,

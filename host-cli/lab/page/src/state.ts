@@ -42,6 +42,8 @@ export class Board {
   active = "main.py";
   ended: Ended | undefined;
   diagram: Diagram = BARE;
+  main = "main.py";
+  canSave = false;
   wiring: WiredPart[] = [];
   /** Counts what replaced the files from outside, so that the editor knows when to read them again. */
   generation = 0;
@@ -54,6 +56,8 @@ export class Board {
 
   take(info: BoardInfo): void {
     this.info = info;
+    this.main = info.main ?? this.main;
+    this.canSave = info.can_save ?? this.canSave;
     if (info.diagram !== undefined) {
       this.diagram = readDiagram(info.diagram) ?? BARE;
       this.wiring = resolve(this.diagram);
@@ -96,10 +100,10 @@ export class Board {
       return;
     }
     // A board without a program has an empty one to begin with.
-    const open = files.length === 0 ? [{ name: "main.py", text: "" }] : files;
+    const open = files.length === 0 ? [{ name: this.main, text: "" }] : files;
     this.files = open.map(({ name, text }) => ({ name, text, original: text }));
     if (!open.some((file) => file.name === this.active)) {
-      this.active = open.find((file) => file.name === "main.py")?.name ?? open[0]?.name ?? "main.py";
+      this.active = open.find((file) => file.name === this.main)?.name ?? open[0]?.name ?? this.main;
     }
     this.ended = undefined;
     this.generation += 1;
@@ -120,7 +124,6 @@ export class Lab {
   /** Undefined until the server said hello; false while it cannot be reached. */
   connected: boolean | undefined;
   version = "";
-  canSave = false;
   broker: BrokerInfo = { address: "", running: false };
   examples: { name: string; title: string }[] = [];
   ports: { port: string; name: string }[] = [];
@@ -165,7 +168,7 @@ export class Lab {
     const files = board.sources();
     board.sent(files);
     board.ended = undefined;
-    this.send({ type: "run", board: board.info.id, files, main: "main.py" });
+    this.send({ type: "run", board: board.info.id, files, main: board.main });
     touch("editor");
   }
 
@@ -255,7 +258,6 @@ export class Lab {
   private hello(message: Extract<ServerMessage, { type: "hello" }>): void {
     this.connected = true;
     this.version = message.version;
-    this.canSave = message.can_save ?? false;
     this.broker = message.broker;
     this.examples = message.examples;
     this.ports = message.ports;

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 /** Milliseconds that anything may take: a busy computer is slow, and what never comes is as wrong after a minute. */
-export const PATIENCE = 20_000;
+export const PATIENCE = 60_000;
 
 const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 const SCREENSHOTS = process.env.UMQTT_SCREENSHOTS ?? join(REPOSITORY, "target/lab-screenshots");

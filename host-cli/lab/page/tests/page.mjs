@@ -201,9 +201,9 @@ test("a program of a folder is edited, marked as not saved, and saved", async ()
     await page.locator(".cm-content", { hasText: "de la carpeta" }).waitFor();
     const tab = page.page.getByRole("tab", { name: /main\.py/ });
     await page.write("print('cambiado')\n");
-    await page.page.getByRole("tab", { name: /main\.py, sin guardar/ }).waitFor();
+    await page.page.getByRole("tab", { name: /main\.py.*sin guardar/ }).waitFor();
     await page.page.getByRole("button", { name: "Guardar" }).click();
-    await page.page.getByRole("tab", { name: /^main\.py$/ }).waitFor();
+    await page.page.getByRole("tab", { name: "main.py", exact: true }).waitFor();
     assert.equal(await tab.count(), 1);
     assert.equal(readFileSync(join(folder, "main.py"), "utf8"), "print('cambiado')\n");
   } finally {
