@@ -32,12 +32,24 @@ def conectar_wifi():
     print("Conectada, mi dirección es", wifi.ifconfig()[0])
 
 
+def conectar(cliente, limpia):
+    # Los cortes de después los arregla reconnect; la primera conexión, por una red mala, hay que intentarla hasta que sale.
+    while True:
+        try:
+            cliente.connect(clean_session=limpia)
+            return
+        except OSError as error:
+            print("No consigo conectar, lo intento otra vez:", error)
+            time.sleep_ms(500)
+
+
 def contar(cliente, llegadas, qos):
     # Publica los números 1, 2, 3… con esa calidad y cuenta cuántas veces vuelve cada uno.
     tema = "{}/{}".format(TEMA, qos).encode()
     for numero in range(1, MENSAJES + 1):
         cliente.publish(tema, str(numero).encode(), qos=qos)
         cliente.check_msg()
+        time.sleep_ms(20)
     # Lo que aún está en camino llega cuando llega; cuando no viene nada en dos segundos, no falta nada por venir.
     callado = time.ticks_ms()
     while time.ticks_diff(time.ticks_ms(), callado) < 2000:
@@ -65,16 +77,18 @@ def main():
     cliente.set_callback(al_recibir)
     # Una sesión limpia borra lo que quedara de otra vez; la que no lo es sobrevive a los cortes: mientras no estamos, el
     # broker guarda los mensajes de QoS 1 y 2 y recuerda a qué estamos suscritos.
-    cliente.connect()
-    cliente.disconnect()
-    cliente.connect(clean_session=False)
+    conectar(cliente, True)
+    conectar(cliente, False)
     cliente.subscribe((TEMA + "/#").encode(), qos=2)
     print("Publico y escucho en", TEMA)
     try:
         for qos in (0, 1, 2):
             contar(cliente, llegadas, qos)
     finally:
-        cliente.disconnect()
+        try:
+            cliente.disconnect()
+        except OSError:
+            pass  # Se ha cortado justo ahora.
 
 
 if __name__ == "__main__":

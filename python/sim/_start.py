@@ -300,11 +300,11 @@ for name in ("machine", "socket", "time"):
     native[name] = real_import(name)
 
 # Each also answers to its name with a `u` before it, as the built-in ones do.
-MODULES = ("builtins", "dht", "esp32", "io", "machine", "micropython", "neopixel", "network", "ntptime", "os", "socket", "ssl", "sys", "urequests", "vfs")
+MODULES = ("builtins", "dht", "esp32", "io", "machine", "micropython", "neopixel", "network", "ntptime", "os", "socket", "ssl", "sys", "time", "urequests", "vfs")
 # What only the unix port has; an empty module hides it.
 ABSENT = ("ffi", "jni", "termios")
 # On an ESP32 these are frozen or extend a built-in one: a file of the script's own wins.
-YIELDING = ("dht", "io", "machine", "neopixel", "ntptime", "os", "socket", "ssl", "urequests", "vfs")
+YIELDING = ("dht", "io", "machine", "neopixel", "ntptime", "os", "socket", "ssl", "time", "urequests", "vfs")
 
 
 class Sim:

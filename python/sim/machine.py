@@ -23,6 +23,12 @@ _pins = {}
 _state = [240000000, False]
 
 
+def _noise():
+    """What an input reads to which nothing is connected: now this, now that."""
+    t = _time.ticks_us()
+    return (t ^ t >> 3 ^ t >> 7 ^ t >> 11) & 1
+
+
 class _PinIRQ:
     def __init__(self, pin):
         self._pin = pin
@@ -85,7 +91,8 @@ class Pin:
         if value is not None:
             _page[at + 2] = 1 if value else 0
         if pull != -1:
-            _page[at + 1] = pull or 0
+            # The pins that are inputs only have no resistors.
+            _page[at + 1] = pull or 0 if self._id < 34 else 0
         if mode not in (-1, None):
             _page[at] = 1 if mode == 1 else 2 if mode == 3 else 3
         if mode not in (-1, None) or value is not None or pull != -1:
@@ -104,8 +111,15 @@ class Pin:
         at = self._at
         if value is None:
             outside = _page[at + 3]
-            outside = _page[at + 1] == 2 if outside == 0 else outside == 2
             mode = _page[at]
+            if outside == 0:
+                # GPIO 0 has a resistor to 3.3 V on every board with a BOOT button; else only the chip's own can help.
+                pull = _page[at + 1] or (2 if self._id == 0 else 0)
+                if pull == 0 and mode == 1:
+                    return _noise()
+                outside = pull == 2
+            else:
+                outside = outside == 2
             if mode == 2:
                 return _page[at + 2]
             if mode == 3:
@@ -164,72 +178,108 @@ class Signal:
         self.value(0)
 
 
+# The frequency of each pin with PWM: an ESP32 has 16 channels, which share 8 timers.
+_frequencies = {}
+
+
 class PWM:
-    def __init__(self, pin, freq=None, duty=None, *, duty_u16=None, duty_ns=None, invert=False):
+    def __init__(self, pin, freq=None, duty=None, *, duty_u16=None, duty_ns=None, invert=False, lightsleep=False):
         self._pin = Pin(pin)
         if self._pin._id >= 34:
             raise ValueError("invalid pin")
         self._freq = 5000
         self._duty = 32768
-        self._set_up(freq, duty, duty_u16, duty_ns)
+        self._invert = False
+        self._set_up(freq, duty, duty_u16, duty_ns, invert)
 
-    def init(self, freq=None, duty=None, *, duty_u16=None, duty_ns=None, invert=False):
-        self._set_up(freq, duty, duty_u16, duty_ns)
+    def init(self, freq=None, duty=None, *, duty_u16=None, duty_ns=None, invert=None, lightsleep=None):
+        self._set_up(freq, duty, duty_u16, duty_ns, invert)
 
-    def _set_up(self, freq, duty, duty_u16, duty_ns):
-        if freq is not None:
-            self._check_freq(freq)
+    def _set_up(self, freq, duty, duty_u16, duty_ns, invert=None):
+        if freq is not None and not 1 <= freq <= 40000000:
+            raise ValueError("frequency must be from 1Hz to 40MHz")
+        wanted = self._freq if freq is None else freq
         if duty is not None:
             self._check(duty, 1023, "duty must be from 0 to 1023")
-            self._duty = 65536 * duty // 1024 if duty < 1023 else 65535
         if duty_u16 is not None:
             self._check(duty_u16, 65535, "duty_u16 must be from 0 to 65535")
-            self._duty = duty_u16
         if duty_ns is not None:
-            self._set_ns(duty_ns)
+            self._check(duty_ns, 1000000000 // wanted, "duty_ns must be from 0 to %d ns" % (1000000000 // wanted))
+        self._claim(wanted)
+        if invert is not None:
+            self._invert = bool(invert)
+        if duty is not None:
+            self._duty = 65536 * duty // 1024 if duty < 1023 else 65536
+        if duty_u16 is not None:
+            self._duty = duty_u16 if duty_u16 < 65535 else 65536
+        if duty_ns is not None:
+            self._duty = duty_ns * self._freq * 65536 // 1000000000
         self._tell()
 
-    def _check_freq(self, freq):
-        if not 1 <= freq <= 40000000:
-            raise ValueError("frequency must be from 1Hz to 40MHz")
-        self._freq = freq
+    def _claim(self, freq):
+        """Takes a channel, and a timer that runs at this frequency."""
+        pin = self._pin._id
+        if pin not in _frequencies and len(_frequencies) == 16:
+            raise RuntimeError("out of PWM channels:16")
+        others = [_frequencies[other] for other in _frequencies if other != pin]
+        if freq not in others and len(set(others)) == 8:
+            raise RuntimeError("out of PWM timers:8")
+        _frequencies[pin] = self._freq = freq
 
     def _check(self, value, top, message):
         if not 0 <= value <= top:
             raise ValueError(message)
 
-    def _set_ns(self, ns):
-        self._check(ns, 1000000000 // self._freq, "duty_ns must be from 0 to the period")
-        self._duty = min(65535, ns * self._freq * 65536 // 1000000000)
+    def _active(self):
+        if self._pin._id not in _frequencies:
+            raise RuntimeError("PWM is inactive")
+
+    def _real(self):
+        """The duty of 65536 that the chip makes of it: the faster the wave, the fewer steps its 80 MHz clock leaves."""
+        steps, bits = 80000000 // self._freq, 0
+        while steps > 1 and bits < 16:
+            steps >>= 1
+            bits += 1
+        return self._duty >> (16 - bits) << (16 - bits)
 
     def _tell(self):
-        _tell(b"pwm", b"%d %d %d" % (self._pin._id, self._freq, self._duty))
+        on = self._real()
+        if self._invert:
+            on = 65536 - on
+        _tell(b"pwm", b"%d %d %d" % (self._pin._id, self._freq, min(on, 65535)))
 
     def __repr__(self):
-        return "PWM(Pin(%d), freq=%d, duty_u16=%d)" % (self._pin._id, self._freq, self._duty)
+        if self._pin._id not in _frequencies:
+            return "PWM(Pin(%d))" % self._pin._id
+        inverted = ", invert=True" if self._invert else ""
+        return "PWM(Pin(%d), freq=%d, duty_u16=%d%s)" % (self._pin._id, self._freq, self.duty_u16(), inverted)
 
     def deinit(self):
-        _tell(b"pwm", b"%d 0 0" % self._pin._id)
+        if _frequencies.pop(self._pin._id, None) is not None:
+            _tell(b"pwm", b"%d 0 0" % self._pin._id)
 
     def freq(self, freq=None):
+        self._active()
         if freq is None:
             return self._freq
-        self._check_freq(freq)
-        self._tell()
+        self._set_up(freq, None, None, None)
 
     def duty(self, duty=None):
         if duty is None:
-            return self._duty * 1024 // 65536 if self._duty < 65535 else 1023
+            return self.duty_u16() >> 6
+        self._active()
         self._set_up(None, duty, None, None)
 
     def duty_u16(self, duty=None):
+        self._active()
         if duty is None:
-            return self._duty
+            return min(self._real(), 65535)
         self._set_up(None, None, duty, None)
 
     def duty_ns(self, duty=None):
+        self._active()
         if duty is None:
-            return self._duty * 1000000000 // (65536 * self._freq)
+            return self._real() * 1000000000 // (65536 * self._freq)
         self._set_up(None, None, None, duty)
 
 
@@ -242,10 +292,10 @@ class ADC:
     WIDTH_10BIT = 10
     WIDTH_11BIT = 11
     WIDTH_12BIT = 12
-    # Full scale in microvolts for each attenuation (ESP32 data sheet, typical range).
-    _FULL = (950000, 1250000, 1750000, 2450000)
+    # For each attenuation, the least and the most it measures, in microvolts (docs/esp32/quickref.rst).
+    _RANGE = ((100000, 950000), (100000, 1250000), (150000, 1750000), (150000, 2450000))
 
-    def __init__(self, pin, *, sample_ns=None, atten=0):
+    def __init__(self, pin, *, sample_ns=None, atten=3):
         pin = Pin(pin)
         if pin._id not in (0, 2, 4, 12, 13, 14, 15, 25, 26, 27, 32, 33, 34, 35, 36, 37, 38, 39):
             raise ValueError("invalid pin")
@@ -253,29 +303,37 @@ class ADC:
         self._bits = 12
         self.init(atten=atten)
 
-    def init(self, *, sample_ns=None, atten=0):
+    def init(self, *, sample_ns=None, atten=3):
         self.atten(atten)
 
     def atten(self, atten):
         if atten not in (0, 1, 2, 3):
-            raise ValueError("invalid atten")
+            raise ValueError("invalid attenuation")
         self._atten = atten
 
     def width(self, bits):
         # Older firmware numbered the widths from 0.
         self._bits = bits if bits >= 9 else bits + 9
 
-    def read_uv(self):
+    def _measure(self):
+        """The voltage at the pin, as far as it can be measured: below the least it is nothing, and there is a most."""
+        if self._pin._id < 32 and _request(b"wifi", b"active\n0") == b"1":
+            # The radio has the second converter.
+            raise OSError(110, "ESP_ERR_TIMEOUT")
         at = 512 + 4 * self._pin._id
         microvolts = _page[at] | _page[at + 1] << 8 | _page[at + 2] << 16 | _page[at + 3] << 24
-        return min(microvolts, self._FULL[self._atten])
+        least, most = self._RANGE[self._atten]
+        return 0 if microvolts <= least else min(microvolts, most)
+
+    def read_uv(self):
+        return self._measure() // 1000 * 1000
 
     def read(self):
         top = (1 << self._bits) - 1
-        return self.read_uv() * top // self._FULL[self._atten]
+        return self._measure() * top // self._RANGE[self._atten][1]
 
     def read_u16(self):
-        return self.read_uv() * 65535 // self._FULL[self._atten]
+        return self._measure() * 65535 // self._RANGE[self._atten][1]
 
     def __repr__(self):
         return "ADC(Pin(%d), atten=%d)" % (self._pin._id, self._atten)
@@ -351,7 +409,7 @@ class WDT:
 
 
 class RTC:
-    """The clock of this computer, moved by what the script sets. `time` is not moved."""
+    """The board's clock: it starts in 2000 with the power, and runs from what the script sets."""
 
     def __init__(self, id=0):
         pass

@@ -1,7 +1,7 @@
 """`socket` of a simulated board: this computer's own sockets, reached by the names the board knows.
 
-Names of public brokers lead where the simulation says. Sockets work whether or not the script has
-connected its Wi-Fi; a board without Wi-Fi would not get that far.
+Names of public brokers lead where the simulation says. A script that connects the Wi-Fi itself has no
+network before it is connected; one that does not is taken for one whose boot.py has done it.
 """
 
 from _sim import libc, native, request as _request
@@ -74,6 +74,8 @@ def make(native_socket, native_getaddrinfo, to_bytes, to_text, parse, poll):
 
     def connect(self, address):
         address = packed(address)
+        if _request(b"cut-off") == b"1":
+            raise OSError(113)  # EHOSTUNREACH
         try:
             return methods["connect"](self, address)
         except OSError as e:

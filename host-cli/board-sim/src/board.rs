@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::config::SimConfig;
 use crate::console::Console;
@@ -13,6 +14,9 @@ use crate::page::{PINS, Page};
 use crate::peripherals::{PeripheralView, Peripherals};
 use crate::supervisor::{Channels, Order, Supervisor};
 use crate::walls::Walls;
+
+/// How long a bouncing contact stays open or closed.
+const BOUNCE: Duration = Duration::from_millis(1);
 
 /// Wakes the board's thread up for an order.
 #[derive(Clone)]
@@ -129,6 +133,16 @@ impl SimBoard {
                 value,
             });
         }
+    }
+
+    /// Presses a button or lets it go, as far as the pin is concerned: `from` what it was connected to, `to` what it is
+    /// now. The contact bounces, as in every button: for some milliseconds, in which this waits, it opens and closes.
+    pub fn switch(&self, pin: u8, from: Option<bool>, to: Option<bool>) {
+        for level in [to, from, to, from] {
+            self.set_input(pin, level);
+            std::thread::sleep(BOUNCE);
+        }
+        self.set_input(pin, to);
     }
 
     /// What an ADC on this pin measures from now on, in microvolts.

@@ -23,6 +23,7 @@ const MODULES: &[(&str, &str)] = &[
     ("socket", include_str!("../../../python/sim/socket.py")),
     ("ssl", include_str!("../../../python/sim/ssl.py")),
     ("sys", include_str!("../../../python/sim/sys.py")),
+    ("time", include_str!("../../../python/sim/time.py")),
     (
         "urequests",
         include_str!("../../../python/sim/urequests.py"),

@@ -133,8 +133,9 @@ impl Supervisor {
             packet(id, &answer)
         };
         let port: u16 = port.unwrap_or(0);
-        if !self.peripherals.wifi_is_in_reach() {
+        if self.peripherals.cut_off() {
             if let Some(child) = &self.child {
+                // A process that is gone wants no answer.
                 let _ = child.send(&done(None));
             }
             return;

@@ -60,8 +60,18 @@ fn expect_problem(home: &Home, arguments: &[&str], name: &str, help: [&str; 2]) 
     assert!(spanish.stdout.contains("problemas: 1"), "{spanish:#?}");
 }
 
-/// A simulated board as an attached one, with 256 KiB of files.
+/// A simulated board as an attached one, with 256 KiB of files, whose boot.py sets the clock.
 fn board(home: &Home, micropython: MicroPython) -> (SimBoard, String) {
+    fs::write(
+        home.flash().join("boot.py"),
+        "import ntptime\nntptime.settime()\n",
+    )
+    .expect("boot.py");
+    start(home, micropython)
+}
+
+/// The same with whatever its files are.
+fn start(home: &Home, micropython: MicroPython) -> (SimBoard, String) {
     let config = SimConfig {
         flash: 256 * 1024,
         ..SimConfig::new(home.flash(), micropython)
@@ -150,13 +160,8 @@ fn a_full_filesystem_is_found() {
 fn a_clock_that_is_not_set_is_found() {
     let micropython = need!("a_clock_that_is_not_set_is_found", micropython());
     let home = Home::new();
-    let (_board, device) = board(&home, micropython);
-    // What a board without a battery believes after power comes.
-    fs::write(
-        home.flash().join("boot.py"),
-        "import machine\nmachine.RTC().datetime((2000, 1, 1, 5, 0, 0, 0, 0))\n",
-    )
-    .expect("boot.py");
+    let (_board, device) = start(&home, micropython);
+    // A board without a battery believes to be in 2000 after power came, and no boot.py has set it right.
     home.run(["install", "--port", &device]).expect_status(0);
     expect_problem(
         &home,

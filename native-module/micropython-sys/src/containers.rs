@@ -1,4 +1,4 @@
-//! Decides how dict, tuple, list, str, bytes, array and exception objects are laid out (`py/obj.h` and the `py/obj*.h`
+//! Decides how dict, tuple, list, str, bytes, array and exception objects and instances of classes are laid out (`py/obj.h` and the `py/obj*.h`
 //! that declares each).
 
 use core::ffi::c_void;
@@ -96,5 +96,16 @@ abi_struct! {
     bits {
         typecode: 0 + 0,
         free: 0 + 8,
+    }
+}
+
+abi_struct! {
+    /// `mp_obj_instance_t`, without the native parts that follow it in memory.
+    ["_mp_obj_instance_t" in "py/objtype.h", size 4]
+    pub struct ObjInstance {
+        /// The type.
+        [0] pub base: ObjBase,
+        /// The instance's own attributes.
+        [1] pub members: MpMap,
     }
 }

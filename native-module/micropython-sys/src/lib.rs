@@ -7,7 +7,7 @@
 //! | [`arch`], [`mpy`] | `py/persistentcode.h`, `py/persistentcode.c`, `py/runtime0.h` (scope flags) |
 //! | [`fun_table`] | `py/nativeglue.h` |
 //! | [`obj`], [`types`], [`map`], [`buffer`] | `py/obj.h` |
-//! | [`containers`] | `py/obj.h`, `py/objstr.h`, `py/objtuple.h`, `py/objlist.h`, `py/objarray.h`, `py/objexcept.h` |
+//! | [`containers`] | `py/obj.h`, `py/objstr.h`, `py/objtuple.h`, `py/objlist.h`, `py/objarray.h`, `py/objexcept.h`, `py/objtype.h` |
 //! | [`fun`] | `py/obj.h`, `py/objfun.h` |
 //! | [`module`] | `py/obj.h`, `py/bc.h` |
 //! | [`raw_code`] | `py/emitglue.h` |
@@ -46,7 +46,7 @@ pub mod types;
 
 pub use arg::{MpArg, MpArgVal};
 pub use buffer::BufferInfo;
-pub use containers::{ObjArray, ObjDict, ObjException, ObjList, ObjStr, ObjTuple};
+pub use containers::{ObjArray, ObjDict, ObjException, ObjInstance, ObjList, ObjStr, ObjTuple};
 pub use fun::{ObjFunBc, ObjFunBuiltinFixed, ObjFunBuiltinVar};
 pub use fun_table::{FUN_TABLE_NAMES, FunTable};
 pub use map::{MpMap, MpMapElem};

@@ -137,6 +137,7 @@ mod instance;
 mod memory;
 mod number;
 mod obj;
+mod own;
 #[cfg(feature = "module")]
 mod panic;
 mod slot;
@@ -179,6 +180,7 @@ pub use gc::{Block, BytesBuilder, Static, alloc, free};
 pub use import::{Module, ModuleDef, enter_module, import};
 pub use instance::{ClassType, NewReturn, This, instance};
 pub use obj::{MaybeObj, Obj};
+pub use own::Attribute;
 pub use qstr::Qstr;
 pub use slot::{Argument, BufferMut, MAX_PARAMETERS};
 pub use stream::{Errno, Stream};

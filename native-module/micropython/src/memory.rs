@@ -22,6 +22,19 @@ pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, n: usize) -> i32 {
 /// As C's bcmp: both areas readable for `n` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, n: usize) -> i32 {
+    let (mut a, mut b, mut n) = (a, b, n);
+    // Word by word where words may lie anywhere and code may be large.
+    #[cfg(target_arch = "x86_64")]
+    while n >= size_of::<u64>() {
+        // SAFETY: there are as many bytes left in both.
+        unsafe {
+            if a.cast::<u64>().read_unaligned() != b.cast::<u64>().read_unaligned() {
+                return 1;
+            }
+            (a, b) = (a.add(size_of::<u64>()), b.add(size_of::<u64>()));
+        }
+        n -= size_of::<u64>();
+    }
     // SAFETY: as the caller promises.
     unsafe { memcmp(a, b, n) }
 }

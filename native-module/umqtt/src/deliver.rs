@@ -4,11 +4,15 @@
 //! A call within the callback that waits for the broker (`Role::OwedInCallback`) puts the messages that come into a ring
 //! of places; they are handed over when the callback has returned.
 
+use micropython::Attribute;
 use micropython::prelude::*;
 use mqtt_core::encode;
 
 use crate::state::State;
 use crate::{io, pieces};
+
+/// Where clients have their callback.
+static CB: Attribute = Attribute::new();
 
 /// How many messages can wait for the callback.
 const PLACES: usize = 32;
@@ -163,7 +167,7 @@ pub unsafe fn call_back<const N: usize>(
         (*state).in_callback = 1;
         (*state).role = 0;
         let result = catch(|| {
-            this.call_method(qstr!("cb"), args);
+            this.call_own(qstr!("cb"), &CB, args);
         });
         (*state).in_callback = outer;
         (*state).role = role;

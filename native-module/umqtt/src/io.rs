@@ -1,6 +1,6 @@
 //! Writing whole packets to a client's socket, and how the socket waits.
 
-use micropython::{Errno, Obj, Result, Stream, alloc, error, free, qstr};
+use micropython::{Attribute, Errno, Obj, Result, Stream, alloc, error, free, qstr};
 use mqtt_core::encode::Sink;
 
 use crate::state::State;
@@ -9,7 +9,8 @@ use crate::wait;
 /// The stream of a connected client. Raises AttributeError as umqtt.simple does when there is none.
 #[inline]
 pub fn socket(client: Obj) -> Result<Stream> {
-    let sock = client.get(qstr!("sock"));
+    static SOCK: Attribute = Attribute::new();
+    let sock = client.get_own(qstr!("sock"), &SOCK);
     if sock.is_none() {
         return Err(error!(
             "AttributeError",

@@ -1,6 +1,6 @@
 //! What a client keeps between calls and no script needs to see.
 
-use micropython::{BytesBuilder, MaybeObj, Obj, Result, error, qstr};
+use micropython::{Attribute, BytesBuilder, MaybeObj, Obj, Result, error, qstr};
 use mqtt_core::Session;
 
 use crate::EMPTY_BYTES;
@@ -92,6 +92,9 @@ pub struct State {
     pub session: Session<Kept>,
 }
 
+/// Where clients have theirs.
+static STATE: Attribute = Attribute::new();
+
 impl State {
     /// A new client's state, as the object to be kept in `_state`. May raise MemoryError.
     pub fn create() -> Result<Obj> {
@@ -106,7 +109,7 @@ impl State {
     /// The state of a client. Raises AttributeError if `__init__` did not run.
     #[inline]
     pub fn of(client: Obj) -> Result<*mut State> {
-        let memory = client.get(qstr!("_state")).buffer();
+        let memory = client.get_own(qstr!("_state"), &STATE).buffer();
         if memory.len() != size_of::<State>() || !memory.as_ptr().cast::<State>().is_aligned() {
             return Err(error!("RuntimeError", "_state was changed"));
         }

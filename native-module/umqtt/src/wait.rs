@@ -6,7 +6,7 @@
 //! there, reads do not block and `select.poll` waits.
 
 use micropython::prelude::*;
-use micropython::{Errno, Stream, import};
+use micropython::{Attribute, Errno, Stream, import};
 use mqtt_core::Due;
 use mqtt_core::encode::PINGREQ;
 
@@ -154,7 +154,9 @@ impl Wait {
         } else {
             Role::Owed
         };
-        Self::new(this, state, role, milliseconds(this.get(qstr!("timeout"))))
+        static TIMEOUT: Attribute = Attribute::new();
+        let timeout = this.get_own(qstr!("timeout"), &TIMEOUT);
+        Self::new(this, state, role, milliseconds(timeout))
     }
 
     /// Waits for whatever comes. Within an overridden `wait_msg` that was called on behalf of another call, as that one.

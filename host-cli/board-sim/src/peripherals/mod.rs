@@ -150,11 +150,13 @@ impl PeripheralView {
         }
     }
 
-    /// What the sensor on a pin measures from now on; None unplugs it.
+    /// What there is to measure for the sensor on a pin from now on: it shows with its next measurement. None unplugs it.
     pub fn set_climate(&self, pin: u8, climate: Option<Climate>) {
         let mut shared = self.lock();
+        if climate.is_none() {
+            shared.measured.remove(&pin);
+        }
         shared.climates.insert(pin, climate);
-        shared.measured.remove(&pin);
     }
 }
 
@@ -191,10 +193,6 @@ impl Peripherals {
             storage: storage::Storage::default(),
             mac,
         }
-    }
-
-    pub(crate) fn wifi_is_in_reach(&self) -> bool {
-        self.view.lock().wifi.is_in_reach()
     }
 
     pub(crate) fn view(&self) -> PeripheralView {
@@ -293,6 +291,7 @@ impl Peripherals {
                 };
                 Ok(self.measure(pin as u8, Duration::from_secs(seconds)))
             }
+            "cut-off" => Ok(u8::from(self.cut_off()).to_string().into_bytes()),
             "unique-id" => Ok(hex(&self.mac)),
             // A chip that has run for a while: 53 degrees Celsius.
             "temperature" => Ok(b"127".to_vec()),
@@ -301,6 +300,11 @@ impl Peripherals {
             "nvs-set" | "nvs-get" | "nvs-erase" => self.storage.nvs(name, text).ok_or(EINVAL),
             _ => Err(EINVAL),
         }
+    }
+
+    /// True where no network is in reach, or the script uses the Wi-Fi and is not connected: it has no network then.
+    pub(crate) fn cut_off(&self) -> bool {
+        self.view.lock().wifi.cut_off(Instant::now())
     }
 
     fn measure(&self, pin: u8, pause: Duration) -> Vec<u8> {

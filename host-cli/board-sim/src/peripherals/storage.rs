@@ -1,8 +1,12 @@
 //! What a board remembers without power to its processor: non-volatile storage, RTC memory and clock.
 
 use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::supervisor::ResetCause;
+
+/// When an ESP32 believes to be as long as nobody has told it: the first second of 2000, in seconds since 1970.
+const POWER_ON: i64 = 946_684_800;
 
 #[derive(Default)]
 pub(super) struct Storage {
@@ -18,7 +22,9 @@ impl Storage {
     pub(super) fn reset(&mut self, cause: ResetCause) {
         if cause == ResetCause::PowerOn {
             self.rtc_memory.clear();
-            self.clock_offset = 0;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.map_or(0, |since| since.as_secs());
+            self.clock_offset = POWER_ON - i64::try_from(now).unwrap_or(0);
         }
     }
 

@@ -67,6 +67,8 @@ pub(super) struct Wifi {
     attempt: Option<Attempt>,
     /// A reason that shows until the next success: the radio forgets it no sooner.
     left: bool,
+    /// A script has asked for a network since the board had power.
+    used: bool,
     /// Since when no network is in reach; none while all are.
     away: Option<Instant>,
     address: Option<String>,
@@ -145,7 +147,14 @@ impl Wifi {
         }
     }
 
+    /// True where no network is in reach, or a script connects the radio itself and is not through with it. Who never asks for a network is taken
+    /// for one whose boot.py has connected, as the lessons' programs are written.
+    pub(super) fn cut_off(&self, now: Instant) -> bool {
+        !self.is_in_reach() || self.used && !self.access_point && self.status(now) != STAT_GOT_IP
+    }
+
     fn connect(&mut self, ssid: &str, password: &str, now: Instant) -> &'static str {
+        self.used = true;
         if self.status(now) == STAT_CONNECTING {
             // ESP_ERR_WIFI_STATE and its kin: the radio is busy with the last request.
             return "Wifi Internal State Error";

@@ -117,9 +117,7 @@ fn calidad_de_servicio() {
         ..Desk::default()
     };
     let bad = need!(name, Classroom::at(desk, "calidad-de-servicio", |_| {}));
-    let lines = results(&bad);
-    println!("{}", bad.printed());
-    let [zero, one, two] = lines.try_into().expect("three lines");
+    let [zero, one, two] = results(&bad).try_into().expect("three lines");
     let dropped = bad
         .network
         .as_ref()

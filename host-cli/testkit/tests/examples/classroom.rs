@@ -339,18 +339,12 @@ impl Classroom {
         self.broker = Some(broker);
     }
 
-    /// Presses a button that leads to ground, and lets it go after the contact has bounced.
+    /// Presses a button that leads to ground, and lets it go; its contact bounces.
     pub fn press(&self, pin: u8) {
-        for level in [false, true, false] {
-            self.board.set_input(pin, Some(level));
-            sleep(Duration::from_millis(1));
+        for (from, to) in [(Some(true), Some(false)), (Some(false), Some(true))] {
+            self.board.switch(pin, from, to);
+            sleep(Duration::from_millis(200));
         }
-        sleep(Duration::from_millis(200));
-        for level in [true, false, true] {
-            self.board.set_input(pin, Some(level));
-            sleep(Duration::from_millis(1));
-        }
-        sleep(Duration::from_millis(200));
     }
 }
 

@@ -8,5 +8,6 @@
 #include "py/objlist.h"
 #include "py/objstr.h"
 #include "py/objtuple.h"
+#include "py/objtype.h"
 #include "py/persistentcode.h"
 #include "py/stream.h"

@@ -1,0 +1,126 @@
+//! Attributes of an instance that are read at every call. Where code may be large (`targets.toml` has a number as
+//! `opt-level`) the place where one was found last is looked at before it is searched for; elsewhere it is searched for.
+
+use crate::{Obj, Qstr};
+
+#[cfg(target_arch = "x86_64")]
+pub use remembered::Attribute;
+#[cfg(not(target_arch = "x86_64"))]
+pub use searched::Attribute;
+
+impl Obj {
+    /// `self.name`, as [`Obj::get`] has it.
+    #[inline]
+    pub fn get_own(self, name: Qstr, attribute: &Attribute) -> Obj {
+        attribute.find(self, name).unwrap_or_else(|| self.get(name))
+    }
+
+    /// `self.name(*args)`, as [`Obj::call_method`] has it.
+    #[inline]
+    pub fn call_own<const N: usize>(
+        self,
+        name: Qstr,
+        attribute: &Attribute,
+        args: &[Obj; N],
+    ) -> Obj {
+        match attribute.find(self, name) {
+            // What an instance has itself is not bound to it.
+            Some(function) => function.call(args),
+            None => self.call_method(name, args),
+        }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod searched {
+    use super::*;
+
+    /// Nothing is remembered.
+    pub struct Attribute;
+
+    impl Attribute {
+        #[allow(
+            clippy::new_without_default,
+            reason = "a static needs a const function"
+        )]
+        pub const fn new() -> Self {
+            Attribute
+        }
+
+        #[inline(always)]
+        pub(super) fn find(&self, _: Obj, _: Qstr) -> Option<Obj> {
+            None
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod remembered {
+    use core::ffi::c_void;
+    use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+    use micropython_sys::{MpObj, ObjInstance};
+
+    use super::*;
+
+    /// An attribute's name as an object, and the number of the entry in which an instance had it last: most instances of a
+    /// class got theirs in the same order and have the same table.
+    pub struct Attribute {
+        key: AtomicPtr<c_void>,
+        place: AtomicUsize,
+    }
+
+    impl Attribute {
+        #[allow(
+            clippy::new_without_default,
+            reason = "a static needs a const function"
+        )]
+        pub const fn new() -> Self {
+            Attribute {
+                key: AtomicPtr::new(core::ptr::null_mut()),
+                place: AtomicUsize::new(0),
+            }
+        }
+
+        /// The attribute of this instance of a class, if the instance has it itself: before all that its class has, since
+        /// MicroPython looks there first (`mp_obj_instance_load_attr` of `py/objtype.c`).
+        #[inline]
+        pub(super) fn find(&self, instance: Obj, name: Qstr) -> Option<Obj> {
+            if !instance.is_instance_of_python_class() {
+                return None;
+            }
+            // SAFETY: it is an instance, whose table has as many entries as it says; other code does not run meanwhile.
+            unsafe {
+                let members = &(*instance.0.0.cast::<ObjInstance>()).members;
+                let place = self.place.load(Ordering::Relaxed);
+                let key = self.key.load(Ordering::Relaxed);
+                if place < members.alloc && !key.is_null() {
+                    let entry = members.table.add(place);
+                    if (*entry).key == MpObj(key) {
+                        return Some(Obj((*entry).value));
+                    }
+                }
+            }
+            self.search(instance, name)
+        }
+
+        #[cold]
+        #[inline(never)]
+        fn search(&self, instance: Obj, name: Qstr) -> Option<Obj> {
+            let key = Obj::from_qstr(name).0;
+            self.key.store(key.0, Ordering::Relaxed);
+            // SAFETY: as in `find`, whose caller this is.
+            unsafe {
+                let members = &(*instance.0.0.cast::<ObjInstance>()).members;
+                for place in 0..members.alloc {
+                    let entry = members.table.add(place);
+                    if (*entry).key == key {
+                        self.place.store(place, Ordering::Relaxed);
+                        return Some(Obj((*entry).value));
+                    }
+                }
+            }
+            None
+        }
+    }
+}
