@@ -275,8 +275,12 @@ export class Lab {
         this.boards.delete(id);
       }
     }
+    // What the boards printed and what passed the broker so far comes again behind a hello.
+    this.mqtt.clear();
+    this.series.clear();
     for (const board of message.boards) {
       this.putBoard(board);
+      this.boards.get(board.id)?.terminal.clear();
     }
     if (!this.board) {
       this.selected = message.boards[0]?.id;
