@@ -4,22 +4,24 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::reason::Reason;
+
 #[derive(Debug)]
 pub enum FlashError {
     /// The firmware file cannot be read.
     Unreadable { path: PathBuf, source: io::Error },
     /// The file is no firmware; says why.
-    NoFirmware { path: PathBuf, reason: &'static str },
+    NoFirmware { path: PathBuf, reason: Reason },
     /// The file is for another chip. Both as `boards/*.toml` spell them.
     WrongChip { image: String, board: String },
     /// The firmware does not fit into the flash memory; both in bytes.
     TooLarge { size: u64, room: u64 },
     /// The port cannot be opened, in the system's words.
-    Port { port: String, reason: String },
-    /// No bootloader answers at the port, in espflash's words.
-    NoBootloader { port: String, reason: String },
-    /// Something broke while the firmware was written, in espflash's words.
-    Broke { port: String, reason: String },
+    Port { port: String, reason: Reason },
+    /// No bootloader answers at the port, in espflash's words or ours.
+    NoBootloader { port: String, reason: Reason },
+    /// Something broke while the firmware was written, in espflash's words or ours.
+    Broke { port: String, reason: Reason },
     /// What is in the flash memory is not what was sent.
     Differs { port: String },
     /// No drive of such a board is mounted.

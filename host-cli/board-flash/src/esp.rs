@@ -13,6 +13,7 @@ use serialport::{SerialPortType, UsbPortInfo};
 
 use crate::error::FlashError;
 use crate::image::Image;
+use crate::reason::Reason;
 use crate::{Progress, Report};
 
 /// The bootloader's speed when it is called, in bits per second.
@@ -45,9 +46,32 @@ impl Default for EspOptions {
 
 /// Writes the image to the board at this serial device, checks the chip against it, verifies, and restarts the board.
 ///
+/// espflash 4.7 panics on an answer that says it is longer than it is. That is an error here; the message of such a panic
+/// is the caller's to keep quiet.
+///
 /// # Errors
 /// The image is checked before the port is opened, the chip before anything is erased or written.
 pub fn flash_esp(
+    port: &str,
+    board: &Board,
+    image: &Image,
+    options: EspOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, FlashError> {
+    let work = || flash(port, board, image, options, progress);
+    // What a panic leaves is dropped with the connection; the caller's progress is a number on a screen.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(FlashError::Broke {
+            port: port.to_owned(),
+            reason: Reason::ours(
+                "what comes back makes no sense",
+                "lo que contesta no tiene sentido",
+            ),
+        })
+    })
+}
+
+fn flash(
     port: &str,
     board: &Board,
     image: &Image,
@@ -67,7 +91,7 @@ pub fn flash_esp(
         },
         error => FlashError::Broke {
             port: port.to_owned(),
-            reason: error.to_string(),
+            reason: Reason::theirs(error),
         },
     };
     if options.erase {
@@ -112,7 +136,7 @@ fn connect(port: &str, chip: Chip, baud: u32) -> Result<Flasher, FlashError> {
             .open_native()
             .map_err(|error| FlashError::Port {
                 port: port.to_owned(),
-                reason: error.to_string(),
+                reason: Reason::theirs(error),
             })?;
         let connection = Connection::new(
             open,
@@ -141,7 +165,7 @@ fn connect(port: &str, chip: Chip, baud: u32) -> Result<Flasher, FlashError> {
     }
     Err(FlashError::NoBootloader {
         port: port.to_owned(),
-        reason: last.map(|error| error.to_string()).unwrap_or_default(),
+        reason: Reason::theirs(last.map(|error| error.to_string()).unwrap_or_default()),
     })
 }
 

@@ -8,6 +8,7 @@ use board_data::Board;
 
 use crate::error::FlashError;
 use crate::image::Image;
+use crate::reason::Reason;
 use crate::rom::{BLOCK, Rom, RomError};
 use crate::{Progress, Report};
 
@@ -66,16 +67,16 @@ pub fn flash_esp8266(
         .open()
         .map_err(|error| FlashError::Port {
             port: port.to_owned(),
-            reason: error.to_string(),
+            reason: Reason::theirs(error),
         })?;
     let mut rom = Rom::new(open);
     call(&mut rom, board).map_err(|error| FlashError::NoBootloader {
         port: port.to_owned(),
-        reason: error.to_string(),
+        reason: error.reason(),
     })?;
     let broke = |error: RomError| FlashError::Broke {
         port: port.to_owned(),
-        reason: error.to_string(),
+        reason: error.reason(),
     };
     let magic = rom.read_word(MAGIC).map_err(broke)?;
     let found = MAGICS.iter().find(|(known, _)| *known == magic);
@@ -90,7 +91,10 @@ pub fn flash_esp8266(
         .map_err(broke)?
         .ok_or_else(|| FlashError::Broke {
             port: port.to_owned(),
-            reason: "no flash memory answers the chip".to_owned(),
+            reason: Reason::ours(
+                "no flash memory answers the chip",
+                "al chip no le contesta ninguna memoria flash",
+            ),
         })?;
     let offset = board.flash.offset;
     let room = u64::from(size.saturating_sub(offset));

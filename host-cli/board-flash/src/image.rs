@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use board_data::{Board, Method};
 
 use crate::error::FlashError;
+use crate::reason::Reason;
 
 /// Larger than any board's flash memory; a larger file is not read.
 const MOST: u64 = 128 << 20;
@@ -146,9 +147,12 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(word.try_into().ok()?))
 }
 
-fn kind(bytes: &[u8]) -> Result<Kind, &'static str> {
+fn kind(bytes: &[u8]) -> Result<Kind, Reason> {
     if bytes.len() as u64 > MOST {
-        return Err("it is larger than any board's flash memory");
+        return Err(Reason::ours(
+            "it is larger than any board's flash memory",
+            "es mayor que la memoria flash de cualquier placa",
+        ));
     }
     if word(bytes, 0) == Some(UF2_MARKS[0].1) {
         return uf2(bytes);
@@ -168,14 +172,32 @@ fn kind(bytes: &[u8]) -> Result<Kind, &'static str> {
             .map(|chip| Kind::Espressif {
                 chip: chip.to_owned(),
             })
-            .ok_or("it is for a chip that this program does not know");
+            .ok_or_else(|| {
+                Reason::ours(
+                    "it is for a chip that this program does not know",
+                    "es para un chip que este programa no conoce",
+                )
+            });
     }
-    Err("it is neither an image for Espressif's chips (.bin) nor a UF2 file")
+    Err(Reason::ours(
+        "it is neither an image for Espressif's chips (.bin) nor a UF2 file",
+        "no es ni una imagen para chips de Espressif (.bin) ni un fichero UF2",
+    ))
 }
 
-fn uf2(bytes: &[u8]) -> Result<Kind, &'static str> {
+fn broken() -> Reason {
+    Reason::ours(
+        "it is a UF2 file with a broken block",
+        "es un fichero UF2 con un bloque roto",
+    )
+}
+
+fn uf2(bytes: &[u8]) -> Result<Kind, Reason> {
     if !bytes.len().is_multiple_of(UF2_BLOCK) {
-        return Err("it is a UF2 file that breaks off in the middle of a block");
+        return Err(Reason::ours(
+            "it is a UF2 file that breaks off in the middle of a block",
+            "es un fichero UF2 que se corta en medio de un bloque",
+        ));
     }
     let mut families = BTreeSet::new();
     let mut payload = 0;
@@ -184,14 +206,17 @@ fn uf2(bytes: &[u8]) -> Result<Kind, &'static str> {
             .iter()
             .any(|(at, mark)| word(block, *at) != Some(*mark))
         {
-            return Err("it is a UF2 file with a broken block");
+            return Err(broken());
         }
         let (flags, size, family) = (word(block, 8), word(block, 16), word(block, 28));
         let (Some(flags), Some(size), Some(family)) = (flags, size, family) else {
-            return Err("it is a UF2 file with a broken block");
+            return Err(broken());
         };
         if flags & UF2_HAS_FAMILY == 0 || size > 476 {
-            return Err("it is a UF2 file that names no family of chips");
+            return Err(Reason::ours(
+                "it is a UF2 file that names no family of chips",
+                "es un fichero UF2 que no dice para qué chips es",
+            ));
         }
         if family != ABSOLUTE {
             payload += u64::from(size);
@@ -201,7 +226,10 @@ fn uf2(bytes: &[u8]) -> Result<Kind, &'static str> {
     // The last block's number, so that a file cut between two blocks is found: blocks are counted by family.
     let last = &bytes[bytes.len() - UF2_BLOCK..];
     if word(last, 20).and_then(|number| number.checked_add(1)) != word(last, 24) {
-        return Err("it is a UF2 file that breaks off");
+        return Err(Reason::ours(
+            "it is a UF2 file that breaks off",
+            "es un fichero UF2 al que le falta el final",
+        ));
     }
     Ok(Kind::Uf2 { families, payload })
 }
@@ -294,7 +322,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_no_firmware_is_refused() {
         let reason = |bytes: &[u8]| match image(bytes) {
-            Err(FlashError::NoFirmware { reason, .. }) => reason,
+            Err(FlashError::NoFirmware { reason, .. }) => reason.to_string(),
             other => panic!("{other:?}"),
         };
         assert!(reason(b"").contains("neither"));

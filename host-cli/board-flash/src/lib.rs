@@ -8,7 +8,7 @@
 //! | `rom` | how that ROM is spoken to |
 //! | `uf2` | how Raspberry Pi's get theirs, as a file copied to the drive that their bootloader shows |
 //! | `store` | which firmware files this computer has kept |
-//! | `error` | what can go wrong |
+//! | `error`, `reason` | what can go wrong, and how it is worded |
 //!
 //! Nothing is downloaded: a firmware is a file that somebody names, or one kept from before.
 
@@ -16,6 +16,7 @@ mod error;
 mod esp;
 mod esp8266;
 mod image;
+mod reason;
 mod rom;
 mod store;
 mod uf2;
@@ -24,6 +25,7 @@ pub use error::FlashError;
 pub use esp::{EspOptions, flash_esp};
 pub use esp8266::{Esp8266Options, flash_esp8266};
 pub use image::Image;
+pub use reason::Reason;
 pub use store::{keep, kept};
 pub use uf2::{drives, flash_uf2};
 

@@ -2,12 +2,13 @@
 //! knows is in esptool's documentation, "Serial Protocol", for the ESP8266.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
 use board_data::Step;
 use serialport::SerialPort;
+
+use crate::reason::Reason;
 
 /// Commands, by their numbers in the packet.
 const FLASH_BEGIN: u8 = 0x02;
@@ -42,17 +43,16 @@ pub enum RomError {
     },
 }
 
-impl fmt::Display for RomError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl RomError {
+    /// The same for people.
+    pub fn reason(&self) -> Reason {
         match self {
-            Self::Line(error) => write!(f, "{error}"),
-            Self::Silent => write!(f, "it does not answer"),
-            Self::Refused { command, code } => {
-                write!(
-                    f,
-                    "it refuses command {command:#04x} with error {code:#04x}"
-                )
-            }
+            Self::Line(error) => Reason::theirs(error),
+            Self::Silent => Reason::ours("it does not answer", "no contesta"),
+            Self::Refused { command, code } => Reason::ours(
+                &format!("it refuses command {command:#04x} with error {code:#04x}"),
+                &format!("rechaza la orden {command:#04x} con el error {code:#04x}"),
+            ),
         }
     }
 }

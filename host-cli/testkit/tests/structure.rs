@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "testkit",
         ],
     ),
+    ("bench-report", &["board-link"]),
     ("board-data", &["micropython-sys"]),
     ("board-flash", &["board-data", "testkit"]),
     ("board-link", &["testkit"]),
@@ -52,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "umqtt-cli",
         &[
+            "bench-report",
             "board-data",
             "board-flash",
             "board-link",

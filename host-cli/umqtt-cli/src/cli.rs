@@ -9,6 +9,7 @@ use std::time::Duration;
 use board_link::Lang;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::bench_options::BenchOptions;
 use crate::board_options::{
     DeployOptions, ExecOptions, FsOptions, MountOptions, ReplOptions, ResetOptions,
 };
@@ -100,6 +101,8 @@ pub enum Command {
     Pub(PubOptions),
     /// Print messages, with the options of mosquitto_sub
     Sub(SubOptions),
+    /// Compare umqtt in Python with the native module on a board: times, memory, network
+    Bench(BenchOptions),
     /// Print what a shell has to read so that it completes umqtt's words
     Completions(CompletionsOptions),
 }

@@ -20,6 +20,13 @@ pub struct Direct {
     simulated: Option<Simulated>,
 }
 
+impl Direct {
+    /// The board runs on this computer, for this command.
+    pub fn is_simulated(&self) -> bool {
+        self.simulated.is_some()
+    }
+}
+
 /// Opens the board's port without saying anything to it.
 pub fn open(
     port: &PortOption,

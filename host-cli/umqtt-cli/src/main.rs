@@ -5,6 +5,7 @@
 //! | `cli`, `usage` | what may be written on the command line, its help and its errors, in both languages |
 //! | `completion` | what a shell offers where the cursor is |
 //! | `board_options` | the same for the commands on a board's files and REPL |
+//! | `bench/`, `bench_options` | how umqtt in Python and the native module are compared, and what may be said of that on the command line |
 //! | `commands/` | what each subcommand does, one file each |
 //! | `lab_options` | the same for the laboratory |
 //! | `mqtt_options` | the same for the broker and its clients |
@@ -34,6 +35,8 @@
 //! | `table` | how rows of words become a table |
 //! | `stop` | Ctrl-C and the end of `--seconds` |
 
+mod bench;
+mod bench_options;
 mod board_options;
 mod broker_choice;
 mod cli;
@@ -132,6 +135,7 @@ fn run(command: cli::Command, lang: Lang) -> Result<&'static str, Failure> {
         cli::Command::Mount(options) => commands::mount::run(&options, lang),
         cli::Command::Reset(options) => commands::reset::run(&options, lang),
         cli::Command::Monitor(options) => commands::monitor::run(&options, lang),
+        cli::Command::Bench(options) => commands::bench::run(&options, lang),
         cli::Command::Pub(options) => commands::publish::run(&options, lang),
         cli::Command::Sub(options) => commands::subscribe::run(&options, lang),
         cli::Command::Lab(options) => commands::lab::run(&options, lang),

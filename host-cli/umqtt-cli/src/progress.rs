@@ -69,6 +69,31 @@ impl Progress {
     }
 }
 
+/// A bar over steps of about the same length, from the begin on; on a terminal only.
+pub struct Steps(ProgressBar);
+
+impl Steps {
+    pub fn new(total: usize) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos}/{len} {eta}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self(bar)
+    }
+
+    /// So many steps are done.
+    pub fn at(&self, done: usize) {
+        self.0.set_position(done as u64);
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 /// Work of which nobody can tell how much is left; shown like a bar.
 pub struct Waiting {
     /// Closing it ends the thread.

@@ -91,6 +91,28 @@ impl Simulated {
         })
     }
 
+    /// Starts one of many: on a folder of its own, which goes with it, and all names lead where they do.
+    pub fn one_of_many(stop: &Stop, lang: Lang) -> Result<Self, Failure> {
+        let micropython = find(stop, lang)?;
+        let failed = |error: std::io::Error| Failure::complete(Status::Failed, error.to_string());
+        let folder = tempfile::Builder::new()
+            .prefix("umqtt-flash-")
+            .tempdir()
+            .map_err(failed)?;
+        let config = SimConfig::new(folder.path(), micropython);
+        let board = SimBoard::start(config).map_err(|error| {
+            Failure::complete(
+                Status::Failed,
+                lang.pick(error.to_string(), error.to_spanish()),
+            )
+        })?;
+        Ok(Self {
+            board,
+            _flash: Flash::Temporary(folder),
+            _weather: None,
+        })
+    }
+
     /// Opens its serial line as that of any other board.
     pub fn open(&self, lang: Lang) -> Result<Box<dyn Transport>, Failure> {
         let device = PortSpec::Device(self.board.device().display().to_string());

@@ -33,6 +33,15 @@ impl Simulated {
         ))
     }
 
+    /// Fails as [`Simulated::start`] does.
+    pub fn one_of_many(_: &Stop, lang: Lang) -> Result<Self, Failure> {
+        let error = SimError::Unsupported;
+        Err(Failure::complete(
+            Status::NoBoard,
+            lang.pick(error.to_string(), error.to_spanish()),
+        ))
+    }
+
     /// Never called: there is no value of this type.
     pub fn open(&self, _: Lang) -> Result<Box<dyn Transport>, Failure> {
         match *self {}

@@ -1,5 +1,6 @@
 //! Decides how the command line's help and errors read, in English and Spanish.
 
+mod bench;
 mod board;
 mod lab;
 mod mqtt;
@@ -244,6 +245,7 @@ fn spanish(key: &str) -> Option<&'static str> {
         SPANISH
             .iter()
             .chain(tools::SPANISH)
+            .chain(bench::SPANISH)
             .chain(board::SPANISH)
             .chain(mqtt::SPANISH)
             .chain(lab::SPANISH)
@@ -258,6 +260,7 @@ fn frame(name: &str) -> Option<&'static Frame> {
     FRAMES
         .iter()
         .chain(tools::FRAMES)
+        .chain(bench::FRAMES)
         .chain(board::FRAMES)
         .chain(mqtt::FRAMES)
         .chain(lab::FRAMES)

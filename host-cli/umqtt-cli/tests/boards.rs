@@ -5,12 +5,13 @@
 mod common;
 
 use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use board_sim::{SimBoard, SimConfig};
-use common::{Done, Home, finish, free_port, micropython, repository};
-use testkit::emulator::{Arch, Emulator, Line, wait_until_listening};
+use common::ser2net::Ser2net;
+use common::{Done, Home, finish, micropython, repository};
+use testkit::emulator::{Arch, Emulator, Line};
 use testkit::need;
 use testkit::qemu::installed;
 
@@ -450,16 +451,6 @@ fn on_an_emulated_rv32_over_tcp() {
     }
 }
 
-/// Ended on drop.
-struct Ser2net(Child);
-
-impl Drop for Ser2net {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn over_rfc2217() {
     const NAME: &str = "over_rfc2217";
@@ -467,25 +458,8 @@ fn over_rfc2217() {
     let micropython = need!(NAME, micropython());
     let folder = tempfile::tempdir().expect("a folder");
     let board = SimBoard::start(SimConfig::new(folder.path(), micropython)).expect("a board");
-    let port = free_port();
-    let device = board.device().display();
-    let server = Command::new("ser2net")
-        .args(["-n", "-d", "-u", "-c", "/dev/null", "-Y"])
-        .arg(format!(
-            "connection: &board\n  accepter: telnet(rfc2217),tcp,127.0.0.1,{port}\n  \
-             connector: serialdev,{device},115200n81,local\n"
-        ))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("ser2net starts");
-    let _server = Ser2net(server);
-    wait_until_listening(port).expect("ser2net listens");
-    let place = Place::new(
-        "the simulated board behind ser2net",
-        format!("rfc2217://127.0.0.1:{port}"),
-    );
+    let server = Ser2net::start(&board.device().display().to_string());
+    let place = Place::new("the simulated board behind ser2net", server.port());
     exec(&place);
     files(&place);
 }

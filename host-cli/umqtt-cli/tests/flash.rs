@@ -163,6 +163,12 @@ fn what_does_not_suit_is_refused_before_anything_is_written() {
         assert!(done.stderr.contains(words), "{words:?}: {done:#?}");
         assert!(done.stderr.contains("try: ") || status == 2, "{done:#?}");
     }
+    let done = flash(&home, &["--firmware", text(&page), "--lang", "es"]);
+    assert!(
+        done.stderr
+            .contains("no es ni una imagen para chips de Espressif"),
+        "{done:#?}"
+    );
     assert!(!folder.join("firmware.uf2").exists() && !home.path().join("cache").exists());
     fs::write(folder.join("firmware.uf2"), "").expect("the fake may end");
     board.join().expect("it went");

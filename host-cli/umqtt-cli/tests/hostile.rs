@@ -117,6 +117,17 @@ fn refused(cases: impl IntoIterator<Item = (Player, &'static [&'static str])>) {
                 let home = Home::new();
                 home.script("main.py", "print(1)\n");
                 std::fs::create_dir(home.path().join("shared")).expect("a folder");
+                std::fs::copy(
+                    home.path().join("main.py"),
+                    home.path().join("shared/main.py"),
+                )
+                .expect("a lesson");
+                home.script("esp32.bin", esp(&ESP32));
+                home.script("esp8266.bin", esp(&ESP8266));
+                if arguments.contains(&"lesson.zip") {
+                    let pack = ["package", "shared", "-o", "lesson.zip", "--board", "sim"];
+                    home.run(pack).expect_status(0);
+                }
                 let port = FakePort::start(play).expect("a pseudo-terminal");
                 let device = port.device().display().to_string();
                 let (done, memory) = run(&home, arguments, &device);
@@ -126,7 +137,9 @@ fn refused(cases: impl IntoIterator<Item = (Player, &'static [&'static str])>) {
                     matches!(done.status, Some(1 | 3)),
                     "{arguments:?} {done:#?}"
                 );
-                assert!(done.stderr.contains("  try: "), "{arguments:?}: {done:#?}");
+                // A doctor says it among what it found.
+                let said = format!("{}{}", done.stderr, done.stdout);
+                assert!(said.contains("  try: "), "{arguments:?}: {done:#?}");
                 assert!(done.stderr.len() < 4096, "{arguments:?}: {done:#?}");
                 assert!(memory < MEMORY, "{arguments:?}: {memory} KiB");
                 // A command that is over at once is over before it can be looked at.
@@ -143,6 +156,26 @@ fn played(lie: Lie) -> Player {
     Box::new(player(lie))
 }
 
+/// How images for these chips begin.
+const ESP32: [u8; 16] = [0xe9, 3, 2, 0x20, 0, 0, 8, 0x40, 0xee, 0, 0, 0, 0, 0, 0, 0];
+const ESP8266: [u8; 16] = [
+    0xe9, 1, 2, 0x40, 0, 0, 0x10, 0x40, 0, 0, 0x10, 0x40, 0x80, 8, 0, 0,
+];
+
+fn esp(head: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0x5a; 8192];
+    bytes[..head.len()].copy_from_slice(head);
+    bytes
+}
+
+/// Words again and again, as fast as USB.
+fn flood(words: &'static [u8]) -> Player {
+    Box::new(move |_| {
+        std::thread::sleep(PAUSE);
+        words.iter().copied().cycle().take(AT_ONCE).collect()
+    })
+}
+
 const LS: &[&str] = &["fs", "ls", "/"];
 const COPY: &[&str] = &["fs", "cp", "main.py", ":/main.py"];
 const EXEC: &[&str] = &["exec", "print(1)", "--seconds", "1"];
@@ -150,14 +183,69 @@ const MOUNT: &[&str] = &["mount", "shared", "--exec", "import os; os.listdir()"]
 
 #[test]
 fn a_board_that_never_stops_talking() {
-    let flood = || -> Player {
-        Box::new(|_| {
-            std::thread::sleep(PAUSE);
-            vec![b'x'; AT_ONCE]
-        })
-    };
-    let commands = [LS, EXEC, &["deploy", "main.py"], &["reset"]];
-    refused(commands.map(|command| (flood(), command)));
+    let commands: [&[&str]; 9] = [
+        LS,
+        EXEC,
+        &["deploy", "main.py"],
+        &["deploy", "lesson.zip"],
+        &["deploy", "main.py", "--watch"],
+        &["reset"],
+        &["doctor"],
+        &["flash", "--firmware", "esp32.bin"],
+        &["flash", "--firmware", "esp8266.bin"],
+    ];
+    refused(commands.map(|command| (flood(b"x"), command)));
+}
+
+/// Answers to what nobody asked, in the bootloader's own frames: too short, too long, of another command, never ending.
+#[test]
+fn a_bootloader_that_lies() {
+    let lies: [&[u8]; 4] = [
+        b"\xc0\x01\xc0",
+        b"\xc0\x01\x08\xff\xff\x00\x00\x00\x00\xc0",
+        b"\xc0\x01\x0a\x02\x00\x01\x02\x03\x04\x00\x00\xc0",
+        b"\xc0\x01\x08\x02\x00\x00\x00\x00\x00",
+    ];
+    refused(lies.into_iter().flat_map(|words| {
+        [
+            (
+                flood(words),
+                ["flash", "--firmware", "esp32.bin"].as_slice(),
+            ),
+            (flood(words), &["flash", "--firmware", "esp8266.bin"]),
+        ]
+    }));
+}
+
+/// Looking at such a port ends by itself; talking to it does when the user says so. Neither keeps what it hears.
+#[test]
+fn ports_and_repl_on_a_board_that_never_stops_talking() {
+    let home = Home::new();
+    let port = FakePort::start(flood(b"hola\r\n")).expect("a pseudo-terminal");
+    let device = port.device().display().to_string();
+    let (done, memory) = run(&home, &["ports", "--json"], &device);
+    done.expect_status(0);
+    assert_eq!(done.said("port")["state"], "running", "{done:#?}");
+    assert!(done.elapsed < LIMIT && memory < MEMORY, "{memory} KiB");
+
+    let child = (home.umqtt(["repl", "--port", &device]))
+        .spawn()
+        .expect("umqtt starts");
+    let id = rustix::process::Pid::from_child(&child);
+    let status = format!("/proc/{}/status", child.id());
+    let stop = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(4));
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is there");
+        text
+    });
+    let done = finish(child);
+    let text = stop.join().expect("it only waits");
+    done.expect_status(0);
+    assert!(done.stdout.len() > 100_000, "{}", done.stdout.len());
+    let highest = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let highest: Option<u64> = highest.and_then(|line| line.trim().split(' ').next()?.parse().ok());
+    assert!(highest.is_some_and(|memory| memory < MEMORY), "{text}");
 }
 
 #[test]

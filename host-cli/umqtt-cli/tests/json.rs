@@ -100,6 +100,25 @@ fn every_command_says_all_in_one_shape() {
         (&["boards", "pico-w"], "board", false),
         (&["package", "lesson"], "package", false),
         (&["new", "mimodulo"], "created", false),
+        (
+            &[
+                "bench",
+                "--port",
+                "sim",
+                "--baseline",
+                "none",
+                "--sizes",
+                "16",
+                "--qos",
+                "0",
+                "--rounds",
+                "1",
+                "--messages",
+                "0",
+            ],
+            "measured",
+            false,
+        ),
     ];
     let run = |arguments: &[&str], on_board: bool| {
         let port = ["--port", &device];
@@ -151,6 +170,7 @@ fn every_command_says_all_in_one_shape() {
         (&["mount", "lesson"], true),
         (&["mount", "none", "--exec", "1"], true),
         (&["completions", "bash"], false),
+        (&["bench", "--html", "none/report.html"], false),
         (&["run"], false),
         (&["nonsense"], false),
     ];

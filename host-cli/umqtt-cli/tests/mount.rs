@@ -13,9 +13,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use board_sim::{SimBoard, SimConfig};
+use common::ser2net::Ser2net;
 use common::{Done, Home, finish, micropython, repository};
 use testkit::emulator::{Arch, Emulator, Line};
 use testkit::need;
+use testkit::qemu::installed;
 
 /// Longer than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -350,8 +352,27 @@ fn interrupted(place: &Place) {
     }
 }
 
+/// What is free is what is free on this computer; a folder that is shared to be read has no room.
+fn room(place: &Place) {
+    let code = "import os\nb, f, n, free, left = os.statvfs('/remote')[:5]\n\
+                print(b == f, b * n // 1000, free >= left > 0)\n\
+                print(os.statvfs('/remote/paquete')[0] == b)\n\
+                try: os.statvfs('/remote/nada')\nexcept OSError as e: print(e.errno)";
+    let disk = rustix::fs::statvfs(place.shared(".")).expect("a disk");
+    let all = disk.f_frsize * disk.f_blocks / 1000;
+    place.prints(code, &format!("True {all} True\nTrue\n2\n"));
+    let done = place.umqtt(&[
+        "mount",
+        "shared",
+        "--read-only",
+        "--exec",
+        "import os; print(os.statvfs('/remote')[3:5])",
+    ]);
+    assert_eq!(done.stdout, "(0, 0)\n", "on {}: {done:#?}", place.name);
+}
+
 fn everything(place: &Place) {
-    for part in [modules, files, walls, output, terminal, interrupted] {
+    for part in [modules, room, files, walls, output, terminal, interrupted] {
         let started = Instant::now();
         part(place);
         println!("{:?} on {}", started.elapsed(), place.name);
@@ -387,6 +408,21 @@ fn on_an_emulated_cortex_m3() {
 #[test]
 fn on_an_emulated_rv32_over_tcp() {
     on_an_emulated_board("on_an_emulated_rv32_over_tcp", Arch::Rv32imc, Line::Socket);
+}
+
+#[test]
+fn over_rfc2217() {
+    const NAME: &str = "over_rfc2217";
+    need!(NAME, installed("ser2net"));
+    let micropython = need!(NAME, micropython());
+    let folder = tempfile::tempdir().expect("a folder");
+    let board = SimBoard::start(SimConfig::new(folder.path(), micropython)).expect("a board");
+    let server = Ser2net::start(&board.device().display().to_string());
+    everything(&Place::new(
+        "the simulated board behind ser2net",
+        server.port(),
+        "x64",
+    ));
 }
 
 #[test]

@@ -329,7 +329,7 @@ fn python_with_pip() -> Result<&'static str> {
 
 /// Runs the script that knows PyPI's umqtt.
 fn fetch(name: &str, version: &str, folder: &Path) -> Result<()> {
-    let script = testkit::repository().join("host-cli/xtask/src/pypi.py");
+    let script = testkit::repository().join("host-cli/umqtt-cli/src/bench/pypi.py");
     crate::output(
         Command::new(python_with_pip()?)
             .arg(script)

@@ -79,6 +79,7 @@ impl Folder {
         let (path, rest) = (checked(path)?, &rest[1..]);
         match kind {
             b's' => self.stat(path),
+            b'v' => self.room(path),
             b'l' => {
                 let index = u32::from_le_bytes(field(rest, 0)?) as usize;
                 self.list(path, index, most(field(rest, 4)?))
@@ -120,6 +121,21 @@ impl Folder {
             .and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok())
             .map_or(0, |since| since.as_secs());
         Ok(format!("{kind} {size} {changed}").into_bytes())
+    }
+
+    /// Bytes in a block, blocks of the disk, blocks that may still be written. Windows has no such question for a folder
+    /// that is open; there the disk is said to have no room, as for a folder that nothing may be written to.
+    fn room(&self, path: &str) -> Result<Vec<u8>, Errno> {
+        self.dir.metadata(path)?;
+        #[cfg(unix)]
+        let (block, all, free) = {
+            let disk = rustix::fs::fstatvfs(&self.dir).map_err(io::Error::from)?;
+            (disk.f_frsize, disk.f_blocks, disk.f_bavail)
+        };
+        #[cfg(not(unix))]
+        let (block, all, free) = (512_u64, 0_u64, 0_u64);
+        let free = if self.read_only { 0 } else { free };
+        Ok(format!("{block} {all} {free}").into_bytes())
     }
 
     /// Entries from number `index` on, sorted: kind, size, blank, name, 0x00. None: there are no more.

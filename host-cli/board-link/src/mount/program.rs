@@ -212,7 +212,9 @@ const FILESYSTEM: &str = "
    d=q(115,x).split()
    t=max(0,int(d[2])-Y)
    return (int(d[0])<<12,0,0,0,0,0,int(d[1]),t,t,t)
-  def statvfs(s,x):return (512,512,0,0,0,0,0,0,0,255)
+  def statvfs(s,x):
+   b,n,f=(int(y) for y in q(118,x).split())
+   return (b,b,n,f,f,0,0,0,0,255)
   def ilistdir(s,x):
    x='/'+p(x)
    i=0

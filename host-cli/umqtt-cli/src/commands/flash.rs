@@ -148,6 +148,7 @@ impl Work<'_> {
                     erase: self.options.erase,
                     baud: self.options.baud.unwrap_or(EspOptions::default().baud),
                 };
+                let _quiet = Quiet::here();
                 board_flash::flash_esp(&device, self.board, self.image, options, &mut |step| {
                     bar.show(step)
                 })
@@ -298,6 +299,28 @@ impl Work<'_> {
     }
 }
 
+/// While it lives, a panic of this thread prints nothing: espflash has some, and they become errors like any other.
+struct Quiet;
+
+impl Quiet {
+    fn here() -> Self {
+        let (thread, before) = (std::thread::current().id(), std::panic::take_hook());
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().id() != thread {
+                before(panic);
+            }
+        }));
+        Self
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        // Back to Rust's own.
+        drop(std::panic::take_hook());
+    }
+}
+
 /// The bar on standard error, where that is a terminal.
 struct Bar {
     bar: ProgressBar,
@@ -366,7 +389,7 @@ fn explain(error: &FlashError, lang: Lang) -> Failure {
         ),
         FlashError::NoFirmware { path, reason } => (
             Status::Failed,
-            if es { format!("{} no es un firmware ({reason})", show(path)) } else { format!("{} is no firmware: {reason}", show(path)) },
+            if es { format!("{} no es un firmware: {}", show(path), reason.spanish()) } else { format!("{} is no firmware: {reason}", show(path)) },
             lang.pick("umqtt boards NAME says where to get the right one", "umqtt boards NOMBRE dice dónde conseguir el que vale").to_owned(),
         ),
         FlashError::WrongChip { image, board } => (
@@ -381,12 +404,12 @@ fn explain(error: &FlashError, lang: Lang) -> Failure {
         ),
         FlashError::Port { port, reason } => (
             Status::NoBoard,
-            if es { format!("no se puede abrir {port}: {reason}") } else { format!("{port} cannot be opened: {reason}") },
+            if es { format!("no se puede abrir {port}: {}", reason.spanish()) } else { format!("{port} cannot be opened: {reason}") },
             format!("umqtt doctor --port {port}"),
         ),
         FlashError::NoBootloader { port, reason } => (
             Status::NoBoard,
-            if es { format!("ningún cargador de arranque contesta en {port} ({reason})") } else { format!("no bootloader answers on {port} ({reason})") },
+            if es { format!("ningún cargador de arranque contesta en {port} ({})", reason.spanish()) } else { format!("no bootloader answers on {port} ({reason})") },
             lang.pick(
                 "hold the BOOT button (FLASH on an ESP8266), press and let go of reset (EN), let go of BOOT, and run this again",
                 "mantén pulsado BOOT (FLASH en un ESP8266), pulsa y suelta reset (EN), suelta BOOT y ejecútalo otra vez",
@@ -394,7 +417,7 @@ fn explain(error: &FlashError, lang: Lang) -> Failure {
         ),
         FlashError::Broke { port, reason } => (
             Status::NoBoard,
-            if es { format!("la grabación en {port} se interrumpió: {reason}") } else { format!("flashing on {port} broke off: {reason}") },
+            if es { format!("la grabación en {port} se interrumpió: {}", reason.spanish()) } else { format!("flashing on {port} broke off: {reason}") },
             lang.pick(
                 "run it again: it goes on where it stopped; if it breaks off again, use another cable or --baud 115200",
                 "ejecútalo otra vez: sigue donde se quedó; si vuelve a fallar, usa otro cable o --baud 115200",

@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+pub mod bench;
 pub mod boards;
 pub mod broker;
 pub mod build;

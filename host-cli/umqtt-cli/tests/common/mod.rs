@@ -5,6 +5,8 @@
     reason = "each test program uses its own part of these helpers"
 )]
 
+#[cfg(unix)]
+pub mod ser2net;
 #[cfg(target_os = "linux")]
 pub mod terminal;
 

@@ -1,0 +1,417 @@
+//! Decides how a broker is loaded with many simulated boards at once, and what is said of that.
+//!
+//! Every board has a topic of its own, to which it subscribes and publishes; so each latency is taken by one clock. The
+//! brokers take turns on the same boards.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bench_report::statistics::quantile;
+use board_link::{Board, Execution, Lang, LinkError, bytes_literal, str_literal};
+use broker::{Broker, BrokerConfig};
+use serde_json::json;
+
+use super::computer;
+use crate::bench_options::BenchOptions;
+use crate::broker_choice::BrokerChoice;
+use crate::commands::broker as broker_command;
+use crate::commands::run::choose_broker;
+use crate::direct;
+use crate::display::{Display, Sender};
+use crate::failure::{Failure, Status};
+use crate::lines;
+use crate::module::{self, InstallError};
+use crate::simulated::Simulated;
+use crate::stop::Stop;
+use crate::table::table;
+use crate::target;
+
+const PROGRAM: &str = include_str!("../../../../python/bench/scale.py");
+/// Messages of each board.
+const MESSAGES: u64 = 2000;
+/// A board keeps the time of each message it sends.
+const MOST_MESSAGES: u64 = 20_000;
+/// Messages of a board that are on their way at most.
+const WINDOW: usize = 8;
+const ROUNDS: usize = 3;
+/// Longer than a board waits for its last messages; with many on a busy computer even they take long.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A broker under load.
+struct Loaded {
+    name: String,
+    host: String,
+    port: u16,
+    user: Option<String>,
+    password: Option<String>,
+    _embedded: Option<Broker>,
+    rounds: Vec<Round>,
+}
+
+/// What all boards saw of one broker in one round.
+#[derive(Default)]
+struct Round {
+    /// Microseconds of the computer's clock.
+    begun: f64,
+    ended: f64,
+    lost: u64,
+    doubled: u64,
+    /// Microseconds.
+    latencies: Vec<f64>,
+}
+
+/// One board, ready to load.
+struct Player {
+    board: Board,
+    // Behind the board, whose connection ends first.
+    _simulated: Simulated,
+}
+
+/// What is asked of every board.
+#[derive(Clone, Copy)]
+struct Load {
+    messages: u64,
+    size: u64,
+    qos: u8,
+}
+
+pub fn run(options: &BenchOptions, boards: usize, lang: Lang) -> Result<(), Failure> {
+    let usage = |en: String, es: String, help: &str| {
+        let message = lang.pick(en, es);
+        Failure::new(Status::Usage, message, help)
+    };
+    let messages = options.messages.unwrap_or(MESSAGES);
+    if !(1..=MOST_MESSAGES).contains(&messages) {
+        return Err(usage(
+            format!("with --scale a board sends 1 to {MOST_MESSAGES} messages, not {messages}"),
+            format!("con --scale una placa envía de 1 a {MOST_MESSAGES} mensajes, no {messages}"),
+            lang.pick(
+                "--messages 2000, for example",
+                "por ejemplo --messages 2000",
+            ),
+        ));
+    }
+    if options.sizes.len() > 1 || options.qos.len() > 1 {
+        return Err(usage(
+            "with --scale there is one size and one QoS".to_owned(),
+            "con --scale hay un tamaño y una QoS".to_owned(),
+            lang.pick(
+                "--sizes 64 --qos 1, for example",
+                "por ejemplo --sizes 64 --qos 1",
+            ),
+        ));
+    }
+    let load = Load {
+        messages,
+        // The number of the message is in it.
+        size: options.sizes.first().copied().unwrap_or(64).max(4),
+        qos: options.qos.first().copied().unwrap_or(0),
+    };
+    let mut brokers = brokers(&options.brokers, lang)?;
+    let stop = Stop::on_signals(lang)?;
+    let notes = Display::of_notes();
+    let sender = notes.sender();
+    let done = play(&mut brokers, boards, load, &sender, &stop, lang);
+    drop(sender);
+    notes.finish();
+    if brokers.iter().any(|broker| !broker.rounds.is_empty()) {
+        show(&brokers, boards, load, lang)?;
+    }
+    done
+}
+
+fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
+    let embedded = [String::from("embedded")];
+    let named = if named.is_empty() { &embedded } else { named };
+    let mut brokers = Vec::new();
+    for text in named {
+        brokers.push(match choose_broker(text, lang)? {
+            BrokerChoice::Outside(outside) if outside.tls => {
+                let message = lang.pick(
+                    "--scale loads brokers without TLS",
+                    "--scale carga brokers sin TLS",
+                );
+                let help = lang.pick("name one as host:port", "indica uno como host:puerto");
+                return Err(Failure::new(Status::Usage, message, help));
+            }
+            BrokerChoice::Outside(outside) => Loaded {
+                name: outside.to_string(),
+                host: outside.host,
+                port: outside.port,
+                user: outside.user,
+                password: outside.password,
+                _embedded: None,
+                rounds: Vec::new(),
+            },
+            BrokerChoice::Embedded => {
+                let broker = Broker::start(BrokerConfig {
+                    listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                    ..BrokerConfig::default()
+                })
+                .map_err(|error| broker_command::explain(&error, lang))?;
+                Loaded {
+                    name: lang.pick("embedded", "incluido").to_owned(),
+                    host: broker.addr().ip().to_string(),
+                    port: broker.addr().port(),
+                    user: None,
+                    password: None,
+                    _embedded: Some(broker),
+                    rounds: Vec::new(),
+                }
+            }
+        });
+    }
+    Ok(brokers)
+}
+
+fn play(
+    brokers: &mut [Loaded],
+    boards: usize,
+    load: Load,
+    display: &Sender,
+    stop: &Stop,
+    lang: Lang,
+) -> Result<(), Failure> {
+    display.note(match lang {
+        Lang::En => format!("starting {boards} simulated boards"),
+        Lang::Es => format!("arrancando {boards} placas simuladas"),
+    });
+    let mut players = Vec::new();
+    for _ in 0..boards {
+        stop.interrupted(lang)?;
+        players.push(player(display, stop, lang)?);
+    }
+    for round in 0..ROUNDS {
+        for index in 0..brokers.len() {
+            stop.interrupted(lang)?;
+            let at = (round + index) % brokers.len();
+            let broker = &mut brokers[at];
+            let made = one_round(&mut players, broker, load, lang)?;
+            broker.rounds.push(made);
+        }
+    }
+    Ok(())
+}
+
+fn player(display: &Sender, stop: &Stop, lang: Lang) -> Result<Player, Failure> {
+    let simulated = Simulated::one_of_many(stop, lang)?;
+    let mut board = target::connect(simulated.open(lang)?, lang)?;
+    board.stop_on(stop.shared());
+    let info = board
+        .info()
+        .map_err(|error| Failure::from_link(&error, lang))?;
+    let refuse = |error: InstallError| error.into_failure(lang);
+    let mut items =
+        module::umqtt(&info, lang).map_err(|finding| refuse(InstallError::Unfit(finding)))?;
+    // The module itself.
+    items.truncate(1);
+    module::install(&mut board, &info, &items, display, lang).map_err(refuse)?;
+    Ok(Player {
+        board,
+        _simulated: simulated,
+    })
+}
+
+/// Runs the same on all boards at once, and gives what they print.
+fn everywhere(
+    players: &mut [Player],
+    code: impl Fn(usize) -> String + Sync,
+    lang: Lang,
+) -> Result<Vec<String>, Failure> {
+    let code = &code;
+    let said: Vec<Result<String, LinkError>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = players
+            .iter_mut()
+            .enumerate()
+            .map(|(index, player)| {
+                scope.spawn(move || {
+                    let done = player.board.exec_within(&code(index), LIMIT);
+                    done.and_then(Execution::into_stdout)
+                })
+            })
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined
+            .map(|said| said.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let failed = |error: LinkError| Failure::from_link(&error, lang);
+    said.into_iter().map(|said| said.map_err(failed)).collect()
+}
+
+fn one_round(
+    players: &mut [Player],
+    broker: &Loaded,
+    load: Load,
+    lang: Lang,
+) -> Result<Round, Failure> {
+    for player in players.iter_mut() {
+        let reset = player.board.soft_reset();
+        reset.map_err(|error| Failure::from_link(&error, lang))?;
+    }
+    let word = |word: &Option<String>| {
+        word.as_deref()
+            .map_or("None".to_owned(), |word| bytes_literal(word.as_bytes()))
+    };
+    let Load {
+        messages,
+        size,
+        qos,
+    } = load;
+    let process = std::process::id();
+    let begin = |index: usize| {
+        format!(
+            "HOST = {}\nPORT = {}\nUSER = {}\nPASSWORD = {}\nNAME = b'bench/{process:08x}/{index}'\n{PROGRAM}\nready({qos})\n",
+            str_literal(&broker.host),
+            broker.port,
+            word(&broker.user),
+            word(&broker.password),
+        )
+    };
+    let hidden = crate::trace::hide();
+    everywhere(players, begin, lang)?;
+    drop(hidden);
+    let said = everywhere(
+        players,
+        |_| format!("load({messages}, {size}, {qos}, {WINDOW})"),
+        lang,
+    )?;
+    let mut round = Round {
+        begun: f64::INFINITY,
+        ..Round::default()
+    };
+    for text in said {
+        round.add(&text);
+    }
+    round.latencies.sort_by(f64::total_cmp);
+    Ok(round)
+}
+
+impl Round {
+    /// Takes in what a board printed.
+    fn add(&mut self, text: &str) {
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            let mark = words.next();
+            let numbers: Result<Vec<f64>, _> = words.map(str::parse).collect();
+            match (mark, numbers) {
+                (Some("@"), Ok(numbers)) => {
+                    if let [begun, ended, lost, doubled] = numbers[..] {
+                        self.begun = self.begun.min(begun);
+                        self.ended = self.ended.max(ended);
+                        self.lost += lost as u64;
+                        self.doubled += doubled as u64;
+                    }
+                }
+                (Some("#"), Ok(numbers)) => self.latencies.extend(numbers),
+                _ => {}
+            }
+        }
+    }
+
+    /// Messages that came back, per second from the first board's begin to the last one's end.
+    fn rate(&self, sent: u64) -> f64 {
+        let seconds = (self.ended - self.begun) / 1e6;
+        sent.saturating_sub(self.lost) as f64 / seconds
+    }
+}
+
+/// The middle of some values.
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    quantile(&values, 0.5).unwrap_or(f64::NAN)
+}
+
+fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(), Failure> {
+    let sent = load.messages * boards as u64;
+    let head = lang.pick(
+        ["broker", "messages/s", "p50", "p95", "p99", "lost", "twice"],
+        [
+            "broker",
+            "mensajes/s",
+            "p50",
+            "p95",
+            "p99",
+            "perdidos",
+            "dobles",
+        ],
+    );
+    let mut rows = vec![head.map(str::to_owned)];
+    let mut events = String::new();
+    for broker in brokers.iter().filter(|broker| !broker.rounds.is_empty()) {
+        let rounds = &broker.rounds;
+        let rate = middle(rounds.iter().map(|round| round.rate(sent)).collect());
+        let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| {
+            middle(
+                rounds
+                    .iter()
+                    .filter_map(|round| quantile(&round.latencies, share))
+                    .collect(),
+            )
+        });
+        let lost: u64 = rounds.iter().map(|round| round.lost).sum();
+        let doubled: u64 = rounds.iter().map(|round| round.doubled).sum();
+        let ms = |us: f64| format!("{:.2} ms", us / 1e3);
+        rows.push([
+            broker.name.clone(),
+            format!("{rate:.0}"),
+            ms(p50),
+            ms(p95),
+            ms(p99),
+            lost.to_string(),
+            doubled.to_string(),
+        ]);
+        events.push_str(&lines::event(
+            "load",
+            json!({
+                "broker": broker.name, "boards": boards, "rounds": rounds.len(), "messages": sent, "size": load.size,
+                "qos": load.qos, "per_second": rate, "latency_us": { "p50": p50, "p95": p95, "p99": p99 },
+                "lost": lost, "doubled": doubled, "computer": computer::describe(),
+            }),
+        ));
+    }
+    if lines::wanted() {
+        return direct::print(events.as_bytes(), lang);
+    }
+    let rounds = brokers.iter().map(|broker| broker.rounds.len()).min();
+    let rounds = rounds.unwrap_or(0);
+    let Load {
+        messages,
+        size,
+        qos,
+    } = load;
+    let mut text = match lang {
+        Lang::En => format!(
+            "{boards} simulated boards, each {messages} messages of {size} bytes to itself with QoS {qos}, at most {WINDOW} on \
+             their way; medians of {rounds} rounds\n"
+        ),
+        Lang::Es => format!(
+            "{boards} placas simuladas, cada una se envía {messages} mensajes de {size} bytes con QoS {qos}, como mucho \
+             {WINDOW} en camino; medianas de {rounds} rondas\n"
+        ),
+    };
+    text.push_str(&computer::describe());
+    text.push_str("\n\n");
+    text.push_str(&table(&rows));
+    direct::print(text.as_bytes(), lang)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_boards_print_adds_up() {
+        let mut round = Round {
+            begun: f64::INFINITY,
+            ..Round::default()
+        };
+        round.add("@ 1000000 2000000 1 0\n# 10 20\n# 30\n");
+        round.add("noise\n@ 1500000 3000000 0 2\n# 40\n# x\n");
+        assert_eq!((round.lost, round.doubled), (1, 2));
+        assert_eq!(round.latencies, [10.0, 20.0, 30.0, 40.0]);
+        // 20 were sent, 19 came back, in 2 s.
+        assert!((round.rate(20) - 9.5).abs() < 1e-9);
+        assert!(middle(Vec::new()).is_nan());
+    }
+}

@@ -1,0 +1,60 @@
+# Decides what one of many simulated boards does to load a broker. The computer sends this text behind a line that sets
+# HOST, PORT, USER, PASSWORD and NAME, then calls `ready`, on all boards, and `load`. Prints "@ begun ended lost doubled"
+# (microseconds of the computer's clock, messages) and then lines of "#" with latencies in microseconds.
+import array
+import select
+import time
+
+from umqtt.simple import MQTTClient
+
+# A message that is not back after so long is lost.
+LOST_AFTER = 10_000
+
+
+def ready(qos):
+    global client, poll
+    client = MQTTClient(NAME, HOST, PORT, USER, PASSWORD)
+    client.set_callback(got)
+    client.connect()
+    client.subscribe(NAME, qos)
+    poll = select.poll()
+    poll.register(client.sock, select.POLLIN)
+
+
+def got(topic, message):
+    global back, doubled
+    number = int.from_bytes(message[:4], "big")
+    if each[number] < 0:
+        each[number] = time.ticks_diff(time.ticks_us(), sent[number])
+        back += 1
+    else:
+        doubled += 1
+
+
+def load(count, size, qos, window):
+    # At most `window` messages are on their way.
+    global each, sent, back, doubled
+    each = array.array("i", [-1] * count)
+    # No array of "q": MicroPython makes large integers of what is in it, and ticks_diff takes small ones.
+    sent = [0] * count
+    back = doubled = given_up = 0
+    filling = b"m" * max(0, size - 4)
+    begun = time.time_ns() // 1000
+    for number in range(count):
+        sent[number] = time.ticks_us()
+        client.publish(NAME, number.to_bytes(4, "big") + filling, False, qos)
+        while number + 1 - back - given_up >= window:
+            if poll.poll(LOST_AFTER):
+                client.wait_msg()
+            else:
+                given_up = number + 1 - back
+    while back + given_up < count and poll.poll(LOST_AFTER):
+        client.wait_msg()
+    ended = time.time_ns() // 1000
+    client.disconnect()
+    print("@", begun, ended, count - back, doubled)
+    # As many as the distribution needs.
+    times = sorted(taken for taken in each if taken >= 0)
+    step = max(1, len(times) // 1000)
+    for begin in range(0, len(times), 100 * step):
+        print("#", *times[begin : begin + 100 * step : step])
