@@ -60,8 +60,8 @@ pub struct Board {
     pub(crate) asked_twice: bool,
     /// Raw-paste's window, bytes: half of what the board can take without reading it.
     pub(crate) window: Option<usize>,
-    /// Code was taken so fast that no slow line can be in between.
-    pub(crate) fast: bool,
+    /// A fast line may be tried for flow control; false once that failed, or something that relied on it.
+    pub(crate) may_flow: bool,
     /// The program that moves files, if it is what the board runs now.
     pub(crate) agent: Option<Agent>,
     /// The board computes SHA-256; true until it says that it does not.
@@ -84,7 +84,7 @@ impl Board {
             raw_paste: None,
             asked_twice: false,
             window: None,
-            fast: false,
+            may_flow: true,
             agent: None,
             sha: true,
             packed: true,

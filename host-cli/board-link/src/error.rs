@@ -159,6 +159,15 @@ pub enum BadPort {
 }
 
 impl LinkError {
+    /// Whether the line may have spoilt work on files that goes well the next time: another part of the firmware (Wi-Fi's
+    /// log, a timer) printed into the middle of a reply, or bytes were lost.
+    pub(crate) fn may_be_repeated(&self) -> bool {
+        use LinkError::*;
+        let write = Step::Write;
+        matches!(self, Damaged { .. } | Protocol { .. } | Raised { .. })
+            || matches!(self, TimedOut { step, .. } if *step == write)
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         use LinkError::*;

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::agent::Parts;
 use crate::board::Board;
-use crate::error::{Fault, LinkError, Step};
+use crate::error::{Fault, LinkError};
 
 /// A checksum of a file's content, of the better kind that the board can compute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +159,9 @@ impl Board {
             self.order(order, now)?;
             orders += 1;
             rest = later;
-            while let Some(reply) = self.reply_at_hand() {
+            // Not more of them, so that the answers never wait for room on a line that is full of orders.
+            while found.answered + 1 < orders {
+                let reply = self.reply()?;
                 found.note(&reply).ok_or_else(|| self.no_reply(&reply))?;
             }
         }
@@ -401,22 +403,14 @@ impl Board {
         self.retrying(|board| board.with_agent_once(parts, &mut work))
     }
 
-    /// Repeats work that may be repeated when a reply was spoilt: another part of the firmware
-    /// (Wi-Fi's log, a timer) printed into the middle of it, or the line lost something.
+    /// Repeats work that may be repeated when the line spoilt it.
     pub(crate) fn retrying<T>(
         &mut self,
         mut work: impl FnMut(&mut Board) -> Result<T, LinkError>,
     ) -> Result<T, LinkError> {
         for _ in 0..2 {
             match work(self) {
-                Err(
-                    LinkError::Damaged { .. }
-                    | LinkError::Protocol { .. }
-                    | LinkError::Raised { .. }
-                    | LinkError::TimedOut {
-                        step: Step::Write, ..
-                    },
-                ) => {}
+                Err(error) if error.may_be_repeated() => {}
                 outcome => return outcome,
             }
         }

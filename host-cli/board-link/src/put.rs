@@ -1,6 +1,7 @@
 //! Writing files to the board so that each is there whole or not at all.
 //!
-//! The data goes under a temporary name in the same folder, is read back and hashed by the
+//! The data goes under a temporary name in the same folder (always `.umqtt-part`: what a broken connection left is
+//! overwritten by the next transfer instead of piling up), is read back and hashed by the
 //! board, and only then renamed over the old file. Blocks are deflated where that makes them
 //! smaller and the board can inflate them. Littlefs renames in one step; FAT first removes the old
 //! file, and a board that loses its power between the two has the new one under its temporary name.
@@ -10,9 +11,8 @@ use crate::board::Board;
 use crate::error::{Fault, LinkError};
 use crate::files::{Digest, Space, check_name, refused};
 
-/// The temporary file. Always the same name: what a broken connection left is overwritten by
-/// the next transfer into the folder instead of piling up.
-const TEMPORARY: &str = ".umqtt-part";
+/// How often work that the line spoilt is tried, from the last file on that was written.
+const ATTEMPTS: usize = 3;
 
 /// Size of blocks when the board's memory does not suffice for larger ones, bytes.
 const SMALL_BLOCK: usize = 512;
@@ -93,23 +93,30 @@ impl Board {
         }
         self.check_space(files)?;
         let mut now = PutProgress::default();
-        for (index, file) in files.iter().enumerate() {
-            let before = now.taken;
-            let done = self.with_agent(Parts::WRITE, |board| {
-                now.file = index;
-                now.taken = before;
-                board.put_once(file, &mut now, progress)
+        let mut written = 0;
+        let mut attempts = 0;
+        loop {
+            let before = written;
+            let done = self.with_agent_once(Parts::WRITE, |board| {
+                board.put_from(files, &mut written, &mut now, progress)
             });
-            if let Err(error) = &done
-                && ![Fault::Lost, Fault::Files].contains(&error.fault())
-            {
-                // Ctrl-C makes the agent remove its unfinished file now, not when somebody next
-                // comes. The error at hand is what counts.
-                let _ = self.enter_raw();
+            if written > before {
+                attempts = 0;
             }
-            done?;
+            attempts += 1;
+            match done {
+                Err(error) if attempts < ATTEMPTS && error.may_be_repeated() => {}
+                Err(error) => {
+                    if ![Fault::Lost, Fault::Files].contains(&error.fault()) {
+                        // Ctrl-C makes the agent remove its unfinished file now, not when somebody
+                        // next comes. The error at hand is what counts.
+                        let _ = self.enter_raw();
+                    }
+                    return Err(error);
+                }
+                Ok(()) => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// Files replace each other's predecessors one by one, so that both are there for a while.
@@ -146,88 +153,106 @@ impl Board {
         Ok(())
     }
 
-    fn put_once(
+    /// Writes `files` from the one at `written` on, which moves on with each that the board has put in its place.
+    fn put_from(
         &mut self,
-        file: &NewFile<'_>,
+        files: &[NewFile<'_>],
+        written: &mut usize,
         now: &mut PutProgress,
         progress: &mut dyn FnMut(PutProgress),
     ) -> Result<(), LinkError> {
-        self.check_stop()?;
-        log::info!("writing {}, {} bytes", file.path, file.content.len());
-        let block = self.agent(Parts::WRITE)?.block;
-        self.widen()?;
-        let before = now.taken;
-        let mut outcome = self.put_blocks(file, block, now, progress);
-        if let Some(agent) = &mut self.agent
-            && outcome.is_err()
-        {
-            // The board may not have seen all that the stream has.
-            agent.stream = None;
-            if block > SMALL_BLOCK
-                && matches!(outcome, Err(LinkError::FileFailed { errno: ENOMEM, .. }))
+        loop {
+            now.taken = files[..*written].iter().map(|f| f.content.len()).sum();
+            let outcome = self.put_in_row(files, written, now, progress);
+            if let Some(agent) = &mut self.agent
+                && outcome.is_err()
             {
-                agent.block = SMALL_BLOCK;
-                agent.distance = 0;
-                now.taken = before;
-                outcome = self.put_blocks(file, SMALL_BLOCK, now, progress);
+                // The board may not have seen all that the stream has.
+                agent.stream = None;
+                if agent.block > SMALL_BLOCK
+                    && matches!(outcome, Err(LinkError::FileFailed { errno: ENOMEM, .. }))
+                {
+                    agent.block = SMALL_BLOCK;
+                    agent.distance = 0;
+                    continue;
+                }
             }
+            return outcome;
         }
-        outcome
     }
 
-    fn put_blocks(
+    /// One file follows the other without waiting until that one is in its place. The board answers in their order, and
+    /// writes nothing more after it has refused one.
+    fn put_in_row(
         &mut self,
-        file: &NewFile<'_>,
-        block: usize,
+        files: &[NewFile<'_>],
+        written: &mut usize,
         now: &mut PutProgress,
         progress: &mut dyn FnMut(PutProgress),
     ) -> Result<(), LinkError> {
-        let (path, needed) = (file.path, file.content.len() as u64);
-        let prefix = path.rfind('/').map_or("", |at| &path[..=at]);
-        let unknown = if file.replaces.is_none() { "1" } else { "" };
-        self.queue_order(b'O', &[path, &format!("{prefix}{TEMPORARY}"), unknown])?;
-        let mut rest = file.content;
-        while !rest.is_empty() {
-            let (data, later) = rest.split_at(block.min(rest.len()));
-            rest = later;
-            let agent = self.agent(Parts::WRITE)?;
-            let (kind, payload) = pack::pack(&mut agent.stream, agent.distance, data);
-            if rest.is_empty() {
-                self.queue_frame(kind, &payload)?;
-            } else {
-                self.send_frame(kind, &payload)?;
+        for (index, file) in files.iter().enumerate().skip(*written) {
+            self.check_stop()?;
+            log::info!("writing {}, {} bytes", file.path, file.content.len());
+            now.file = index;
+            let notation = Digest::notation(file.content, self.sha);
+            let unknown = if file.replaces.is_none() { "1" } else { "" };
+            self.queue_order(b'O', &[file.path, &notation, unknown])?;
+            let mut rest = file.content;
+            while !rest.is_empty() {
+                let agent = self.agent(Parts::WRITE)?;
+                let (data, later) = rest.split_at(agent.block.min(rest.len()));
+                rest = later;
+                let (kind, payload) = pack::pack(&mut agent.stream, agent.distance, data);
+                if rest.is_empty() {
+                    self.queue_frame(kind, &payload)?;
+                } else {
+                    self.send_frame(kind, &payload)?;
+                }
+                while let Some(reply) = self.reply_at_hand() {
+                    self.note_written(files, written, &reply)?;
+                }
+                now.taken += data.len();
+                now.sent += payload.len();
+                progress(*now);
             }
-            if let Some(reply) = self.reply_at_hand() {
-                return Err(self.abandon(path, needed, &reply));
-            }
-            now.taken += data.len();
-            now.sent += payload.len();
-            progress(*now);
         }
-        let notation = Digest::notation(file.content, self.sha);
-        self.order(b'C', &[path, &notation])?;
-        let reply = self.reply()?;
-        match reply.as_str() {
-            "K" => Ok(()),
-            // Its success is that it found this out.
-            "H" => {
-                self.reply()?;
-                Err(LinkError::Damaged {
-                    path: path.to_owned(),
-                })
+        self.flush()?;
+        while *written < files.len() {
+            let reply = self.reply()?;
+            self.note_written(files, written, &reply)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the board's answer about the first file that it has not answered for.
+    fn note_written(
+        &mut self,
+        files: &[NewFile<'_>],
+        written: &mut usize,
+        reply: &str,
+    ) -> Result<(), LinkError> {
+        match (reply, files.get(*written)) {
+            ("K", Some(_)) => {
+                *written += 1;
+                Ok(())
             }
-            _ => Err(self.abandon(path, needed, &reply)),
+            (_, Some(file)) => Err(self.abandon(file, reply)),
+            (_, None) => Err(self.no_reply(reply)),
         }
     }
 
-    /// Removes the temporary file after an error, whose number is in `reply`; what follows from it.
-    fn abandon(&mut self, path: &str, needed: u64, reply: &str) -> LinkError {
+    /// Makes the board ready for other files after an error, whose number is in `reply`; what follows from it.
+    fn abandon(&mut self, file: &NewFile<'_>, reply: &str) -> LinkError {
+        let path = file.path;
         let error = match reply.strip_prefix('E').map(str::parse) {
-            Some(Ok(errno)) => LinkError::from_errno(path, errno, needed),
+            Some(Ok(OTHER_BYTES)) => LinkError::Damaged {
+                path: path.to_owned(),
+            },
+            Some(Ok(errno)) => LinkError::from_errno(path, errno, file.content.len() as u64),
             Some(Err(_)) => refused(path, "0"),
             None => return self.no_reply(reply),
         };
-        // Errors of the blocks that were still on their way come before the answer.
+        // It says nothing about what is still on its way.
         let mut answer = self.order(b'X', &[]);
         loop {
             match answer.and_then(|()| self.reply()) {
@@ -242,6 +267,8 @@ impl Board {
 
 /// Not enough memory.
 const ENOMEM: i32 = 12;
+/// What the agent says of a file that is not what was sent.
+const OTHER_BYTES: i32 = -1;
 
 /// Where a filesystem of its own may begin: `/sd` of `/sd/lib/x.py`; the root or the current
 /// folder for files right in it.

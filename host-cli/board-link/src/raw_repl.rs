@@ -32,6 +32,17 @@ pub(crate) struct Handed {
     pub(crate) noise: Vec<u8>,
     /// Ctrl-C was sent because of a stop request, and so need not be sent first again.
     pub(crate) interrupted: bool,
+    /// The last lines were those for a fast line.
+    pub(crate) fast: bool,
+}
+
+/// The last lines of code, which depend on how fast the lines before them were taken.
+pub(crate) struct LastLines<'a> {
+    pub(crate) usual: &'a [u8],
+    /// For lines faster than any serial line in use.
+    pub(crate) fast: &'a [u8],
+    /// What the code then reads: it follows on the code's heels, while the board compiles it.
+    pub(crate) input: &'a [u8],
 }
 
 impl Board {
@@ -214,22 +225,33 @@ impl Board {
         code: &[u8],
         stop: Option<&AtomicBool>,
     ) -> Result<Handed, LinkError> {
+        self.hand_over_with(code, None, stop)
+    }
+
+    /// As [`Board::hand_over`], with the end that suits the line.
+    pub(crate) fn hand_over_with(
+        &mut self,
+        code: &[u8],
+        last: Option<LastLines<'_>>,
+        stop: Option<&AtomicBool>,
+    ) -> Result<Handed, LinkError> {
         check_controls(code)?;
         self.ensure_raw()?;
         self.at_prompt = false;
         log::debug!("sending code, {} bytes", code.len());
         if self.raw_paste != Some(false) {
-            let (yes, mut noise) = self.ask_raw_paste()?;
+            let (yes, noise) = self.ask_raw_paste()?;
             self.raw_paste = Some(yes);
             if yes {
-                let interrupted = self.paste(code, stop, &mut noise)?;
-                return Ok(Handed { noise, interrupted });
+                return self.paste(code, last, stop, noise);
             }
         }
-        let noise = self.send_plain(code)?;
+        let usual = last.map_or(&[][..], |last| last.usual);
+        let noise = self.send_plain(&[code, usual].concat())?;
         Ok(Handed {
             noise,
             interrupted: false,
+            fast: false,
         })
     }
 
@@ -264,13 +286,14 @@ impl Board {
         }
     }
 
-    /// Raw-paste's flow control. True if Ctrl-C was sent.
+    /// Raw-paste's flow control.
     fn paste(
         &mut self,
         code: &[u8],
+        mut last: Option<LastLines<'_>>,
         stop: Option<&AtomicBool>,
-        noise: &mut Vec<u8>,
-    ) -> Result<bool, LinkError> {
+        noise: Vec<u8>,
+    ) -> Result<Handed, LinkError> {
         let step = Step::Send;
         let mut patience = Patience::new(self.timeouts.reply);
         let mut header = [0; 2];
@@ -286,11 +309,17 @@ impl Board {
         self.window = Some(window);
         let started = Instant::now();
         let mut free = window;
+        let mut granted = 0usize;
         let mut rest = code;
+        let mut input: &[u8] = &[];
         let mut ended = false;
-        let mut interrupted = false;
+        let mut handed = Handed {
+            noise,
+            interrupted: false,
+            fast: false,
+        };
         loop {
-            let sending = !ended && !interrupted;
+            let sending = !ended && !handed.interrupted;
             // Whatever has arrived comes first: grants, or the board giving up.
             let wait = if sending && (free > 0 || rest.is_empty()) {
                 Duration::ZERO
@@ -300,7 +329,10 @@ impl Board {
             let arrived = self.link.peek(wait, step)?.to_vec();
             for (index, byte) in arrived.iter().enumerate() {
                 match byte {
-                    0x01 => free = free.saturating_add(window),
+                    0x01 => {
+                        free = free.saturating_add(window);
+                        granted = granted.saturating_add(window);
+                    }
                     0x04 => {
                         self.link.used(index + 1);
                         // The board reads on until one Ctrl-D or Ctrl-C; after the end of the
@@ -309,12 +341,9 @@ impl Board {
                         if sending {
                             self.link.write(&[CTRL_D], step)?;
                         }
-                        let seconds = started.elapsed().as_secs_f64();
-                        self.fast =
-                            code.len() > 4 * window && code.len() as f64 / seconds > FAST_LINE;
-                        return Ok(interrupted);
+                        return Ok(handed);
                     }
-                    other if noise.len() < MOST_NOISE => noise.push(*other),
+                    other if handed.noise.len() < MOST_NOISE => handed.noise.push(*other),
                     _ => {}
                 }
             }
@@ -323,10 +352,20 @@ impl Board {
             if sending {
                 if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
                     self.link.write(&[CTRL_C], step)?;
-                    interrupted = true;
+                    handed.interrupted = true;
                     patience = Patience::new(self.timeouts.stop);
+                } else if rest.is_empty()
+                    && let Some(last) = last.take()
+                {
+                    // Bytes that the board has taken, not those on the way.
+                    let speed = granted as f64 / started.elapsed().as_secs_f64();
+                    handed.fast = granted >= FEWEST_WINDOWS * window && speed > FAST_LINE;
+                    (rest, input) = match handed.fast {
+                        true => (last.fast, last.input),
+                        false => (last.usual, input),
+                    };
                 } else if rest.is_empty() {
-                    self.link.write(&[CTRL_D], step)?;
+                    self.link.write(&[&[CTRL_D], input].concat(), step)?;
                     ended = true;
                     patience = Patience::new(self.timeouts.reply);
                 } else if free > 0 {
@@ -366,6 +405,9 @@ impl Board {
 
 /// Bytes per second beyond those of serial lines in use, of which 460,800 bits per second is the fastest.
 const FAST_LINE: f64 = 50_000.0;
+
+/// Windows that have to pass before they tell a line's speed.
+const FEWEST_WINDOWS: usize = 4;
 
 /// What a board may print beside the flow control and have shown, bytes.
 const MOST_NOISE: usize = 64 * 1024;

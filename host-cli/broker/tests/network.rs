@@ -140,23 +140,12 @@ fn what_is_lost_is_lost_with_qos_0_and_comes_with_qos_1() {
             client
                 .publish("t", QoS::AtLeastOnce, false, number.to_be_bytes())
                 .expect("room");
-            let deadline = Instant::now() + LONG;
-            loop {
-                assert!(Instant::now() < deadline, "no PUBACK for {number}");
-                match connection.recv_timeout(LONG) {
-                    Ok(Ok(Event::Incoming(Packet::PubAck(_)))) => break,
-                    // The connection broke, and is made again with what was not acknowledged.
-                    Ok(_) => {}
-                    Err(error) => panic!("{error:?}"),
-                }
-            }
+            acknowledged(&mut connection);
         }
         client
             .publish("t", QoS::AtLeastOnce, false, "fin")
             .expect("room");
-        while !listening.is_finished() {
-            let _ = connection.recv_timeout(Duration::from_millis(50));
-        }
+        acknowledged(&mut connection);
         let numbers = listening.join().expect("a listener");
         let arrived = |range: std::ops::Range<u32>| {
             range
@@ -171,6 +160,19 @@ fn what_is_lost_is_lost_with_qos_0_and_comes_with_qos_1() {
         );
         if !inside {
             assert!(network.lost() > 0);
+        }
+    }
+}
+
+/// Waits for a PUBACK; connections that break are made again, with what was not acknowledged.
+fn acknowledged(connection: &mut rumqttc::Connection) {
+    let deadline = Instant::now() + LONG;
+    loop {
+        assert!(Instant::now() < deadline, "no PUBACK came");
+        match connection.recv_timeout(LONG) {
+            Ok(Ok(Event::Incoming(Packet::PubAck(_)))) => return,
+            Ok(_) => {}
+            Err(error) => panic!("{error:?}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rumqttc::{Client, Connection, ConnectionError, MqttOptions, QoS, RecvTimeoutError};
+use rumqttc::{Client, Connection, ConnectionError, MqttOptions, QoS};
 
 use crate::view::View;
 use crate::words::Words;
@@ -30,7 +30,7 @@ pub struct Message {
 
 /// A client that stays connected until it is dropped.
 pub struct Publisher {
-    client: Client,
+    client: Option<Client>,
     view: Arc<View>,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -48,7 +48,7 @@ impl Publisher {
             move || work(connection, &ended, &view)
         });
         Self {
-            client,
+            client: Some(client),
             view,
             ended,
             thread: Some(thread),
@@ -62,11 +62,11 @@ impl Publisher {
             qos,
             retain,
         } = message;
-        if self
+        let sent = self
             .client
-            .try_publish(topic, qos, retain, payload)
-            .is_err()
-        {
+            .as_ref()
+            .is_some_and(|client| client.try_publish(topic, qos, retain, payload).is_ok());
+        if !sent {
             self.view.error(
                 None,
                 Words::new(
@@ -81,8 +81,10 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
-        // It fails only where the connection is gone already.
-        let _ = self.client.try_disconnect();
+        // With the client gone the thread ends in any case; where nothing waits to be sent, with a goodbye.
+        if let Some(client) = self.client.take() {
+            let _ = client.try_disconnect();
+        }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -91,27 +93,25 @@ impl Drop for Publisher {
 
 fn work(mut connection: Connection, ended: &AtomicBool, view: &View) {
     let mut told = false;
-    loop {
-        match connection.recv_timeout(Duration::from_millis(100)) {
-            Ok(Ok(_)) => told = false,
-            Ok(Err(error)) => {
-                if ended.load(Ordering::SeqCst) {
-                    return;
-                }
-                if !told && !matches!(error, ConnectionError::RequestsDone) {
-                    view.error(
-                        None,
-                        Words::new(
-                            format!("the page's own connection to the broker failed: {error}"),
-                            format!("falló la conexión de la página con el broker: {error}"),
-                        ),
-                    );
-                    told = true;
-                }
-                std::thread::sleep(AGAIN_AFTER);
-            }
-            Err(RecvTimeoutError::Timeout) if !ended.load(Ordering::SeqCst) => {}
-            Err(_) => return,
+    // Waits without a limit: one would give a connection up that takes longer to be made. Its end is an event too.
+    for event in connection.iter() {
+        let Err(error) = event else {
+            told = false;
+            continue;
+        };
+        if ended.load(Ordering::SeqCst) {
+            return;
         }
+        if !told && !matches!(error, ConnectionError::RequestsDone) {
+            view.error(
+                None,
+                Words::new(
+                    format!("the page's own connection to the broker failed: {error}"),
+                    format!("falló la conexión de la página con el broker: {error}"),
+                ),
+            );
+            told = true;
+        }
+        std::thread::sleep(AGAIN_AFTER);
     }
 }

@@ -25,6 +25,8 @@ pub struct Faults {
     pub losses_to_board: usize,
     /// One byte in so many, either way, comes twice; 0: none.
     pub doubles: usize,
+    /// Of what is written at once, what an input buffer of so many bytes has no room for is lost.
+    pub overruns: Option<usize>,
     /// The connection breaks after so many bytes from the board.
     pub break_after_read: Option<usize>,
     /// The connection breaks after so many bytes to the board; those before still arrive.
@@ -128,7 +130,8 @@ impl Transport for Faulty {
         let left = (self.faults.break_after_written).map_or(usize::MAX, |at| at - self.written);
         let count = data.len().min(left);
         let mut sent = Vec::with_capacity(count);
-        for &byte in &data[..count] {
+        let room = self.faults.overruns.unwrap_or(usize::MAX);
+        for &byte in &data[..count.min(room)] {
             if !self.happens(self.faults.losses_to_board) {
                 sent.push(byte);
                 if self.happens(self.faults.doubles) {

@@ -2,6 +2,8 @@
 //! against simulated boards, which are real MicroPython behind pseudo-terminals.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use board_link::{Board, FileState, Lang, LinkError, NewFile, PortSpec, Timeouts, Transport, open};
@@ -32,7 +34,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 fn schedule(random: &mut Random) -> Faults {
     let rare = |random: &mut Random| 40 + random.below(4000);
     let mut faults = Faults::default();
-    match random.below(8) {
+    match random.below(9) {
         0 => faults.crumbs = 1,
         1 => faults.delays = 2 + random.below(3),
         2 => faults.noise = 2 + random.below(20),
@@ -40,6 +42,7 @@ fn schedule(random: &mut Random) -> Faults {
         4 => faults.losses_to_board = rare(random),
         5 => faults.doubles = rare(random),
         6 => faults.break_after_read = Some(random.below(4000)),
+        7 => faults.overruns = Some(260 + random.below(4000)),
         _ => faults.break_after_written = Some(random.below(12_000)),
     }
     // Most lines have more than one thing wrong with them.
@@ -176,6 +179,62 @@ fn a_thousand_bad_lines() {
     assert_eq!(done + failed, SCHEDULES as usize);
     // Else the faults are not faults, or nothing is made good. On a busy machine the short time-outs end more of them.
     assert!(done > 50 && failed > 200, "{done} {failed}");
+}
+
+/// A line as fast as native USB whose board loses what its input buffer has no room for: that is found out before
+/// anything relies on it, and no file takes harm.
+#[test]
+fn a_fast_line_without_flow_control() {
+    const NAME: &str = "a_fast_line_without_flow_control";
+    let micropython = need!(NAME, simulated());
+    let folder = tempfile::tempdir().expect("a folder");
+    let board =
+        SimBoard::start(SimConfig::new(folder.path(), micropython)).expect("a simulated board");
+    let spec = PortSpec::Device(board.device().display().to_string());
+    let content = bytes(&mut Random(1), 40_000);
+    let mut tried = 0;
+    // On a busy machine a line may look slow, and then is not tried.
+    for attempt in 0..100 {
+        let faults = Faults {
+            overruns: Some(260),
+            ..Faults::default()
+        };
+        let longest = Arc::new(AtomicUsize::new(0));
+        let transport = Longest {
+            inner: Faulty::new(port(&spec), faults, attempt),
+            written: longest.clone(),
+        };
+        let mut board = Board::connect(Box::new(transport), Timeouts::default()).expect("a board");
+        board.put("/f", &content).expect("the file is written");
+        assert!(std::fs::read(folder.path().join("f")).is_ok_and(|now| now == content));
+        board.leave().expect("the board answers");
+        tried += usize::from(longest.load(Ordering::Relaxed) > 260);
+        if tried > 2 {
+            return;
+        }
+    }
+    panic!("the line was tried {tried} times");
+}
+
+/// Notes the longest write.
+struct Longest {
+    inner: Box<dyn Transport>,
+    written: Arc<AtomicUsize>,
+}
+
+impl Transport for Longest {
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> std::io::Result<usize> {
+        self.inner.read(buffer, timeout)
+    }
+
+    fn write(&mut self, data: &[u8], timeout: Duration) -> std::io::Result<()> {
+        self.written.fetch_max(data.len(), Ordering::Relaxed);
+        self.inner.write(data, timeout)
+    }
+
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
 }
 
 /// As `SimBoard` takes it.

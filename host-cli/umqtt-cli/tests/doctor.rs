@@ -9,6 +9,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::time::{Duration, Instant};
 
 use board_sim::{MicroPython, SimBoard, SimConfig};
 use common::{Done, Home, finish, micropython, repository};
@@ -60,14 +61,21 @@ fn expect_problem(home: &Home, arguments: &[&str], name: &str, help: [&str; 2]) 
     assert!(spanish.stdout.contains("problemas: 1"), "{spanish:#?}");
 }
 
-/// A simulated board as an attached one, with 256 KiB of files, whose boot.py sets the clock.
+/// A simulated board as an attached one, with 256 KiB of files, whose boot.py has set the clock.
 fn board(home: &Home, micropython: MicroPython) -> (SimBoard, String) {
     fs::write(
         home.flash().join("boot.py"),
-        "import ntptime\nntptime.settime()\n",
+        "import ntptime\nntptime.settime()\nopen('set', 'w').close()\n",
     )
     .expect("boot.py");
-    start(home, micropython)
+    let started = start(home, micropython);
+    // Whoever connects before interrupts boot.py.
+    let begun = Instant::now();
+    while fs::remove_file(home.flash().join("set")).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no boot.py runs");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    started
 }
 
 /// The same with whatever its files are.
@@ -180,7 +188,8 @@ fn a_micropython_that_is_too_old_is_found() {
     let old = "import sys, collections\n\
                fields = ('name', 'version', '_machine', '_mpy')\n\
                values = ('micropython', (1, 22, 2, ''), 'Generic ESP32 module with ESP32', 0x2a06)\n\
-               sys.implementation = collections.namedtuple('implementation', fields)(*values)\n";
+               sys.implementation = collections.namedtuple('implementation', fields)(*values)\n\
+               import ntptime\nntptime.settime()\n";
     fs::write(home.flash().join("boot.py"), old).expect("boot.py");
     // A soft reset, so that boot.py runs.
     home.run(["install", "--port", &device]);

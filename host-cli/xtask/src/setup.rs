@@ -12,7 +12,7 @@ use testkit::{Version, paho};
 use crate::fuzz;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 28] = [
+const PACKAGES: [(&str, &str); 31] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -47,7 +47,13 @@ const PACKAGES: [(&str, &str); 28] = [
     ("valgrind", "counting the client's instructions"),
     ("xz-utils", "unpacking Debian's sources"),
     ("zsh", "completions in another shell"),
+    ("nodejs", "building the laboratory's page"),
+    ("npm", "fetching what that page is made of"),
+    ("chromium", "trying the page as a student does"),
 ];
+
+/// Packages whose program often comes from elsewhere, Node.js above all, and then conflicts with Debian's.
+const PROGRAMS: [(&str, &str); 2] = [("nodejs", "node"), ("npm", "npm")];
 
 /// PyPI's packages: name, version, folder in the cache.
 const PYPI: [(&str, &str, &str); 2] = [
@@ -136,7 +142,7 @@ fn cargo_fuzz() -> Result<()> {
 fn packages() -> Result<()> {
     let missing: Vec<_> = PACKAGES
         .into_iter()
-        .filter(|(package, _)| !is_installed(package))
+        .filter(|(package, _)| !is_installed(package) && !comes_from_elsewhere(package))
         .collect();
     if missing.is_empty() {
         return Ok(());
@@ -205,6 +211,17 @@ fn is_installed(package: &str) -> bool {
         Ok(output) => output.stdout == b"installed",
         Err(_) => false,
     }
+}
+
+/// True for a package whose program runs without it.
+fn comes_from_elsewhere(package: &str) -> bool {
+    PROGRAMS.iter().any(|(name, program)| {
+        *name == package
+            && Command::new(program)
+                .arg("--version")
+                .output()
+                .is_ok_and(|run| run.status.success())
+    })
 }
 
 /// Prints each new stage of a fetch once.

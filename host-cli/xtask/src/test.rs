@@ -12,7 +12,7 @@ use testkit::{Interpreter, Version};
 
 use crate::prebuilt::Comparison;
 use crate::table::{self, Runs};
-use crate::{cargo, fuzz, portable, prebuilt, readme, setup};
+use crate::{cargo, fuzz, page, portable, prebuilt, readme, setup};
 
 /// The crate whose tests run once per version.
 const LINKER: &str = "mpy-link";
@@ -121,7 +121,12 @@ pub fn run(require_all: bool, with_setup: bool) -> Result<bool> {
     );
     other_systems(&mut count);
     prebuilt_modules(&mut count);
+    // Before the tests build the command, which embeds it.
+    let has_page = page_is_built(&mut count);
     workspace_tests(require_all, &mut count)?;
+    if has_page {
+        page_tests(&mut count)?;
+    }
     fuzzers(&mut count);
     for (name, outcome) in readme::check() {
         count.add(&name, outcome);
@@ -307,27 +312,64 @@ fn cargo_test(mut command: Command, require_all: bool, count: &mut Count) -> Res
             command.env(setup::source_variable(version), folder);
         }
     }
-    let mut child = command.spawn().context("cannot run cargo test")?;
+    counted(command, "cargo test", count)
+}
+
+/// Runs what prints its tests as `cargo test` does, and counts them; a run without a test is a failure.
+fn counted(mut command: Command, what: &str, count: &mut Count) -> Result<()> {
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
     let failed_before = count.failed;
     let passed_before = count.passed;
-    for line in BufReader::new(child.stdout.take().context("a pipe from cargo test")?).lines() {
+    for line in BufReader::new(child.stdout.take().context("a pipe from the tests")?).lines() {
         // A test may print anything; what is not UTF-8 is no line of ours.
         let Ok(line) = line else { continue };
         println!("{line}");
         count.line(&line);
     }
-    let status = child.wait().context("waiting for cargo test")?;
+    let status = child.wait().context("waiting for the tests")?;
     if !status.success() && count.failed == failed_before {
         count.add(
-            "cargo test",
+            what,
             Err(anyhow::anyhow!(
                 "it failed ({status}) without naming a test, see above"
             )),
         );
     } else if count.passed == passed_before && count.failed == failed_before {
-        count.add("cargo test", Err(anyhow::anyhow!("not one test ran")));
+        count.add(what, Err(anyhow::anyhow!("not one test ran")));
     }
     Ok(())
+}
+
+/// Builds the laboratory's page, its types checked; false where it is not there then. A skip where there is no npm.
+fn page_is_built(count: &mut Count) -> bool {
+    let name = "the laboratory's page is built";
+    if Command::new("npm").arg("--version").output().is_err() {
+        println!("skipped: {name}: there is no npm, cargo xtask setup installs it");
+        count.ignored += 1;
+        return false;
+    }
+    let built = page::build();
+    let is_built = built.is_ok();
+    count.add(name, built.map(|()| true));
+    is_built
+}
+
+/// Tries the page in a browser, against the command that has it.
+fn page_tests(count: &mut Count) -> Result<()> {
+    crate::output(cargo().args(["build", "--quiet", "--package", "umqtt-cli"]))?;
+    // This program and the command are built into the same folder.
+    let program = std::env::current_exe()
+        .context("where this program lies")?
+        .with_file_name(format!("umqtt{}", std::env::consts::EXE_SUFFIX));
+    let mut command = Command::new("node");
+    command
+        .arg("tests/all.mjs")
+        .current_dir(testkit::repository().join("host-cli/lab/page"))
+        .env("UMQTT", program)
+        .stdout(Stdio::piped());
+    counted(command, "the laboratory's page", count)
 }
 
 #[cfg(test)]

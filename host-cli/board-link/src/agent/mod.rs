@@ -5,9 +5,13 @@
 //! most two units ahead as raw-paste does, so that nothing overruns a board's input buffer:
 //!
 //! ```text
-//! ->  a frame in units of 128 bytes      <-  06 for each (256, one ahead, on a fast line)
+//! ->  a frame in units of 128 bytes      <-  06 for each; for each frame, on a line that keeps what is not read
 //!                                        <-  1f kind … 0a      replies, in order
 //! ```
+//! Such a line is found out, not assumed: where the program itself was taken faster than any serial line in use
+//! carries it, known bytes follow it, far more than a board's input buffer holds, and the board does not read them
+//! until it has compiled the program and counted for a while. Native USB, sockets and pseudo-terminals keep them; a
+//! UART without flow control has lost some, and then the units stay as they are.
 //! Ctrl-C, which no frame contains, ends it at any moment; it then removes its unfinished file.
 //! So a board that was left in the middle of anything answers to the next one who connects.
 
@@ -23,20 +27,27 @@ use crate::error::{LinkError, Step};
 use crate::exec::{Ending, looks_restarted};
 use crate::link::excerpt;
 use crate::patience::{Patience, SLICE};
+use crate::raw_repl::LastLines;
 
 pub(crate) use program::Parts;
 
 const ACKNOWLEDGED: u8 = 0x06;
 const REPLY: u8 = 0x1f;
 const END: u8 = 0x04;
-/// The order that makes its unit larger.
-const WIDEN: u8 = b'W';
 /// The order that ends it.
 const QUIT: u8 = b'Q';
 
 /// Largest unit; that of boards which say nothing about their input buffer.
 const UNIT: usize = 128;
 const SMALL_UNIT: usize = 32;
+/// On the way at most where the line keeps what is not read: two of the largest blocks. Systems buffer much of it, and
+/// what a board says meanwhile is short.
+const FLOWING: usize = 20_000;
+
+/// How long the board may take to read the bytes that try the line; then some of them are lost.
+const TRIAL: Duration = Duration::from_millis(500);
+/// How long it may then take for each piece of what makes up for them, and its bytes: no buffer is smaller.
+const FILLING: (Duration, usize) = (Duration::from_millis(20), 128);
 
 /// What an ImportError of a board without SHA-256 names.
 const LACKS_SHA: [&str; 2] = ["hashlib", "sha256"];
@@ -70,6 +81,8 @@ pub(crate) struct Agent {
     noise: usize,
     /// Its program has ended; the end itself has not been read yet.
     ended: bool,
+    /// The line keeps what the board has not read yet.
+    pub(crate) flows: bool,
     /// Largest block of data that the board has memory for, bytes.
     pub(crate) block: usize,
     /// How far back deflated data may refer, bytes; 0 if the board cannot inflate.
@@ -105,6 +118,7 @@ impl Board {
     /// Tries without what the board turns out to lack.
     fn start_some_agent(&mut self, parts: Parts) -> Result<(), LinkError> {
         loop {
+            let could = self.may_flow;
             match self.start_agent(parts) {
                 // Then it computes CRCs.
                 Err(LinkError::Raised { traceback })
@@ -113,6 +127,9 @@ impl Board {
                     self.sha = false;
                 }
                 Err(LinkError::Raised { .. }) if self.packed => self.packed = false,
+                // Perhaps it has no memory to try the line with.
+                Err(LinkError::Raised { .. }) if self.may_flow => self.may_flow = false,
+                Err(LinkError::TimedOut { .. }) if could && !self.may_flow => self.forget_agent(),
                 outcome => return outcome,
             }
         }
@@ -120,13 +137,12 @@ impl Board {
 
     fn start_agent(&mut self, parts: Parts) -> Result<(), LinkError> {
         let mut unit = self.unit();
-        let code = |board: &Board, unit| program::program(parts, board.sha, unit, board.packed);
-        self.hand_over(code(self, unit).as_bytes(), None)?;
+        let mut trying = self.hand_over_agent(parts, unit)?;
         // What the board can take is known for sure only now that code was sent.
         if self.unit() != unit {
             unit = self.unit();
             self.enter_raw()?;
-            self.hand_over(code(self, unit).as_bytes(), None)?;
+            trying = self.hand_over_agent(parts, unit)?;
         }
         self.link.forget_recent();
         self.agent = Some(Agent {
@@ -140,23 +156,85 @@ impl Board {
             line: None,
             noise: 0,
             ended: false,
+            flows: false,
             block: 0,
             distance: 0,
             stream: None,
         });
-        let facts = self.reply()?;
-        let parsed = (facts.strip_prefix('I'))
-            .and_then(|facts| facts.split_once(' '))
-            .and_then(|(bits, deflate)| Some((bits.parse::<u32>().ok()?, deflate == "1")));
-        match (parsed, &mut self.agent) {
-            (Some((bits @ 9..=15, deflate)), Some(agent)) => {
+        let facts = match trying {
+            true => self.tried()?,
+            false => self.reply()?,
+        };
+        let fields: Option<Vec<u32>> = (facts.strip_prefix('I'))
+            .and_then(|facts| facts.split(' ').map(|field| field.parse().ok()).collect());
+        match (fields.as_deref(), &mut self.agent) {
+            (Some(&[bits @ 9..=15, deflate, flows]), Some(agent)) => {
                 agent.block = (1 << bits).min(LARGEST_BLOCK);
-                agent.distance = if deflate { 1 << bits } else { 0 };
-                let (block, deflate) = (agent.block, if deflate { "deflated" } else { "plain" });
+                agent.distance = if deflate == 1 { 1 << bits } else { 0 };
+                if trying {
+                    // What made up for lost bytes ends here.
+                    agent.outgoing.push(program::TRIAL_ENDS);
+                }
+                if flows == 1 {
+                    agent.flows = true;
+                    // Such a line carries a byte sooner than a board inflates it.
+                    agent.distance = 0;
+                    agent.unit = program::WHOLE_FRAMES;
+                    agent.ahead = FLOWING;
+                } else {
+                    self.may_flow = false;
+                }
+                let (block, unit) = (agent.block, agent.unit);
+                let deflate = match agent.distance {
+                    0 => "plain",
+                    _ => "deflated",
+                };
                 log::info!("the agent takes blocks of {block} bytes, {deflate}, by {unit}");
                 Ok(())
             }
             _ => Err(self.breach("the agent's greeting", facts.as_bytes())),
+        }
+    }
+
+    /// Sends the agent's program. True if it tries whether the line has flow control.
+    fn hand_over_agent(&mut self, parts: Parts, unit: usize) -> Result<bool, LinkError> {
+        let code = program::program(parts, self.sha, self.packed);
+        let (usual, trying) = (program::call(unit, false), program::call(unit, true));
+        let last = LastLines {
+            usual: usual.as_bytes(),
+            fast: if self.may_flow { &trying } else { &usual }.as_bytes(),
+            input: if self.may_flow {
+                &program::trial()
+            } else {
+                &[]
+            },
+        };
+        let handed = self.hand_over_with(&code, Some(last), None)?;
+        Ok(self.may_flow && handed.fast)
+    }
+
+    /// The greeting of an agent that tries the line: it reads until it has as many bytes as were sent, so that what the
+    /// line has lost is made up for.
+    fn tried(&mut self) -> Result<String, LinkError> {
+        let mut filled = 0;
+        let mut patience = Patience::new(TRIAL);
+        loop {
+            if let Some(reply) = self.running()?.next_reply() {
+                return Ok(reply);
+            }
+            self.check_ended()?;
+            self.listen(&mut patience)?;
+            if patience.is_over() {
+                if filled >= program::trial().len() {
+                    self.may_flow = false;
+                    return Err(self.no_answer(Step::Write, TRIAL));
+                }
+                let (within, length) = FILLING;
+                self.link.write(&vec![b'?'; length], Step::Write)?;
+                filled += length;
+                patience = Patience::new(within);
+            }
+            self.check_stop()?;
         }
     }
 
@@ -169,25 +247,6 @@ impl Board {
             (_, None) => SMALL_UNIT,
         };
         window.max(frame::HEADER + 1)
-    }
-
-    /// Where turns cost more than bytes, as on a pseudo-terminal or native USB, each acknowledgement is for all that may
-    /// be on the way; on a slow line the half of it keeps the line busy while the other is acknowledged.
-    pub(crate) fn widen(&mut self) -> Result<(), LinkError> {
-        let fast = self.fast;
-        let agent = self.running()?;
-        if !fast || agent.unit == agent.ahead {
-            return Ok(());
-        }
-        let unit = agent.ahead;
-        self.order(WIDEN, &[&unit.to_string()])?;
-        match self.reply()?.as_str() {
-            "K" => {
-                self.running()?.unit = unit;
-                Ok(())
-            }
-            reply => Err(self.no_reply(reply)),
-        }
     }
 
     /// Ends the agent, if one runs; the raw REPL's prompt is there again.
@@ -207,8 +266,10 @@ impl Board {
     /// After an error the agent may wait for the rest of a frame: it is forgotten, and what comes
     /// next interrupts it by entering the raw REPL.
     pub(crate) fn forget_agent(&mut self) {
-        if self.agent.take().is_some() {
+        if let Some(agent) = self.agent.take() {
             self.at_prompt = false;
+            // Should it not keep everything after all, the next attempt does not rely on it.
+            self.may_flow &= !agent.flows;
         }
     }
 
@@ -262,7 +323,7 @@ impl Board {
     }
 
     /// Writes what there is room for on the way, at once: each write costs a turn of every program and chip in between.
-    fn flush(&mut self) -> Result<(), LinkError> {
+    pub(crate) fn flush(&mut self) -> Result<(), LinkError> {
         let outgoing = std::mem::take(&mut self.running()?.outgoing);
         if outgoing.is_empty() {
             return Ok(());

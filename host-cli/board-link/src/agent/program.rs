@@ -3,9 +3,6 @@
 //! It is put together from the parts that a task needs, so that a slow line carries no more. Names
 //! are short for the same reason. The frames that it reads are drawn in `agent`.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use super::pack::deflated;
 
 /// What an agent can do; a set of these.
@@ -15,7 +12,7 @@ pub(crate) struct Parts(u8);
 impl Parts {
     /// Saying what paths are: `N`, briefly `B`.
     pub(crate) const LOOK: Parts = Parts(1);
-    /// Writing files, making folders, free space: `O`, `D`, `Z`, `z`, `C`, `X`, `M`, `S`, `W`.
+    /// Writing files, making folders, free space: `O`, `D`, `Z`, `z`, `X`, `M`, `S`.
     pub(crate) const WRITE: Parts = Parts(2);
     /// Listing, removing, renaming: `L`, `R`, `V`.
     pub(crate) const MANAGE: Parts = Parts(4);
@@ -31,18 +28,35 @@ impl Parts {
     }
 }
 
+/// What the agent reads first where the line is tried: how many times which bytes. No buffer of a UART is so large.
+const TRIAL: (usize, std::ops::RangeInclusive<u8>) = (32, 0x80..=0xff);
+/// The byte that ends what is sent to make up for those.
+pub(super) const TRIAL_ENDS: u8 = 0;
+/// The unit of an agent on a line that keeps what is not read: no frame is larger.
+pub(super) const WHOLE_FRAMES: usize = 1 << 15;
+
+/// What is sent to try the line.
+pub(super) fn trial() -> Vec<u8> {
+    TRIAL.1.collect::<Vec<_>>().repeat(TRIAL.0)
+}
+
+/// The code that starts the agent, which acknowledges every `unit` bytes and first tries the line if so told.
+pub(super) fn call(unit: usize, trial: bool) -> String {
+    format!("try:_ua({unit},{})\nfinally:del _ua\n", u8::from(trial))
+}
+
 /// `U` throws an unfinished file away, `X` fills a buffer from the line, a frame in units of `W` bytes is acknowledged with 0x06 each.
 /// A reply is a line that starts with 0x1f. The first one is `I`: how many bits the distance back in
-/// deflated data may have, by the free memory, and whether blocks may be deflated.
+/// deflated data may have, by the free memory, whether blocks may be deflated, whether the line keeps what is not read.
 const HEAD: &str = "
-def _ua(W):
+def _ua(W,N):
  import sys,os,gc
  R=getattr(sys.stdin,'buffer',sys.stdin).readinto
  w=sys.stdout.write
  B=memoryview(bytearray(1024))
  H=memoryview(bytearray(7))
  f=P=None
- Z=V=d=E=h=0
+ Z=V=d=E=h=F=0
  def X(m):
   n=len(m)
   while n:n-=R(m[-n:])
@@ -59,8 +73,14 @@ const READ_FRAMES: &str = "
   gc.collect()
   i=gc.mem_free()
  L=15 if i>160000 else 14 if i>110000 else 13 if i>80000 else 12 if i>40000 else 10
- w('\\x1fI%d %d\\n'%(L,1 if Z else 0))
+ if N:
+  for i in range(2000):0
+  b=bytearray(4096)
+  X(memoryview(b))
+  if b==bytes(range(128,256))*32:W=1<<15
+ w('\\x1fI%d %d %d\\n'%(L,1 if Z else 0,W>>15))
  try:
+  while N:X(H[6:]);N=H[6]
   while 1:
    X(H)
    k,c,n,p,q,r,s=H
@@ -83,29 +103,31 @@ const READ_FRAMES: &str = "
    n=len(b)
    try:
     if k in(68,90,122):
-     if f:
-      if k==68:
-       if f.write(b)!=n:raise OSError(28)
-      else:
-       if k==90:
-        d=h=0
-        E=V()
-        d=Z(E,1,L)
-       j=E.read(h-E.tell())
-       E.seek(0)
-       h=E.write(j)+E.write(memoryview(b)[2:])
-       E.seek(0)
-       n=b[0]<<8|b[1]
-       while n:
-        i=d.readinto(B[:min(n,1024)])
-        if not i:raise OSError(5)
-        if f.write(B[:i])!=i:raise OSError(28)
-        n-=i
-     continue
-    a=bytes(b).decode()
-    if K(b[:-6])!=a[-6:]:raise ValueError
-    a=a[:-6].split('\\0')
-    if k==81:return
+     if not f:continue
+     if k==68:
+      if f.write(b)!=n:raise OSError(28)
+      o-=n
+     else:
+      if k==90:
+       d=h=0
+       E=V()
+       d=Z(E,1,L)
+      j=E.read(h-E.tell())
+      E.seek(0)
+      h=E.write(j)+E.write(memoryview(b)[2:])
+      E.seek(0)
+      n=b[0]<<8|b[1]
+      o-=n
+      while n:
+       i=d.readinto(B[:min(n,1024)])
+       if not i:raise OSError(5)
+       if f.write(B[:i])!=i:raise OSError(28)
+       n-=i
+    else:
+     a=bytes(b).decode()
+     if K(b[:-6])!=a[-6:]:raise ValueError
+     a=a[:-6].split('\\0')
+     if k==81:return
 ";
 
 const TAIL: &str = "
@@ -113,6 +135,7 @@ const TAIL: &str = "
    except (OSError,MemoryError) as e:
     w('\\x1fE%s\\n'%(e.args[0] if isinstance(e,OSError) else 12))
     f=U(f,P)
+    F=k in(68,79,90,122)
  finally:U(f,P)
 ";
 
@@ -180,29 +203,28 @@ const LOOK: &str = "
       w('\\x1f%s\\n'%o)
 ";
 
-/// `O` target, temporary name, whether the target may be a folder (which FAT would replace); `C` target, size and checksum of what must have arrived.
+/// `O` target, size and checksum, whether the target may be a folder (which FAT would replace). The file is done when
+/// as many bytes have come; `E-1`: others than were sent. After an error nothing is written until `X` has come.
 const WRITE: &str = "
     if k==79:
-     P=a[1]
+     if F:continue
+     A,S,x=a
+     P=A[:A.rfind('/')+1]+'.umqtt-part'
      try:
-      if a[2]and os.stat(a[0])[0]&16384:raise OSError(21)
+      if x and os.stat(A)[0]&16384:raise OSError(21)
      except OSError as e:
       if e.args[0]!=2:raise
      f=open(P,'wb')
-     continue
-    if k==67:
-     if not f:raise OSError(5)
+     o=int(S.split()[0])
+    if k in(68,79,90,122):
+     if o>0:continue
      f.close()
      with open(P,'rb') as g:x=Y(g)
-     if x==a[1]:
-      os.rename(P,a[0])
-      if hasattr(os,'sync'):os.sync()
-     else:
-      os.remove(P)
-      w('\\x1fH\\n')
+     if x!=S:raise OSError(-1)
+     os.rename(P,A)
+     if hasattr(os,'sync'):os.sync()
      f=0
-    if k==87:W=int(a[0])
-    if k==88:f=U(f,P)
+    if k==88:f=F=U(f,P)
     if k==77:
      for x in a:
       try:os.mkdir(x)
@@ -265,9 +287,9 @@ const READ: &str = "
       w('\\x1fF%s\\n'%Y(g))
 ";
 
-/// Code that starts an agent with these abilities, which acknowledges every `unit` bytes. `sha`:
-/// the board has `hashlib`. `packed`: it has `deflate` and `binascii`, so that less goes over the line.
-pub(crate) fn program(parts: Parts, sha: bool, unit: usize, packed: bool) -> String {
+/// The code of an agent with these abilities. `sha`: the board has `hashlib`. `packed`: it has
+/// `deflate`, so that less goes over the line.
+pub(super) fn program(parts: Parts, sha: bool, packed: bool) -> Vec<u8> {
     let mut code = String::from(HEAD.trim_start());
     let mut add = |part: &str| code.push_str(part.trim_start_matches('\n'));
     add(if sha { SHA } else { CRC });
@@ -290,15 +312,33 @@ pub(crate) fn program(parts: Parts, sha: bool, unit: usize, packed: bool) -> Str
         && code.len() <= 1 << PACKED_BITS
         && let Some(deflated) = deflated(code.as_bytes())
     {
-        let text = BASE64.encode(deflated);
         // No name stays, and the text is free again before the agent runs.
-        code = format!(
-            "exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(\
-             __import__('binascii').a2b_base64('{text}')),1,{PACKED_BITS}).read())\n"
-        );
+        return [
+            b"exec(__import__('deflate').DeflateIO(__import__('io').BytesIO(b'",
+            literal(&deflated).as_slice(),
+            format!("'),1,{PACKED_BITS}).read())\n").as_bytes(),
+        ]
+        .concat();
     }
-    code.push_str(&format!("try:_ua({unit})\nfinally:del _ua\n"));
-    code
+    code.into_bytes()
+}
+
+/// `bytes` between the quotes of a Python literal, of which MicroPython takes any other byte as it is: a third less than
+/// Base64. What the raw REPL or a line's end would change is escaped.
+fn literal(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    for (index, &byte) in bytes.iter().enumerate() {
+        let digit_follows = bytes.get(index + 1).is_some_and(u8::is_ascii_digit);
+        match byte {
+            b'\n' => out.extend(b"\\n"),
+            b'\r' => out.extend(b"\\r"),
+            b'\\' | b'\'' => out.extend([b'\\', byte]),
+            0..=7 if digit_follows => out.extend(format!("\\{byte:03o}").bytes()),
+            0..=7 => out.extend(format!("\\{byte:o}").bytes()),
+            _ => out.push(byte),
+        }
+    }
+    out
 }
 
 /// How far back the packed program refers, in bits: boards with little memory have room for so much.
@@ -310,36 +350,73 @@ mod tests {
 
     #[test]
     fn a_task_carries_only_its_parts() {
-        let plain = |parts, sha| program(parts, sha, 128, false);
+        let plain = |parts, sha| String::from_utf8(program(parts, sha, false)).expect("text");
         let look = plain(Parts::LOOK, true);
         let write = plain(Parts::LOOK.and(Parts::WRITE), true);
-        assert!(look.contains("k in(78,66)") && !look.contains("k==67"));
-        assert!(write.contains("k in(78,66)") && write.contains("k==67"));
+        assert!(look.contains("k in(78,66)") && !look.contains("k==79"));
+        assert!(write.contains("k in(78,66)") && write.contains("k==79"));
         assert!(!write.contains("k==76") && !write.contains("crc32"));
         assert!(plain(Parts::LOOK, false).contains("crc32"));
-        assert!(look.ends_with("try:_ua(128)\nfinally:del _ua\n"));
     }
 
     #[test]
     fn it_is_packed_where_the_board_can_unpack_it() {
         let parts = Parts::LOOK.and(Parts::WRITE);
-        let packed = program(parts, true, 128, true);
+        let packed = program(parts, true, true);
         // What comes in front of every transfer on a slow line.
-        assert!(packed.len() < 1900, "{}", packed.len());
-        let text = packed
-            .split('\'')
-            .max_by_key(|part| part.len())
-            .expect("it has quotes");
+        assert!(packed.len() < 1640, "{}", packed.len());
+        assert!(
+            !packed[..packed.len() - 1]
+                .iter()
+                .any(|byte| *byte < 8 || b"\n\r".contains(byte))
+        );
+        let start = (packed.windows(2).position(|pair| pair == b"b'")).expect("a literal") + 2;
+        let end = packed.len() - "'),1,12).read())\n".len();
         let mut back = Vec::with_capacity(1 << PACKED_BITS);
         flate2::Decompress::new(false)
             .decompress_vec(
-                &BASE64.decode(text).expect("base64"),
+                &read_literal(&packed[start..end]),
                 &mut back,
                 flate2::FlushDecompress::Finish,
             )
             .expect("raw deflate");
-        let plain = program(parts, true, 128, false);
-        assert!(plain.starts_with(std::str::from_utf8(&back).expect("text")));
-        assert!(plain.len() - back.len() < 40);
+        assert_eq!(back, program(parts, true, false));
+    }
+
+    /// As Python does.
+    fn read_literal(text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut rest = text.iter().copied().peekable();
+        while let Some(byte) = rest.next() {
+            if byte != b'\\' {
+                assert_ne!(byte, b'\'');
+                out.push(byte);
+                continue;
+            }
+            out.push(match rest.next().expect("an escape") {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                digit @ b'0'..=b'7' => {
+                    let mut value = u32::from(digit - b'0');
+                    for _ in 0..2 {
+                        if let Some(digit) = rest.next_if(|next| (b'0'..=b'7').contains(next)) {
+                            value = value * 8 + u32::from(digit - b'0');
+                        }
+                    }
+                    value as u8
+                }
+                other => other,
+            });
+        }
+        out
+    }
+
+    #[test]
+    fn every_byte_has_its_place_in_a_literal() {
+        let mut bytes: Vec<u8> = (0..=255).collect();
+        for byte in 0..=255 {
+            bytes.extend([byte, b'0', byte, b'8', byte, 3, byte, b'\'']);
+        }
+        assert_eq!(read_literal(&literal(&bytes)), bytes);
     }
 }

@@ -43,11 +43,11 @@ export class Dialogs {
     this.show(
       () => html`${this.head(t("examplesTitle"))}
         <p class="hint">${t("examplesHint")}</p>
-        <ul class="choices">
+        <ul class="choices examples">
           ${this.lab.examples.map(
             ({ name, title }) => html`<li>
               <button type="button" data-example=${name} @click=${() => open(name)}>
-                <strong>${name}</strong><span>${title}</span>
+                <strong>${title}</strong><span class="mono">${name}</span>
               </button>
             </li>`,
           )}

@@ -24,6 +24,7 @@ import {
   highlightSpecialChars,
   keymap,
   lineNumbers,
+  placeholder,
   WidgetType,
   type DecorationSet,
 } from "@codemirror/view";
@@ -208,15 +209,17 @@ export class Editor {
       indentUnit.of("    "),
       EditorState.phrases.of({ ...PHRASES[lang()], $lang: lang() }),
       mark,
+      placeholder(t("editorEmpty")),
       name.endsWith(".py") || name === "" ? python() : [],
       EditorView.contentAttributes.of({
         "aria-label": t("editor", { file: name }),
         "aria-description": t("editorHint"),
         spellcheck: "false",
+        tabindex: "0",
       }),
       keymap.of([
         { key: "Mod-Enter", run: command((board) => this.lab.run(board)) },
-        { key: "Mod-s", run: command((board) => this.lab.canSave && this.lab.save(board, board.active)), preventDefault: true },
+        { key: "Mod-s", run: command((board) => board.canSave && this.lab.save(board, board.active)), preventDefault: true },
         ...closeBracketsKeymap,
         ...defaultKeymap,
         ...searchKeymap,

@@ -103,7 +103,7 @@ watch(["plot"], () => mqtt.updatePlot(), LISTS);
 
 window.addEventListener("beforeunload", (event) => {
   // Only where there is a file that could still be saved: without one the server has what ran last.
-  if (lab.canSave && [...lab.boards.values()].some((each) => each.changed().length > 0)) {
+  if ([...lab.boards.values()].some((each) => each.canSave && each.changed().length > 0)) {
     event.preventDefault();
   }
 });

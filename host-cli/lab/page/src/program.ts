@@ -84,7 +84,8 @@ export class Program {
           ? html`<button type="button" class="quiet icon" aria-label=${t("newFile")} title=${t("newFile")} @click=${() => this.dialogs.newFile(board)}>+</button>`
           : nothing}
         <span class="spring"></span>
-        ${this.lab.canSave && board
+        <span class="hint leave" aria-hidden="true">${t("leaveEditor")}</span>
+        ${board?.canSave
           ? html`<button type="button" class="quiet" ?disabled=${!usable || !dirty} @click=${() => this.lab.save(board, board.active)}>${t("save")}</button>`
           : nothing}
       </div>`;
@@ -92,7 +93,7 @@ export class Program {
 
   private tab(board: Board, name: string, dirty: boolean): TemplateResult {
     const selected = name === board.active;
-    const word = t(this.lab.canSave ? "unsaved" : "changed");
+    const word = t(board.canSave ? "unsaved" : "changed");
     return html`<button
       type="button"
       role="tab"

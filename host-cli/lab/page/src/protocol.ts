@@ -57,6 +57,10 @@ export interface BoardInfo {
   /** Files and diagram are there where they are new to the page. */
   files?: SourceFile[];
   diagram?: Diagram | null;
+  /** The name of the file that is run. */
+  main?: string;
+  /** The files are those of a folder of the computer, and `save` writes them there. */
+  can_save?: boolean;
   /** Null for a real board, whose network is not this computer's. */
   network: NetworkState | null;
   /** The example that was opened last. */
@@ -180,7 +184,6 @@ export type ServerMessage =
       version: string;
       lang: Lang;
       embedded: boolean;
-      can_save?: boolean;
       broker: BrokerInfo;
       boards: BoardInfo[];
       examples: { name: string; title: string }[];

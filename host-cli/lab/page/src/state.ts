@@ -42,6 +42,8 @@ export class Board {
   active = "main.py";
   ended: Ended | undefined;
   diagram: Diagram = BARE;
+  main = "main.py";
+  canSave = false;
   wiring: WiredPart[] = [];
   /** Counts what replaced the files from outside, so that the editor knows when to read them again. */
   generation = 0;
@@ -54,6 +56,8 @@ export class Board {
 
   take(info: BoardInfo): void {
     this.info = info;
+    this.main = info.main ?? this.main;
+    this.canSave = info.can_save ?? this.canSave;
     if (info.diagram !== undefined) {
       this.diagram = readDiagram(info.diagram) ?? BARE;
       this.wiring = resolve(this.diagram);
@@ -89,14 +93,17 @@ export class Board {
 
   private replaceFiles(files: SourceFile[]): void {
     const same =
+      this.files.length > 0 &&
       files.length === this.files.length &&
       files.every((file) => this.files.some((mine) => mine.name === file.name && mine.text === file.text));
     if (same) {
       return;
     }
-    this.files = files.map(({ name, text }) => ({ name, text, original: text }));
-    if (!files.some((file) => file.name === this.active)) {
-      this.active = files.find((file) => file.name === "main.py")?.name ?? files[0]?.name ?? "main.py";
+    // A board without a program has an empty one to begin with.
+    const open = files.length === 0 ? [{ name: this.main, text: "" }] : files;
+    this.files = open.map(({ name, text }) => ({ name, text, original: text }));
+    if (!open.some((file) => file.name === this.active)) {
+      this.active = open.find((file) => file.name === this.main)?.name ?? open[0]?.name ?? this.main;
     }
     this.ended = undefined;
     this.generation += 1;
@@ -110,12 +117,13 @@ export interface Notice {
 }
 
 const NOTICES = 4;
+/** Milliseconds after which a notice that asks for nothing goes by itself. */
+const NOTICE_STAYS = 20_000;
 
 export class Lab {
   /** Undefined until the server said hello; false while it cannot be reached. */
   connected: boolean | undefined;
   version = "";
-  canSave = false;
   broker: BrokerInfo = { address: "", running: false };
   examples: { name: string; title: string }[] = [];
   ports: { port: string; name: string }[] = [];
@@ -160,7 +168,7 @@ export class Lab {
     const files = board.sources();
     board.sent(files);
     board.ended = undefined;
-    this.send({ type: "run", board: board.info.id, files, main: "main.py" });
+    this.send({ type: "run", board: board.info.id, files, main: board.main });
     touch("editor");
   }
 
@@ -177,7 +185,11 @@ export class Lab {
   notice(level: Notice["level"], text: string): void {
     // Said again it is not said twice.
     this.notices = this.notices.filter((notice) => notice.text !== text).slice(-(NOTICES - 1));
-    this.notices.push({ key: this.noticeKeys++, level, text });
+    const key = this.noticeKeys++;
+    this.notices.push({ key, level, text });
+    if (level === "info") {
+      setTimeout(() => this.dismiss(key), NOTICE_STAYS);
+    }
     touch("chrome");
   }
 
@@ -246,7 +258,6 @@ export class Lab {
   private hello(message: Extract<ServerMessage, { type: "hello" }>): void {
     this.connected = true;
     this.version = message.version;
-    this.canSave = message.can_save ?? false;
     this.broker = message.broker;
     this.examples = message.examples;
     this.ports = message.ports;
@@ -264,8 +275,12 @@ export class Lab {
         this.boards.delete(id);
       }
     }
+    // What the boards printed and what passed the broker so far comes again behind a hello.
+    this.mqtt.clear();
+    this.series.clear();
     for (const board of message.boards) {
       this.putBoard(board);
+      this.boards.get(board.id)?.terminal.clear();
     }
     if (!this.board) {
       this.selected = message.boards[0]?.id;

@@ -1,6 +1,6 @@
 //! A page of the tests: a WebSocket client that keeps what it was told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -101,6 +101,8 @@ pub fn lab_with(maker: Maker, boards: usize) -> Lab {
 pub struct Page {
     socket: WebSocket<TcpStream>,
     told: VecDeque<Value>,
+    /// What boards printed, which comes in whatever order to the rest.
+    printed: BTreeMap<u64, String>,
 }
 
 /// Tries to open the WebSocket with these headers instead of a browser's.
@@ -138,6 +140,7 @@ impl Page {
         Self {
             socket,
             told: VecDeque::new(),
+            printed: BTreeMap::new(),
         }
     }
 
@@ -167,8 +170,14 @@ impl Page {
     pub fn read(&mut self) {
         match self.socket.read() {
             Ok(Message::Text(text)) => {
-                let value = serde_json::from_str(&text).expect("JSON");
-                self.told.push_back(value);
+                let value: Value = serde_json::from_str(&text).expect("JSON");
+                if value["type"] == "console" {
+                    let board = value["board"].as_u64().expect("a number");
+                    let text = value["text"].as_str().expect("a text");
+                    self.printed.entry(board).or_default().push_str(text);
+                } else {
+                    self.told.push_back(value);
+                }
             }
             Ok(_) => {}
             Err(Error::Io(error))
@@ -236,18 +245,17 @@ impl Page {
         }));
     }
 
-    /// Waits until a board has printed a text; answers all that it printed.
+    /// Waits until a board has printed a text; answers what it printed up to there since the last time.
     pub fn wait_for_text(&mut self, board: u64, text: &str) -> String {
-        let mut printed = String::new();
         let deadline = Instant::now() + LONG;
-        while !printed.contains(text) {
-            assert!(Instant::now() < deadline, "no {text:?} in {printed:?}");
-            let message = self.next();
-            if message["type"] == "console" && message["board"] == board {
-                printed.push_str(message["text"].as_str().expect("a text"));
+        loop {
+            let printed = self.printed.entry(board).or_default();
+            if let Some(at) = printed.find(text) {
+                return printed.drain(..at + text.len()).collect();
             }
+            assert!(Instant::now() < deadline, "no {text:?} in {printed:?}");
+            self.read();
         }
-        printed
     }
 
     /// Waits until the program on a board has ended, and how.

@@ -59,9 +59,8 @@ print('vuelto')
     page.wait_for_text(board, "listo");
     page.send(&json!({"type": "network", "board": board, "cut": true}));
     let told = page.wait("board", |message| {
-        message["network"]["wifi"] == "connecting"
+        message["network"]["wifi"] == "connecting" && message["network"]["cut"] == true
     });
-    assert_eq!(told["network"]["cut"], true);
     assert_eq!(told.get("files"), None, "files are told when they are new");
     let printed = page.wait_for_text(board, "nombre:");
     assert!(

@@ -31,6 +31,10 @@ export class Picture {
   private placed: Placed[] = [];
   private boot: HTMLButtonElement | undefined;
   private shown = "";
+  /** What is drawn, once all its elements are there. */
+  private diagram: Diagram | undefined;
+  /** Sizes are known: not while the drawing is hidden, as on a phone that shows another part of the page. */
+  private measured = false;
   private size = { left: 0, top: 0, width: 0, height: 0 };
   private build = 0;
 
@@ -41,7 +45,7 @@ export class Picture {
     this.wires.setAttribute("class", "wires");
     this.wires.setAttribute("aria-hidden", "true");
     this.root.append(this.stage);
-    new ResizeObserver(() => this.fit()).observe(this.root);
+    new ResizeObserver(() => this.layOut()).observe(this.root);
   }
 
   /** Builds the drawing anew where another board or diagram is to be seen. */
@@ -60,6 +64,7 @@ export class Picture {
 
   private async draw(board: Board, diagram: Diagram): Promise<void> {
     const build = ++this.build;
+    this.diagram = undefined;
     this.stage.replaceChildren();
     this.wires.replaceChildren();
     this.placed = [];
@@ -76,9 +81,9 @@ export class Picture {
     if (build !== this.build) {
       return;
     }
-    this.drawWires(diagram);
-    this.measure();
-    this.fit();
+    this.diagram = diagram;
+    this.measured = false;
+    this.layOut();
     this.name();
     this.light(board);
   }
@@ -210,6 +215,19 @@ export class Picture {
       width: right - left + 2 * MARGIN,
       height: bottom - top + 2 * MARGIN,
     };
+  }
+
+  private layOut(): void {
+    if (!this.diagram || this.root.clientWidth === 0) {
+      return;
+    }
+    if (!this.measured) {
+      this.measured = true;
+      this.wires.replaceChildren();
+      this.drawWires(this.diagram);
+      this.measure();
+    }
+    this.fit();
   }
 
   private fit(): void {

@@ -54,6 +54,7 @@ export interface PacketRow {
   key: number;
   t: number;
   client: string;
+  connection: number;
   direction: Direction;
   name: string;
   packet: TapPacket;
@@ -106,7 +107,7 @@ export class MqttModel {
     const { client_id: client, direction, packet, connection } = event;
     const name = packetName(packet);
     const [exchange, step] = this.exchange(client, direction, packet, t);
-    this.packets.push({ key: this.keys++, t, client, direction, name, packet, exchange, step });
+    this.packets.push({ key: this.keys++, t, client, connection, direction, name, packet, exchange, step });
     const publish = packetOf(packet, "Publish");
     if (publish && direction === "ToBroker") {
       this.message(publish, client, t, false);

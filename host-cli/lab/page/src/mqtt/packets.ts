@@ -48,7 +48,8 @@ export function packetList(
 function packetRow(row: PacketRow): TemplateResult {
   const up = row.direction === "ToBroker";
   const connection = row.name === "Opened" || row.name === "Closed";
-  const client = row.client || "?";
+  // Until its CONNECT came, a connection has no name but its number.
+  const client = row.client || `#${row.connection}`;
   return html`<tr class="${connection ? "connection" : up ? "up" : "down"}">
     <td class="time"><time>${timeOf(row.t)}</time></td>
     <td class="who" title=${t(up ? "toBroker" : "toClient", { client })}>
@@ -78,7 +79,8 @@ function handshake(exchange: Exchange, step: number): TemplateResult {
 
 function outcome(exchange: Exchange): string {
   if (exchange.end !== undefined) {
-    return t("completeIn", { ms: Math.max(0, Math.round(exchange.end - exchange.begin)) });
+    const ms = Math.round(exchange.end - exchange.begin);
+    return ms < 1 ? t("completeAtOnce") : t("completeIn", { ms });
   }
   return t(exchange.interrupted ? "interrupted" : "waiting");
 }

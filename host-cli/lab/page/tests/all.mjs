@@ -1,0 +1,5 @@
+// All tests of the page, one after the other in one process: they share two processors with whatever else is going on.
+
+import "./examples.mjs";
+import "./page.mjs";
+import "./access.mjs";

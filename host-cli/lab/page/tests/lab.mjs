@@ -1,0 +1,251 @@
+// What the page's tests share: a laboratory of their own, a browser, and the rule that every page keeps: nothing in its
+// console, and no request to any other host.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { test as nodeTest } from "node:test";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+/** Milliseconds that anything may take: a busy computer is slow, and what never comes is as wrong after a minute. */
+export const PATIENCE = 60_000;
+
+const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
+const SCREENSHOTS = process.env.UMQTT_SCREENSHOTS ?? join(REPOSITORY, "target/lab-screenshots");
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+let passed = 0;
+let failed = 0;
+
+/** A test, and a line about it as cargo writes them, which `cargo xtask test` counts. */
+export function test(name, body) {
+  nodeTest(name, { timeout: 10 * PATIENCE }, async (context) => {
+    try {
+      await body(context);
+      passed += 1;
+      console.log(`test ${name} ... ok`);
+    } catch (error) {
+      failed += 1;
+      console.log(`test ${name} ... FAILED`);
+      throw error;
+    }
+  });
+}
+
+process.on("exit", () => {
+  console.log(`test result: ${failed === 0 ? "ok" : "FAILED"}. ${passed} passed; ${failed} failed`);
+});
+
+function onPath(names) {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    for (const name of names) {
+      const path = join(folder, name);
+      if (existsSync(path)) {
+        return path;
+      }
+    }
+  }
+  throw new Error(`none of ${names.join(", ")} is on PATH: apt install chromium`);
+}
+
+function umqtt() {
+  const program = process.env.UMQTT;
+  if (!program) {
+    throw new Error("UMQTT has to name the command umqtt that is tested");
+  }
+  return program;
+}
+
+/** A running laboratory. `stop` ends it by Ctrl-C and waits until it is gone. */
+export async function startLab({ lang = "es", listen = "127.0.0.1:0", target = [] } = {}) {
+  const home = mkdtempSync(join(tmpdir(), "umqtt-lab-"));
+  const child = spawn(umqtt(), ["lab", ...target, "--listen", listen, "--no-open", "--lang", lang], {
+    stdio: ["ignore", "pipe", "pipe"],
+    // The boards' files of the person who runs the tests are none of their business.
+    env: { ...process.env, UMQTT_SIM_ROOT: join(home, "flash") },
+  });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  let said = "";
+  const address = await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`umqtt lab said no address:\n${said}`)), PATIENCE);
+    const listenTo = (stream) =>
+      stream.on("data", (data) => {
+        said += data;
+        const found = /http:\/\/[\d.]+:\d+\//.exec(said);
+        if (found) {
+          clearTimeout(timer);
+          resolve(found[0]);
+        }
+      });
+    listenTo(child.stdout);
+    listenTo(child.stderr);
+    child.once("exit", (status) => reject(new Error(`umqtt lab ended (${status}):\n${said}`)));
+  });
+  return {
+    address,
+    async stop() {
+      child.kill("SIGINT");
+      await ended;
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+let browser;
+
+export async function openBrowser() {
+  browser ??= await chromium.launch({
+    executablePath: onPath(["chromium", "chromium-browser", "google-chrome"]),
+    // Chromium's own sandbox refuses to work for root.
+    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+  });
+  return browser;
+}
+
+export async function closeBrowser() {
+  await browser?.close();
+  browser = undefined;
+}
+
+/** A page of a laboratory, and what a test does with it. */
+export class Page {
+  constructor(page, context, lab, expected) {
+    Object.assign(this, { page, context, lab, expected, faults: [] });
+    page.setDefaultTimeout(PATIENCE);
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type()) && !expected.test(message.text())) {
+        this.faults.push(`console: ${message.text()}`);
+      }
+    });
+    page.on("pageerror", (error) => this.faults.push(`error: ${error.stack}`));
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.protocol !== "data:" && url.protocol !== "blob:" && url.host !== new URL(lab.address).host) {
+        this.faults.push(`a request to ${url.host}`);
+      }
+    });
+  }
+
+  /** `expected`: what may stand in the console, where a test takes the server away. */
+  static async open(lab, { width = 1440, height = 900, colorScheme = "light", touch = false, expected = /(?!)/ } = {}) {
+    const context = await (
+      await openBrowser()
+    ).newContext({ viewport: { width, height }, colorScheme, hasTouch: touch, locale: "es-ES", reducedMotion: "reduce" });
+    const page = new Page(await context.newPage(), context, lab, expected);
+    await page.page.goto(lab.address);
+    await page.page.locator(".run-state.state-idle, .run-state.state-running").waitFor();
+    return page;
+  }
+
+  async close() {
+    await this.context.close();
+    assert.deepEqual(this.faults, []);
+  }
+
+  locator(selector, options) {
+    return this.page.locator(selector, options);
+  }
+
+  async example(name) {
+    await this.locator(".settings .examples").click();
+    await this.locator(`[data-example="${name}"]`).click();
+    await this.locator("dialog").waitFor({ state: "hidden" });
+    const program = readFileSync(join(REPOSITORY, "examples", name, "main.py"), "utf8");
+    await this.locator(".cm-line").first().filter({ hasText: program.split("\n")[0] }).waitFor();
+  }
+
+  /** Writes a program in place of what is there. */
+  async write(program) {
+    await this.locator(".cm-content").fill(program);
+  }
+
+  async run() {
+    await this.locator("button.run").click();
+  }
+
+  /** Ends what runs; a board that restarted or a program that ended has nothing to stop. */
+  async stop() {
+    await this.locator("button.stop:enabled").or(this.locator(".run-state.state-idle")).first().waitFor();
+    if (await this.locator("button.stop").isEnabled()) {
+      await this.locator("button.stop").click();
+    }
+    await this.locator(".run-state.state-idle").waitFor();
+  }
+
+  /** Waits for a text that the board prints. */
+  async printed(text) {
+    await this.locator(".output").getByText(text).first().waitFor();
+  }
+
+  /** The first thing that the board printed after `before`, to the end of the line. */
+  async printedAfter(before) {
+    await this.printed(before);
+    const output = await this.locator(".output").innerText();
+    return output.slice(output.lastIndexOf(before) + before.length).split("\n")[0].trim();
+  }
+
+  /** Leaves nothing in the console and the lists that came before. */
+  async clear() {
+    // A dialog that a test before left open would be in the way.
+    await this.page.keyboard.press("Escape");
+    await this.locator(".console header button").click();
+    await this.tab("messages");
+    await this.locator(".mqtt .tab-tools button").nth(1).click();
+  }
+
+  async tab(name) {
+    await this.locator(`#mqtt-tab-${name}`).click();
+  }
+
+  /** Waits for a message in the list with this topic and payload. */
+  message(topic, payload) {
+    return this.locator(".message", { has: this.page.locator(".topic", { hasText: topic }) }).filter({
+      has: this.page.locator(".payload", { hasText: payload }),
+    });
+  }
+
+  async arrived(topic, payload) {
+    const message = this.message(topic, payload).first();
+    await message.waitFor();
+    return message;
+  }
+
+  async publish(topic, payload, { qos = 0, retain = false } = {}) {
+    await this.locator("#publish-topic").fill(topic);
+    await this.locator("#publish-payload").fill(payload);
+    await this.locator(".publish select").selectOption(String(qos));
+    await this.locator(".publish input[type=checkbox]").setChecked(retain);
+    await this.locator(".publish button[type=submit]").click();
+  }
+
+  /** Sets a slider as a person would: with the keyboard or the pointer, the page gets the same events. */
+  async slide(label, value) {
+    await this.page.getByRole("slider", { name: label }).fill(String(value));
+  }
+
+  part(name) {
+    return this.locator(".parts li", { has: this.page.locator(".part-name", { hasText: name }) });
+  }
+
+  async shot(name) {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  /** No fault that axe calls serious or critical. */
+  async accessible(what) {
+    if (!(await this.page.evaluate(() => "axe" in window))) {
+      // Not by a script element: the page's own policy refuses scripts that are not the server's.
+      await this.page.evaluate(readFileSync(AXE, "utf8"));
+    }
+    const violations = await this.page.evaluate(async () => (await globalThis.axe.run(document)).violations);
+    const grave = violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).slice(0, 4).join(" | ")}`);
+    assert.deepEqual(grave, [], what);
+  }
+}
