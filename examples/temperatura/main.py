@@ -61,7 +61,8 @@ def al_recibir(tema, mensaje):
     # Un mensaje lo puede mandar cualquiera: si no es lo que se espera, se dice y se sigue.
     try:
         datos = json.loads(mensaje)
-        print("En", datos["lugar"], "hay", datos["temperatura"], "°C")
+        # Con un decimal: la placa no guarda 9.3 sino algo como 9.300000000000001.
+        print("En {} hay {:.1f} °C".format(datos["lugar"], datos["temperatura"]))
     except (ValueError, KeyError, TypeError):
         print("No lo entiendo:", mensaje)
 

@@ -168,7 +168,8 @@ pub fn soak(messages: usize) -> Result<bool> {
     let mut count = Count::default();
     let mut command = cargo();
     command
-        .args(["test", "--package", "testkit", "--test", "soak_link"])
+        .args(["test", "--package", "testkit"])
+        .args(["--test", "soak_link", "--test", "soak_board"])
         .env("UMQTT_SOAK_MESSAGES", messages.to_string())
         .env("RUST_TEST_THREADS", "1");
     cargo_test(command, true, &mut count)?;

@@ -337,11 +337,11 @@ fn temperatura() {
         (message.topic, &json["lugar"]),
         (topic.clone(), &"Madrid".into())
     );
-    assert!(json["temperatura"].is_number(), "{json}");
+    let degrees = json["temperatura"].as_f64().expect("a number");
     // The board hears itself, a classmate, and nonsense.
-    room.sees(&format!("En Madrid hay {} °C", json["temperatura"]));
+    room.sees(&format!("En Madrid hay {degrees:.1} °C"));
     room.send(&topic, r#"{"lugar":"Oslo","temperatura":-4}"#);
-    room.sees("En Oslo hay -4 °C");
+    room.sees("En Oslo hay -4.0 °C");
     room.send(&topic, "calor");
     room.sees("No lo entiendo: b'calor'");
 
