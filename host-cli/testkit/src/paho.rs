@@ -17,7 +17,8 @@ pub fn folder(version: &str) -> Result<PathBuf, String> {
         .join(format!("paho-mqtt-{version}")))
 }
 
-/// Python with this version of paho-mqtt.
+/// Python with this version of paho-mqtt, which Ctrl-C ends even where the tests run in the background of a shell: it
+/// starts them with SIGINT ignored, and Python leaves that so.
 ///
 /// # Errors
 /// Where it is not installed.
@@ -28,8 +29,10 @@ pub fn python(version: &str) -> Result<Command, String> {
             "paho-mqtt {version} is not installed; cargo xtask setup installs it"
         ));
     }
-    let mut command = Command::new("python3");
-    command.env("PYTHONPATH", folder).arg("-B");
+    let mut command = Command::new("env");
+    command
+        .args(["--default-signal=INT", "python3", "-B"])
+        .env("PYTHONPATH", folder);
     Ok(command)
 }
 

@@ -4,16 +4,23 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use broker::{Broker, BrokerConfig};
 use testkit::{need, paho};
 
 use crate::classroom::read;
 
-/// A running program of the lesson.
+/// Far more than anything here takes on a busy computer.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A running program of the lesson. One that goes on for longer than [`LIMIT`] is killed, which ends its output.
 struct Program {
     child: Child,
     output: BufReader<ChildStdout>,
+    /// Dropped at the program's end, before its number can be another's.
+    running: Sender<()>,
 }
 
 impl Program {
@@ -28,7 +35,18 @@ impl Program {
             .spawn()
             .expect("python3 starts");
         let output = BufReader::new(child.stdout.take().expect("its output"));
-        Program { child, output }
+        let (running, over) = channel();
+        let id = child.id();
+        std::thread::spawn(move || {
+            if over.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+                signal("-KILL", id);
+            }
+        });
+        Program {
+            child,
+            output,
+            running,
+        }
     }
 
     /// The next line it prints; nothing if it has ended.
@@ -43,8 +61,14 @@ impl Program {
         let mut complaint = String::new();
         let errors = self.child.stderr.as_mut().expect("its errors");
         errors.read_to_string(&mut complaint).expect("UTF-8");
+        drop(self.running);
         (self.child.wait().expect("its end").code(), complaint)
     }
+}
+
+fn signal(which: &str, id: u32) {
+    let sent = Command::new("kill").args([which, &id.to_string()]).status();
+    assert!(sent.expect("kill runs").success());
 }
 
 #[test]
@@ -77,9 +101,7 @@ fn paho_with_both_versions() {
         let (status, complaint) = publisher.end();
         assert_eq!(status, Some(0), "{version}: {complaint}");
         // Ctrl-C.
-        let id = consumer.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status();
-        assert!(sent.expect("kill runs").success());
+        signal("-INT", consumer.child.id());
         let (status, complaint) = consumer.end();
         assert_eq!(status, Some(0), "{version}: {complaint}");
 
