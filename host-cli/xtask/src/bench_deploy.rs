@@ -102,11 +102,14 @@ struct Measured {
     times_faster: f64,
     goal: f64,
     holds: bool,
+    /// The goal is of this line.
+    promised: bool,
     /// As many times faster than mpremote as the line allows anybody, if that is less than the goal.
     most_possible: Option<f64>,
 }
 
-/// Measures both lines; false where a promise is broken.
+/// Measures both lines; false where a promise is broken. Promises are of the pseudo-terminal: on the slow line the bytes
+/// themselves take most of the time, and the table says how far from the same numbers it is.
 pub fn deploy() -> Result<bool> {
     let umqtt = umqtt()?;
     let folder = testkit::repository().join("target/bench");
@@ -132,9 +135,7 @@ pub fn deploy() -> Result<bool> {
     std::fs::write(&path, serde_json::to_string_pretty(&measured)?)
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!("{}", path.display());
-    Ok(measured
-        .iter()
-        .all(|row| row.holds || row.most_possible.is_some()))
+    Ok(measured.iter().all(|row| row.holds || !row.promised))
 }
 
 /// The command, built. The profile is that of `cargo run`, which is how students start it.
@@ -222,6 +223,7 @@ impl Tools {
                     task.random,
                     mpremote / most,
                 ),
+                None if speed.is_some() => "not on this line".to_owned(),
                 None => "DOES NOT HOLD".to_owned(),
             };
             println!(
@@ -236,6 +238,7 @@ impl Tools {
                 times_faster,
                 goal: task.goal,
                 holds,
+                promised: speed.is_none(),
                 most_possible,
             });
         }

@@ -20,8 +20,9 @@ pub struct Left {
     pub own_umqtt: bool,
 }
 
-/// Reads a lesson's folder. It needs a `main.py`; hidden files, texts for people (`.md`), archives, `__pycache__`, and of
-/// a Rust project all but what `umqtt build` wrote to `release`, stay out.
+/// Reads a lesson's folder. It needs a `main.py`; hidden files, texts for people (`.md`), the laboratory's wiring
+/// (`diagram.json`), archives, `__pycache__`, and of a Rust project all but what `umqtt build` wrote to `release`, stay
+/// out.
 ///
 /// # Errors
 /// Where there is no `main.py`, something cannot be read, leads outside the folder, or is more than a board can hold.
@@ -183,6 +184,8 @@ impl Walk<'_> {
         let extension = extension.unwrap_or_default().to_ascii_lowercase();
         name.starts_with('.')
             || name == "__pycache__"
+            // What is wired to the board is the laboratory's to know.
+            || at_root && name == "diagram.json"
             || ["md", "zip", "pyc"].contains(&extension.as_str())
             || self.project
                 && at_root

@@ -24,6 +24,7 @@ fn folder() -> tempfile::TempDir {
     write("ayuda.py", "x = 1\n");
     write("datos/vacío.bin", "");
     write("LEEME.md", "para personas");
+    write("diagram.json", "{}");
     write(".git/config", "[core]");
     write("__pycache__/ayuda.pyc", "x");
     folder
@@ -55,7 +56,10 @@ fn a_folder_becomes_a_lesson_and_comes_back_whole() {
     let archs = [Arch::Xtensawin, Arch::Armv6m];
     let folder = folder();
     let (lesson, left) = collect(folder.path(), &archs, Lang::En).expect("a lesson");
-    assert_eq!(left.out, [".git", "LEEME.md", "__pycache__"]);
+    assert_eq!(
+        left.out,
+        [".git", "LEEME.md", "__pycache__", "diagram.json"]
+    );
     let paths: Vec<&String> = lesson.files.keys().collect();
     assert_eq!(
         paths,
