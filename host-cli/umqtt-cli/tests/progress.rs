@@ -66,11 +66,11 @@ fn what_takes_long_shows_that_it_moves() {
             &["fs", "cp", "noise.bin", ":/noise.bin", "--port", &port],
         ),
         (
-            90,
+            300,
             &["fs", "cp", ":/noise.bin", "back.bin", "--port", &port],
         ),
         (
-            90,
+            300,
             &["fs", "cp", "-r", ":/folder", "copied", "--port", &port],
         ),
         (15, &["deploy", "lesson.py", "--port", &port]),
@@ -97,7 +97,7 @@ fn what_takes_long_shows_that_it_moves() {
     );
 
     // How much a file that is printed will be is not asked for.
-    proxy.slow_down(Duration::from_millis(90));
+    proxy.slow_down(Duration::from_millis(400));
     let drawn = on_a_terminal(&home, &["fs", "cat", "/letters.txt", "--port", &port]);
     let drawn = drawn.split("HOLA").next().unwrap_or_default();
     assert!(
