@@ -43,7 +43,10 @@ pub(crate) fn mapped(map: &HostMap, host: &str, port: u16) -> Option<SocketAddr>
         return Some(SocketAddr::new(address.ip(), port));
     }
     let broker = map.broker?;
-    if !PUBLIC_BROKERS.contains(&host.as_str()) {
+    let to_broker = map.localhost && TCP_PORTS.contains(&port);
+    let is_computer = ["localhost", "127.0.0.1"].contains(&host.as_str());
+    let is_public = PUBLIC_BROKERS.contains(&host.as_str());
+    if !(is_public || to_broker && is_computer) {
         return None;
     }
     Some(if TCP_PORTS.contains(&port) {
@@ -88,6 +91,11 @@ mod tests {
             mapped(&map, "mi-broker", 99),
             Some("10.0.0.7:99".parse().unwrap())
         );
+        assert_eq!(mapped(&map, "localhost", 1883), None);
+        map.localhost = true;
+        assert_eq!(mapped(&map, "localhost", 1883), Some(ours));
+        assert_eq!(mapped(&map, "127.0.0.1", 1883), Some(ours));
+        assert_eq!(mapped(&map, "localhost", 8080), None);
         map.broker = None;
         assert_eq!(mapped(&map, "test.mosquitto.org", 1883), None);
     }

@@ -51,6 +51,7 @@ impl Maker {
         if let Some(Names { broker, others }) = names {
             config.hosts = HostMap {
                 names: others,
+                localhost: true,
                 ..HostMap::to_broker(broker)
             };
         }

@@ -135,6 +135,7 @@ impl Classroom {
                 ("localhost".to_owned(), broker.tls_addr().unwrap_or(meets)),
             ]
             .into(),
+            ..HostMap::default()
         };
         let board = SimBoard::start(settings).expect("a simulated board");
         wire(&board);
