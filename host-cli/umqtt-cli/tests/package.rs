@@ -58,7 +58,10 @@ fn a_package_is_written_whole_and_the_same_every_time() {
     done.expect_status(0);
     let object = done.json().remove(0);
     assert_eq!(object["file"], "publicar.zip");
-    assert_eq!(object["left_out"], serde_json::json!(["LEEME.md"]));
+    assert_eq!(
+        object["left_out"],
+        serde_json::json!(["LEEME.md", "diagram.json"])
+    );
     assert!(
         object["modules"]
             .as_array()
