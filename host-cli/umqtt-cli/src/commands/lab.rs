@@ -12,9 +12,9 @@ use serde_json::json;
 use crate::commands::broker;
 use crate::display::{Message, Sender};
 use crate::failure::{Failure, Status};
-use crate::lab_options::LabOptions;
 use crate::loan::Loan;
 use crate::module::InstallError;
+use crate::options::lab::LabOptions;
 use crate::simulated;
 use crate::target;
 
