@@ -189,6 +189,10 @@ fn odd_lesson(home: &Home) {
 fn a_board_fetches_a_package_that_names_its_address() {
     let name = "a_board_fetches_a_package_that_names_its_address";
     let micropython = need!(name, micropython());
+    let mpremote = need!(
+        name,
+        testkit::mpremote(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    );
     let home = Home::new();
     odd_lesson(&home);
     let www = home.path().join("www");
@@ -244,17 +248,15 @@ fn a_board_fetches_a_package_that_names_its_address() {
     expect_same(&flash, &folder, &lesson);
 
     // mpremote takes it as well.
-    if let Ok(mpremote) = testkit::mpremote(Path::new(env!("CARGO_TARGET_TMPDIR"))) {
-        let (board, flash) = boards("flash3");
-        let run = Command::new(&mpremote)
-            .arg("connect")
-            .arg(board.device())
-            .args(["mip", "install", "--target", "/", &url])
-            .output()
-            .expect("mpremote starts");
-        assert!(run.status.success(), "{run:?}");
-        expect_same(&flash, &folder, &lesson);
-    }
+    let (board, flash) = boards("flash3");
+    let run = Command::new(&mpremote)
+        .arg("connect")
+        .arg(board.device())
+        .args(["mip", "install", "--target", "/", &url])
+        .output()
+        .expect("mpremote starts");
+    assert!(run.status.success(), "{run:?}");
+    expect_same(&flash, &folder, &lesson);
 
     // Without an address: nothing is written, and mip's own words are those that the help names.
     pack(&[]);

@@ -71,7 +71,7 @@ impl Address {
         }
         let before = &text[..text.len() - path.len()];
         let written = utf8_percent_encode(path, WRITTEN);
-        Ok(Self(format!("{}{written}", before.to_owned())))
+        Ok(Self(format!("{before}{written}")))
     }
 
     /// What a user is told about an address that is none.
