@@ -252,6 +252,11 @@ pub struct PackageOptions {
     /// Default: every known board
     #[arg(long = "board", value_name = "NAME")]
     pub boards: Vec<String>,
+
+    /// The address of the folder that the package will be unpacked in, so that mip on a board can fetch its files:
+    /// http://…, https://…, github:USER/REPOSITORY/… or gitlab:…
+    #[arg(long, value_name = "ADDRESS")]
+    pub url: Option<String>,
 }
 
 #[derive(Debug, Args)]
