@@ -148,9 +148,8 @@ fn mpremote_installs_what_the_package_says() {
         folder.join("package.json").display().to_string(),
     ];
     for (number, source) in sources.iter().enumerate() {
-        let flash = home.path().join(format!("flash{number}"));
-        fs::create_dir(&flash).expect("a folder");
-        let board = SimBoard::start(SimConfig::new(&flash, micropython.clone())).expect("a board");
+        let board = home.board(number, &micropython);
+        let flash = home.flash_of(number);
         let run = Command::new(&mpremote)
             .arg("connect")
             .arg(board.device())
