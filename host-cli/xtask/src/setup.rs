@@ -12,7 +12,7 @@ use testkit::{Version, paho};
 use crate::fuzz;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 31] = [
+const PACKAGES: [(&str, &str); 32] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
