@@ -1,5 +1,6 @@
-// All tests of the page, one after the other in one process: they share two processors with whatever else is going on.
+// All tests of the page, and of the report of umqtt bench, one after the other in one process: they share two processors with whatever else is going on.
 
 import "./examples.mjs";
 import "./page.mjs";
 import "./access.mjs";
+import "./report.mjs";
