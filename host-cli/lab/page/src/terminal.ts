@@ -30,6 +30,14 @@ export class Terminal {
     this.column = 0;
   }
 
+  /** Ends the line that is being written, if there is anything in it. */
+  beginLine(): void {
+    if (this.line.length > 0) {
+      this.version += 1;
+      this.end();
+    }
+  }
+
   get empty(): boolean {
     return this.line.length === 0 && this.lines.all().length === 0;
   }

@@ -2,4 +2,6 @@
 
 import "./examples.mjs";
 import "./page.mjs";
+import "./wokwi.mjs";
+import "./boards.mjs";
 import "./access.mjs";

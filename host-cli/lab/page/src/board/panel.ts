@@ -2,6 +2,7 @@
 
 import { html, nothing, render, type TemplateResult } from "lit";
 
+import { nameOf } from "../header";
 import { t } from "../i18n";
 import { networkPanel } from "../network";
 import type { Board, Lab } from "../state";
@@ -32,8 +33,9 @@ export class BoardPanel {
       return html`<header><h2 id="board-title">${t("board")}</h2></header>`;
     }
     const { info } = board;
+    const name = nameOf(board);
     return html`<header>
-        <h2 id="board-title">${info.name}</h2>
+        <h2 id="board-title">${name}</h2>
         <span class="hint">${t(info.kind === "sim" ? "simBoard" : "realBoard")}${info.port ? html` · <span class="mono">${info.port}</span>` : nothing}</span>
         <span class="spring"></span>
         <button type="button" class="quiet" title=${t("resetBoard")} @click=${() => this.lab.send({ type: "reset", board: info.id })}>${t("reset")}</button>
@@ -41,8 +43,8 @@ export class BoardPanel {
           ? html`<button
               type="button"
               class="quiet icon"
-              aria-label=${t("removeBoard", { name: info.name })}
-              title=${t("removeBoard", { name: info.name })}
+              aria-label=${t("removeBoard", { name })}
+              title=${t("removeBoard", { name })}
               @click=${() => this.lab.send({ type: "remove_board", id: info.id })}
             >
               ✕
