@@ -59,6 +59,10 @@ export class Board {
   }
 
   take(info: BoardInfo): void {
+    if (info.state === "running" && this.info.state === "starting") {
+      // What a program prints begins on a line of its own, not behind the prompt.
+      this.terminal.beginLine();
+    }
     this.info = info;
     this.main = info.main ?? this.main;
     this.canSave = info.can_save ?? this.canSave;
@@ -75,10 +79,6 @@ export class Board {
     }
     if (info.state === "running") {
       this.ended = undefined;
-    }
-    if (info.state === "starting") {
-      // What a program prints begins on a line of its own, not behind the prompt.
-      this.terminal.beginLine();
     }
   }
 
