@@ -112,7 +112,7 @@ test("a real board does all that a real board can show", async () => {
   const own = await startLab({ target: ["--port", board.device] });
   const page = await Page.open(own);
   try {
-    await page.locator(".board .hint", { hasText: "placa real" }).waitFor();
+    await page.locator(".board .hint", { hasText: "placa real ·" }).waitFor();
     await page.locator(".board", { hasText: board.device }).waitFor();
     // Nothing is offered that only a simulated board has.
     assert.equal(await page.locator(".parts button.press, .board-button").count(), 0);
