@@ -5,3 +5,4 @@ import "./page.mjs";
 import "./wokwi.mjs";
 import "./boards.mjs";
 import "./access.mjs";
+import "./class.mjs";

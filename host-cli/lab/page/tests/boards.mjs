@@ -127,7 +127,7 @@ test("a real board does all that a real board can show", async () => {
     await page.page.getByLabel("Escribir a la placa").fill("Ada");
     await page.page.keyboard.press("Enter");
     await page.arrived("placa/real", "Ada");
-    await page.accessible("a real board");
+    await page.accessibleInAll("a real board");
     await page.shot("placa-real");
     await page.stop();
     await page.locator(".ending.stopped").waitFor();
@@ -139,7 +139,8 @@ test("a real board does all that a real board can show", async () => {
     await board.stop();
     await page.locator(".run-state.state-gone").waitFor();
     await page.locator(".notice.error").first().waitFor();
-    await page.accessible("a board that is gone");
+    await page.page.getByRole("button", { name: "Reconectar" }).waitFor();
+    await page.accessibleInAll("a board that is gone");
     await page.shot("placa-desconectada");
   } catch (error) {
     await page.shot("failed-real");

@@ -266,6 +266,22 @@ export class Page {
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
   }
 
+  /** The same in both themes and both languages; the page is light and Spanish afterwards. */
+  async accessibleInAll(what) {
+    for (const lang of ["en", "es"]) {
+      await this.locator("#language").selectOption(lang);
+      await this.locator(`html[lang=${lang}]`).waitFor();
+      for (const colorScheme of ["dark", "light"]) {
+        await this.page.emulateMedia({ colorScheme });
+        await this.locator(`html[data-theme=${colorScheme}]`).waitFor();
+        await this.accessible(`${what}, ${lang}, ${colorScheme}`);
+        if (colorScheme === "dark" && lang === "en") {
+          await this.shot(`${what.replace(/\W+/g, "-")}-dark-en`);
+        }
+      }
+    }
+  }
+
   /** No fault that axe calls serious or critical. */
   async accessible(what) {
     if (!(await this.page.evaluate(() => "axe" in window))) {

@@ -79,7 +79,7 @@ test("a project of Wokwi's opens with its board, its parts, and words for those 
     assert.ok(box.x >= picture.x && box.x + box.width <= picture.x + picture.width, "a part is cut off");
     assert.ok(box.y >= picture.y && box.y + box.height <= picture.y + picture.height, "a part is cut off");
   }
-  await page.accessible("wokwi");
+  await page.accessibleInAll("wokwi");
   await page.shot("wokwi");
 });
 
@@ -106,7 +106,7 @@ withProgram("a button without a pull-up floats, and the page says so", watching(
   // The program sees it: now this, now that.
   await page.printed("ahora 0");
   await page.printed("ahora 1");
-  await page.accessible("a pin that floats");
+  await page.accessibleInAll("a pin that floats");
   await page.shot("al-aire");
   const press = button.locator("button.press");
   await press.focus();

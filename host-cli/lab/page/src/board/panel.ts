@@ -34,11 +34,20 @@ export class BoardPanel {
     }
     const { info } = board;
     const name = nameOf(board);
+    const gone = info.state === "gone";
     return html`<header>
         <h2 id="board-title">${name}</h2>
         <span class="hint">${t(info.kind === "sim" ? "simBoard" : "realBoard")}${info.port ? html` · <span class="mono">${info.port}</span>` : nothing}</span>
         <span class="spring"></span>
-        <button type="button" class="quiet" title=${t("resetBoard")} @click=${() => this.lab.send({ type: "reset", board: info.id })}>${t("reset")}</button>
+        <button
+          type="button"
+          class=${gone ? "primary" : "quiet"}
+          title=${gone ? t("goneHint") : t("resetBoard")}
+          ?disabled=${!this.lab.connected}
+          @click=${() => this.lab.send({ type: "reset", board: info.id })}
+        >
+          ${t(gone ? "reconnect" : "reset")}
+        </button>
         ${this.lab.boards.size > 1
           ? html`<button
               type="button"
@@ -51,6 +60,7 @@ export class BoardPanel {
             </button>`
           : nothing}
       </header>
+      ${gone ? html`<p class="hint warn">${t("goneHint")}</p>` : nothing}
       <div class="board-body">
         ${this.picture.root} ${partsList(this.lab, board)} ${networkPanel(this.lab, board)} ${pinTable(board)}
       </div>`;

@@ -75,6 +75,8 @@ export const en: Words = {
   board: "Board",
   picture: "Drawing of the board and its parts",
   reset: "Reset",
+  reconnect: "Reconnect",
+  goneHint: "There is no line to the board. Plug it in and press Reconnect.",
   resetBoard: "Reset the board",
   bootButton: "The board's BOOT button",
   parts: "Parts",

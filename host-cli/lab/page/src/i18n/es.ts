@@ -73,6 +73,8 @@ export const es = {
   board: "Placa",
   picture: "Dibujo de la placa y sus piezas",
   reset: "Reiniciar",
+  reconnect: "Reconectar",
+  goneHint: "No hay línea con la placa. Conéctala y pulsa Reconectar.",
   resetBoard: "Reiniciar la placa",
   bootButton: "Botón BOOT de la placa",
   parts: "Piezas",
