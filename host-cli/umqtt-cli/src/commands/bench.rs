@@ -17,7 +17,7 @@ use crate::commands::broker as broker_command;
 use crate::commands::run::choose_broker;
 use crate::direct::{Direct, on_board};
 use crate::display::Display;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lan;
 use crate::lines;
 use crate::options::bench::BenchOptions;
@@ -297,10 +297,7 @@ impl Output {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
-    let message = match lang {
-        Lang::En => format!("{} cannot be written: {error}", path.display()),
-        Lang::Es => format!("no se puede escribir {}: {error}", path.display()),
-    };
+    let message = failure::cannot_write(path.display(), error, lang);
     let help = lang.pick("name another file", "indica otro fichero");
     Failure::new(Status::Failed, message, help)
 }
