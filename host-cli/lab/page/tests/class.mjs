@@ -134,6 +134,9 @@ test(
       console.log(`the page's objects after a collection, at the start, each minute and at the end, kB: [${heaps.join(", ")}]`);
       console.log(`nodes: ${first.nodes} at the start, ${last.nodes} at the end; listeners: ${first.listeners}, ${last.listeners}`);
       console.log(`clicks answered: ${clicks}, the slowest in ${Math.round(slowest)} ms; the page's longest task: ${longest} ms`);
+      // What is no longer listed leaves nothing behind, as it did with a release of lit-html.
+      const listed = await page.locator("ol.messages").evaluate((list) => [list.querySelectorAll("li").length, list.childNodes.length]);
+      assert.ok(listed[1] <= 3 * listed[0] + 10, `the list of ${listed[0]} messages has ${listed[1]} nodes`);
       assert.ok(last.heap - first.heap < GROWTH, `the page grew from ${first.heap} to ${last.heap} bytes`);
       await page.shot("clase-al-final");
     } catch (error) {

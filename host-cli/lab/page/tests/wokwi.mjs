@@ -106,6 +106,7 @@ withProgram("a button without a pull-up floats, and the page says so", watching(
   // The program sees it: now this, now that.
   await page.printed("ahora 0");
   await page.printed("ahora 1");
+  await button.scrollIntoViewIfNeeded();
   await page.accessibleInAll("a pin that floats");
   await page.shot("al-aire");
   const press = button.locator("button.press");
