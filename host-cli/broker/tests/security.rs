@@ -2,8 +2,7 @@
 
 mod common;
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,76 +178,6 @@ fn what_is_retained_has_a_limit() {
         reader.expect(&publish_packet(1, topic, None, b"x"));
     }
     reader.expect_quiet();
-}
-
-/// Lets this process have as many connections as the test needs.
-#[cfg(unix)]
-fn allow_descriptors(count: u64) {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < count) {
-        limit.current = Some(limit.maximum.map_or(count, |maximum| maximum.min(count)));
-        setrlimit(Resource::Nofile, limit).expect("as many as the system allows");
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_thousand_half_open_and_a_thousand_malformed_connections_leave_it_serving() {
-    allow_descriptors(4096);
-    let broker = start();
-    let mut reader = RawClient::connected(&broker, "r");
-    reader.subscribe("t", 1);
-    let begins: [&[u8]; 5] = [
-        b"",
-        b"\x10",
-        b"\x10\x80\x80\x08\x00\x04MQTT",
-        b"\x10\x0d\x00\x04MQTT\x04\x02",
-        b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: web",
-    ];
-    let mut half_open = Vec::new();
-    for number in 0..1000 {
-        let mut stream = TcpStream::connect(broker.addr()).expect("a connection");
-        // One that the broker has ended already takes no bytes.
-        let _ = stream.write_all(begins[number % begins.len()]);
-        half_open.push(stream);
-    }
-    let garbage: [&[u8]; 6] = [
-        b"\x00\x00\x00\x00",
-        b"\xff\xff\xff\xff\xff",
-        b"\x10\x0d\x00\x04MQTT\x04\x03\x00\x00\x00\x01c",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"\x30\xff\xff\xff\x7f",
-    ];
-    let mut malformed = Vec::new();
-    for number in 0..1000 {
-        let mut stream = TcpStream::connect(broker.addr()).expect("a connection");
-        let _ = stream.write_all(garbage[number % garbage.len()]);
-        malformed.push(stream);
-    }
-    // A client among them gets through, and the one from before is still there.
-    let mut writer = RawClient::connected(&broker, "w");
-    writer.send(&publish_packet(2, "t", Some(7), b"hola"));
-    writer.expect(&[0x40, 2, 0, 7]);
-    assert_eq!(
-        reader.next(),
-        Some(publish_packet(2, "t", Some(1), b"hola"))
-    );
-    // Each malformed one was ended by the broker.
-    for (number, stream) in malformed.iter_mut().enumerate() {
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .expect("a timeout");
-        let mut answer = Vec::new();
-        match stream.read_to_end(&mut answer) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
-            Err(error) => panic!("connection {number} stays open: {error}"),
-        }
-    }
-    drop(half_open);
-    RawClient::connected(&broker, "after").expect_quiet();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Decides what an error says (what failed and why, then what to try) and its exit status.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 
 use board_link::{Fault, Lang, LinkError};
 
@@ -97,6 +97,21 @@ impl Failure {
         // There is nowhere left to report that standard error is closed.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
     }
+}
+
+/// What the system says of a file, in the language of the user where it is one of the usual things.
+pub fn of_file(error: &io::Error, lang: Lang) -> String {
+    let words = match error.kind() {
+        io::ErrorKind::NotFound => ["it does not exist", "no existe"],
+        io::ErrorKind::PermissionDenied => ["that is not permitted", "no está permitido"],
+        io::ErrorKind::IsADirectory => ["it is a folder", "es una carpeta"],
+        io::ErrorKind::NotADirectory => {
+            ["what should be a folder is none", "una parte no es carpeta"]
+        }
+        io::ErrorKind::StorageFull => ["there is no space left", "no queda espacio"],
+        _ => return error.to_string(),
+    };
+    lang.pick(words[0], words[1]).to_owned()
 }
 
 impl fmt::Display for Failure {

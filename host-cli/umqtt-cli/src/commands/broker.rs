@@ -329,6 +329,15 @@ pub fn address(text: Option<&str>, lang: Lang) -> Result<SocketAddr, Failure> {
     })
 }
 
+/// Who has a port that is taken, as the broker found out.
+pub fn owner_of(owner: Option<&str>, lang: Lang) -> String {
+    match (owner, lang) {
+        (Some(owner), Lang::En) => owner.to_owned(),
+        (Some(owner), Lang::Es) => owner.replace("(process ", "(proceso "),
+        (None, _) => lang.pick("another program", "otro programa").to_owned(),
+    }
+}
+
 /// The broker's errors in the language of the user.
 pub fn explain(error: &BrokerError, lang: Lang) -> Failure {
     if let BrokerError::Open { address } = error {
@@ -352,8 +361,7 @@ pub fn explain(error: &BrokerError, lang: Lang) -> Failure {
         Status::Failed,
         match error {
             BrokerError::Taken { address, owner } => {
-                let owner = owner.as_deref().unwrap_or("otro programa");
-                let owner = owner.replace("(process ", "(proceso ");
+                let owner = owner_of(owner.as_deref(), lang);
                 format!(
                     "no se puede escuchar en {address}: {owner} ya usa ese puerto; termínalo o elige otro puerto con --listen"
                 )

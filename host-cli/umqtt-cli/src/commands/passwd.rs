@@ -7,7 +7,7 @@ use broker::UsersError;
 use serde_json::json;
 
 use crate::direct;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lines;
 use crate::mqtt_options::PasswdOptions;
 
@@ -122,13 +122,24 @@ pub fn explain(error: &UsersError, lang: Lang) -> Failure {
         _ => Status::Failed,
     };
     let message = match (lang, error) {
+        (_, UsersError::Read { path, source }) => format!(
+            "{} {}: {}",
+            lang.pick("cannot read", "no se puede leer"),
+            path.display(),
+            failure::of_file(source, lang)
+        ),
+        (_, UsersError::Write { path, source }) => format!(
+            "{} {}: {}",
+            lang.pick("cannot write", "no se puede escribir"),
+            path.display(),
+            match source.kind() {
+                io::ErrorKind::NotFound => lang
+                    .pick("its folder does not exist", "su carpeta no existe")
+                    .to_owned(),
+                _ => failure::of_file(source, lang),
+            }
+        ),
         (Lang::En, _) => error.to_string(),
-        (Lang::Es, UsersError::Read { path, source }) => {
-            format!("no se puede leer {}: {source}", path.display())
-        }
-        (Lang::Es, UsersError::Write { path, source }) => {
-            format!("no se puede escribir {}: {source}", path.display())
-        }
         (Lang::Es, UsersError::Line { path, line, reason }) => {
             format!(
                 "{}, línea {line}: no es USUARIO:CONTRASEÑA con la contraseña cifrada ({reason})",

@@ -19,6 +19,7 @@ use crate::loan::Loan;
 use crate::module::InstallError;
 use crate::observer::Observer;
 use crate::script::Script;
+use crate::script_error;
 use crate::simulated::Simulated;
 use crate::stop::Stop;
 use crate::target::{self, Target};
@@ -281,7 +282,12 @@ impl Session<'_> {
             Ending::Finished => Ok("finished"),
             Ending::Stopped => Ok("stopped"),
             Ending::Exited => Ok("exited"),
-            Ending::Raised => Err(Failure::shown(Status::Failed)),
+            Ending::Raised => {
+                if let Some(words) = script_error::explain(&traceback, self.lang) {
+                    self.display.note(words);
+                }
+                Err(Failure::shown(Status::Failed))
+            }
             Ending::Restarted => Err(Failure::new(
                 Status::NoBoard,
                 self.lang.pick(
@@ -403,11 +409,7 @@ impl Session<'_> {
             Err(BrokerError::Taken { owner, .. }) => {
                 let broker =
                     start(0).map_err(|error| broker_command::explain(&error, self.lang))?;
-                let owner = owner.unwrap_or_else(|| {
-                    self.lang
-                        .pick("another program", "otro programa")
-                        .to_owned()
-                });
+                let owner = broker_command::owner_of(owner.as_deref(), self.lang);
                 let address = broker.addr();
                 self.display.note(match self.lang {
                     Lang::En => format!(
