@@ -213,12 +213,14 @@ fn tls() {
         b"\x16\x03\x01\x40\x00\x01",
     ];
     let begins_inside: [&[u8]; 2] = [b"", b"\x10\x0d\x00\x04MQTT\x04\x02"];
-    let garbage: [&[u8]; 5] = [
+    // MQTT and HTTP without TLS, a handshake that is none, data and an alert before the handshake, no known type.
+    let garbage: [&[u8]; 6] = [
         b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01c",
         b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"\x16\x03\x01\x00\x05\xff\xff\xff\xff\xff",
-        b"\x17\x03\x03\xff\xff\x00",
-        b"\x80\x2e\x01\x00\x02",
+        b"\x17\x03\x03\x00\x01x",
+        b"\x15\x03\x01\x00\x02\x02\x28",
+        b"\xff\xff\xff\xff\xff\xff",
     ];
     let garbage_inside: [&[u8]; 2] = [
         b"\x00\x00\x00\x00",

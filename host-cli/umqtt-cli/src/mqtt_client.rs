@@ -13,7 +13,7 @@ use rumqttc::{
 use crate::broker_choice::{BrokerChoice, OutsideBroker};
 use crate::display::text;
 use crate::failure::{self, Failure, Status};
-use crate::mqtt_options::ClientOptions;
+use crate::options::mqtt::ClientOptions;
 use crate::tls_client::{self, Trust};
 
 /// The largest message that is taken or sent, in bytes: MQTT's own limit.

@@ -16,7 +16,7 @@ use crate::display::{Display, Form, Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::lan;
 use crate::lines;
-use crate::mqtt_options::{BrokerCommand, BrokerOptions};
+use crate::options::mqtt::{BrokerCommand, BrokerOptions};
 use crate::stop::Stop;
 
 /// How often it is looked whether the end has come.
@@ -137,11 +137,19 @@ fn identity(
     listen: IpAddr,
     lang: Lang,
 ) -> Result<(Identity, Option<Trust>), Failure> {
-    let failed = |error: TlsError| explain_tls(&error, lang);
     if let (Some(certificate), Some(key)) = (&options.cert, &options.key) {
-        let identity = Identity::from_files(certificate, key).map_err(failed)?;
-        return Ok((identity, None));
+        let identity = Identity::from_files(certificate, key);
+        return Ok((identity.map_err(|error| explain_tls(&error, lang))?, None));
     }
+    let (identity, trust) = make_identity(listen, lang)?;
+    Ok((identity, Some(trust)))
+}
+
+/// A certificate for the names and addresses by which this computer is reached, `listen` among them.
+///
+/// # Errors
+/// Where there is no folder for its authority, or that cannot be used.
+pub fn make_identity(listen: IpAddr, lang: Lang) -> Result<(Identity, Trust), Failure> {
     let folder = data_folder::find().ok_or_else(|| {
         Failure::new(
             Status::Failed,
@@ -163,9 +171,8 @@ fn identity(
     addresses.sort_unstable();
     addresses.dedup();
     let names = ["localhost".to_owned(), "umqtt.local".to_owned()];
-    let (identity, trust) =
-        Identity::make(&folder.join("umqtt/tls"), &names, &addresses).map_err(failed)?;
-    Ok((identity, Some(trust)))
+    Identity::make(&folder.join("umqtt/tls"), &names, &addresses)
+        .map_err(|error| explain_tls(&error, lang))
 }
 
 /// Says where else it is reached than by MQTT over TCP, and what clients need for that.
@@ -175,9 +182,13 @@ fn say_where(broker: &Broker, trust: Option<&Trust>, sender: &Sender, lang: Lang
         Lang::En => format!("in a WebSocket: ws://{address}{WEBSOCKET_PATH}"),
         Lang::Es => format!("en un WebSocket: ws://{address}{WEBSOCKET_PATH}"),
     });
-    let Some(secure) = broker.tls_addr() else {
-        return;
-    };
+    if let Some(secure) = broker.tls_addr() {
+        say_secure(secure, trust, sender, lang);
+    }
+}
+
+/// The same of TLS.
+pub fn say_secure(secure: SocketAddr, trust: Option<&Trust>, sender: &Sender, lang: Lang) {
     sender.note(match lang {
         Lang::En => format!("over TLS: mqtts://{secure} and wss://{secure}{WEBSOCKET_PATH}"),
         Lang::Es => format!("por TLS: mqtts://{secure} y wss://{secure}{WEBSOCKET_PATH}"),
@@ -232,7 +243,8 @@ fn explain_store(error: &StoreError, lang: Lang) -> Failure {
     Failure::new(Status::Failed, message, help)
 }
 
-fn explain_tls(error: &TlsError, lang: Lang) -> Failure {
+/// The errors of certificates in the language of the user.
+pub fn explain_tls(error: &TlsError, lang: Lang) -> Failure {
     let message = match (lang, error) {
         (Lang::En, _) => error.to_string(),
         (Lang::Es, TlsError::Read { path, source }) => {

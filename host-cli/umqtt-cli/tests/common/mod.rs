@@ -18,6 +18,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use board_sim::{FindOptions, MicroPython};
+#[cfg(unix)]
+use board_sim::{SimBoard, SimConfig};
 use serde_json::Value;
 
 /// Longer than any run of a test takes, on a busy machine too.
@@ -70,6 +72,19 @@ impl Home {
 
     pub fn flash(&self) -> PathBuf {
         self.path().join("flash")
+    }
+
+    /// The flash of the board with this number, which `board` makes.
+    pub fn flash_of(&self, number: usize) -> PathBuf {
+        self.path().join(format!("flash{number}"))
+    }
+
+    /// A simulated board on a flash of its own.
+    #[cfg(unix)]
+    pub fn board(&self, number: usize, micropython: &MicroPython) -> SimBoard {
+        let flash = self.flash_of(number);
+        fs::create_dir(&flash).expect("a folder");
+        SimBoard::start(SimConfig::new(flash, micropython.clone())).expect("a board")
     }
 
     /// A script of this home; returns its path.
