@@ -99,19 +99,22 @@ impl Failure {
     }
 }
 
-/// What the system says of a file, in the language of the user where it is one of the usual things.
-pub fn of_file(error: &io::Error, lang: Lang) -> String {
-    let words = match error.kind() {
-        io::ErrorKind::NotFound => ["it does not exist", "no existe"],
-        io::ErrorKind::PermissionDenied => ["that is not permitted", "no está permitido"],
-        io::ErrorKind::IsADirectory => ["it is a folder", "es una carpeta"],
-        io::ErrorKind::NotADirectory => {
-            ["what should be a folder is none", "una parte no es carpeta"]
-        }
-        io::ErrorKind::StorageFull => ["there is no space left", "no queda espacio"],
-        _ => return error.to_string(),
-    };
-    lang.pick(words[0], words[1]).to_owned()
+/// What is said of a file or a stream that the system does not let us read.
+pub fn cannot_read(what: impl fmt::Display, error: &io::Error, lang: Lang) -> String {
+    let reason = lang.reason(error);
+    match lang {
+        Lang::En => format!("{what} cannot be read: {reason}"),
+        Lang::Es => format!("no se puede leer {what}: {reason}"),
+    }
+}
+
+/// What is said of one that it does not let us write.
+pub fn cannot_write(what: impl fmt::Display, error: &io::Error, lang: Lang) -> String {
+    let reason = lang.reason(error);
+    match lang {
+        Lang::En => format!("{what} cannot be written: {reason}"),
+        Lang::Es => format!("no se puede escribir {what}: {reason}"),
+    }
 }
 
 impl fmt::Display for Failure {

@@ -76,13 +76,9 @@ fn unread(file: &Path, error: &pem::Error, lang: Lang) -> Failure {
     let pem::Error::Io(error) = error else {
         return no_pem(file, lang);
     };
-    let (file, error) = (file.display(), failure::of_file(error, lang));
     Failure::complete(
         Status::Usage,
-        match lang {
-            Lang::En => format!("cannot read {file}: {error}"),
-            Lang::Es => format!("no se puede leer {file}: {error}"),
-        },
+        failure::cannot_read(file.display(), error, lang),
     )
 }
 

@@ -122,24 +122,21 @@ pub fn explain(error: &UsersError, lang: Lang) -> Failure {
         _ => Status::Failed,
     };
     let message = match (lang, error) {
-        (_, UsersError::Read { path, source }) => format!(
-            "{} {}: {}",
-            lang.pick("cannot read", "no se puede leer"),
-            path.display(),
-            failure::of_file(source, lang)
-        ),
-        (_, UsersError::Write { path, source }) => format!(
-            "{} {}: {}",
-            lang.pick("cannot write", "no se puede escribir"),
-            path.display(),
-            match source.kind() {
-                io::ErrorKind::NotFound => lang
-                    .pick("its folder does not exist", "su carpeta no existe")
-                    .to_owned(),
-                _ => failure::of_file(source, lang),
+        // The file that cannot be made is one beside it, which nobody has heard of.
+        (_, UsersError::Write { path, source }) if source.kind() == io::ErrorKind::NotFound => {
+            let path = path.display();
+            match lang {
+                Lang::En => format!("{path} cannot be written: its folder does not exist"),
+                Lang::Es => format!("no se puede escribir {path}: su carpeta no existe"),
             }
-        ),
+        }
         (Lang::En, _) => error.to_string(),
+        (Lang::Es, UsersError::Read { path, source }) => {
+            failure::cannot_read(path.display(), source, lang)
+        }
+        (Lang::Es, UsersError::Write { path, source }) => {
+            failure::cannot_write(path.display(), source, lang)
+        }
         (Lang::Es, UsersError::Line { path, line, reason }) => {
             format!(
                 "{}, línea {line}: no es USUARIO:CONTRASEÑA con la contraseña cifrada ({reason})",

@@ -184,11 +184,7 @@ fn message(options: &PubOptions, lang: Lang) -> Result<Option<Vec<u8>>, Failure>
 }
 
 fn unreadable(what: &str, error: &io::Error, lang: Lang) -> Failure {
-    let error = failure::of_file(error, lang);
-    let message = match lang {
-        Lang::En => format!("cannot read {what}: {error}"),
-        Lang::Es => format!("no se puede leer {what}: {error}"),
-    };
+    let message = failure::cannot_read(what, error, lang);
     Failure::complete(Status::Failed, message)
 }
 
