@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use html::page;
 pub use statistics::{Ratio, Refusal, Summary, ratio};
 pub use svg::picture;
-pub use text::{csv, table};
+pub use text::{csv, interrupted, table};
 pub use words::who as party;
 
 /// Whose work was measured.
@@ -196,6 +196,18 @@ pub enum Quantity {
 }
 
 impl Quantity {
+    /// What one of it is.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Quantity::FileSize
+            | Quantity::RamAfterImport
+            | Quantity::HeapPerMessage
+            | Quantity::LargestBlockLost => "bytes",
+            Quantity::WritesPerMessage => "writes",
+            Quantity::SegmentsPerMessage => "segments",
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Quantity::FileSize => "file_size",

@@ -131,7 +131,18 @@ pub fn picture(report: &Report, lang: Lang) -> String {
             text::interrupted(lang),
         );
     }
-    for plot in plots(report, lang) {
+    let plots = plots(report, lang);
+    if !plots.is_empty() {
+        // The file may be shown without the table that says it: board, firmware, clock and date.
+        let setting = text::setting(report, lang);
+        let named: Vec<String> = (setting.into_iter().map(|[_, value]| value)).collect();
+        for half in named.chunks(named.len().div_ceil(2)) {
+            height += 18.0;
+            label(&mut inside, 12.0, height, "start", "s", &half.join(" · "));
+        }
+        height += 10.0;
+    }
+    for plot in plots {
         let _ = writeln!(
             inside,
             r#"<g transform="translate(0 {height:.1})">{}</g>"#,

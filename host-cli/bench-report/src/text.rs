@@ -238,9 +238,32 @@ fn columns(rows: &[Vec<String>]) -> String {
 }
 
 /// All rounds, one line each: `task,qos,size,who,round,microseconds`, the last empty for a round that failed; then the
-/// counts, whose `round` is empty. The first line names the columns.
+/// counts, whose `round` is empty. The first line names the columns; those behind it say where it was measured, and whether
+/// the run was interrupted.
 pub fn csv(report: &Report) -> String {
     let mut text = String::from("what,qos,size,who,round,value,unit\n");
+    let setting = &report.setting;
+    let mut fact = |what: &str, value: &str, unit: &str| {
+        if !value.is_empty() {
+            let value = value.replace('"', "\"\"");
+            text.push_str(&format!("{what},,,,,\"{value}\",{unit}\n"));
+        }
+    };
+    fact("board", &setting.board, "");
+    fact("firmware", &setting.firmware, "");
+    let clock = setting.clock.map(|hertz| hertz.to_string());
+    fact("clock", &clock.unwrap_or_default(), "Hz");
+    fact("broker", &setting.broker, "");
+    fact(
+        "baseline",
+        setting.baseline.as_deref().unwrap_or_default(),
+        "",
+    );
+    fact("computer", &setting.computer, "");
+    fact("date", &setting.date, "UTC");
+    if report.interrupted {
+        fact("interrupted", "true", "");
+    }
     let word = |value: Option<String>| value.unwrap_or_default();
     for of in &report.measurements {
         for run in &of.runs {
@@ -259,13 +282,61 @@ pub fn csv(report: &Report) -> String {
     for of in &report.counts {
         for (who, value) in &of.values {
             text.push_str(&format!(
-                "{},{},{},{},,{value},\n",
+                "{},{},{},{},,{value},{}\n",
                 of.quantity.name(),
                 word(of.qos.map(|qos| qos.to_string())),
                 word(of.size.map(|size| size.to_string())),
                 who.name(),
+                of.quantity.unit(),
             ));
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Count, Quantity, Setting, Task};
+
+    #[test]
+    fn csv_says_where_it_was_measured_and_that_it_is_partial() {
+        let mut run = Run::new(Who::Native);
+        run.rounds = vec![Some(1.5), None];
+        let report = Report {
+            setting: Setting {
+                board: "a \"board\", with ESP32".to_owned(),
+                firmware: "MicroPython 1.26.0".to_owned(),
+                clock: Some(160_000_000),
+                ..Setting::default()
+            },
+            measurements: vec![Measurement {
+                task: Task::Publish,
+                qos: Some(0),
+                size: Some(16),
+                rounds: 9,
+                runs: vec![run],
+            }],
+            counts: vec![Count {
+                quantity: Quantity::FileSize,
+                qos: None,
+                size: None,
+                messages: None,
+                values: vec![(Who::Native, 9000.0)],
+            }],
+            interrupted: true,
+            ..Report::default()
+        };
+        assert_eq!(
+            csv(&report),
+            "what,qos,size,who,round,value,unit\n\
+             board,,,,,\"a \"\"board\"\", with ESP32\",\n\
+             firmware,,,,,\"MicroPython 1.26.0\",\n\
+             clock,,,,,\"160000000\",Hz\n\
+             interrupted,,,,,\"true\",\n\
+             publish,0,16,native,0,1.5,us\n\
+             publish,0,16,native,1,,us\n\
+             file_size,,,native,,9000,bytes\n"
+        );
+    }
 }

@@ -180,6 +180,8 @@ fn a_run_that_is_interrupted_keeps_what_it_has_and_marks_it() {
             "1000000",
             "--html",
             "r.html",
+            "--svg",
+            "r.svg",
         ])
         .spawn()
         .expect("umqtt starts");
@@ -199,8 +201,13 @@ fn a_run_that_is_interrupted_keeps_what_it_has_and_marks_it() {
     assert!(done.stdout.contains("INTERRUPTED"), "{done:#?}");
     assert!(done.stdout.contains("import the module"), "{done:#?}");
     let page = std::fs::read_to_string(home.path().join("r.html")).expect("a page");
-    assert!(page.contains("INTERRUPTED"), "{page}");
-    expect_balanced(&page);
+    let picture = std::fs::read_to_string(home.path().join("r.svg")).expect("a picture");
+    for text in [page, picture] {
+        assert!(text.contains("INTERRUPTED"), "{text}");
+        // Where it was measured is in each of them.
+        assert!(text.contains("MicroPython 1."), "{text}");
+        expect_balanced(&text);
+    }
     expect_left_alone(&home);
 }
 

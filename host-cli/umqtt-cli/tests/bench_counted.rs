@@ -15,7 +15,7 @@ use broker::{Broker, BrokerConfig};
 use common::traffic::{Capture, Stream, strace, traced, written};
 use common::{Home, finish_within, micropython};
 use serde_json::Value;
-use testkit::{Access, Implementation, Mosquitto, need};
+use testkit::{Access, Certificates, Implementation, Mosquitto, need};
 
 /// Messages over which `umqtt bench` counts writes, and as many for segments.
 const COUNTED: u64 = 10;
@@ -181,7 +181,7 @@ fn strace_tcpdump_and_mosquitto_sub_count_the_same() {
     need!(test, strace());
     let upstream = need!(test, Implementation::Upstream.file());
     let mosquitto = need!(test, Mosquitto::start(&Access::Anonymous));
-    let capture = need!(test, Capture::start());
+    let capture = need!(test, Capture::start(mosquitto.address().port()));
     let subscriber = need!(test, Subscriber::start(mosquitto.address()));
     let home = Home::new();
     let traces = tempfile::tempdir().expect("a folder");
@@ -419,6 +419,26 @@ fn unreliable() -> SocketAddr {
         }
     });
     address
+}
+
+#[test]
+fn a_broker_is_loaded_over_tls() {
+    let test = "a_broker_is_loaded_over_tls";
+    need!(test, micropython());
+    let certificates = need!(test, Certificates::generate());
+    let mosquitto = need!(test, Mosquitto::start(&Access::Tls(&certificates)));
+    let home = Home::new();
+    let broker = format!("mqtts://localhost:{}", mosquitto.address().port());
+    let loads = load(&home, 2, 50, "1", &[broker]);
+    assert_eq!(
+        (
+            &loads[0]["messages"],
+            &loads[0]["lost"],
+            &loads[0]["doubled"]
+        ),
+        (&100.into(), &0.into(), &0.into()),
+        "{loads:?}"
+    );
 }
 
 #[test]

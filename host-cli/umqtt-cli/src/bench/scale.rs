@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use bench_report::interrupted;
 use bench_report::statistics::quantile;
 use board_link::{Board, Execution, Lang, LinkError, bytes_literal, str_literal};
 use broker::{Broker, BrokerConfig};
@@ -42,6 +43,7 @@ struct Loaded {
     name: String,
     host: String,
     port: u16,
+    tls: bool,
     user: Option<String>,
     password: Option<String>,
     _embedded: Option<Broker>,
@@ -125,18 +127,11 @@ fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
     let mut brokers = Vec::new();
     for text in named {
         brokers.push(match choose_broker(text, lang)? {
-            BrokerChoice::Outside(outside) if outside.tls => {
-                let message = lang.pick(
-                    "--scale loads brokers without TLS",
-                    "--scale carga brokers sin TLS",
-                );
-                let help = lang.pick("name one as host:port", "indica uno como host:puerto");
-                return Err(Failure::new(Status::Usage, message, help));
-            }
             BrokerChoice::Outside(outside) => Loaded {
                 name: outside.to_string(),
                 host: outside.host,
                 port: outside.port,
+                tls: outside.tls,
                 user: outside.user,
                 password: outside.password,
                 _embedded: None,
@@ -152,6 +147,7 @@ fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
                     name: lang.pick("embedded", "incluido").to_owned(),
                     host: broker.addr().ip().to_string(),
                     port: broker.addr().port(),
+                    tls: false,
                     user: None,
                     password: None,
                     _embedded: Some(broker),
@@ -260,9 +256,10 @@ fn one_round(
     let process = std::process::id();
     let begin = |index: usize| {
         format!(
-            "HOST = {}\nPORT = {}\nUSER = {}\nPASSWORD = {}\nNAME = b'bench/{process:08x}/{index}'\n{PROGRAM}\nready({qos})\n",
+            "HOST = {}\nPORT = {}\nTLS = {}\nUSER = {}\nPASSWORD = {}\nNAME = b'bench/{process:08x}/{index}'\n{PROGRAM}\nready({qos})\n",
             str_literal(&broker.host),
             broker.port,
+            if broker.tls { "True" } else { "False" },
             word(&broker.user),
             word(&broker.password),
         )
@@ -361,7 +358,7 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
             json!({
                 "broker": broker.name, "boards": boards, "rounds": rounds.len(), "messages": sent, "size": load.size,
                 "qos": load.qos, "per_second": rate, "latency_us": { "p50": p50, "p95": p95, "p99": p99 },
-                "lost": lost, "doubled": doubled, "computer": computer::describe(),
+                "lost": lost, "doubled": doubled, "interrupted": rounds.len() < ROUNDS, "computer": computer::describe(),
             }),
         ));
     }
@@ -370,6 +367,7 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
     }
     let rounds = brokers.iter().map(|broker| broker.rounds.len()).min();
     let rounds = rounds.unwrap_or(0);
+    let partial = brokers.iter().any(|broker| broker.rounds.len() < ROUNDS);
     let Load {
         messages,
         size,
@@ -386,7 +384,12 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
         ),
     };
     text.push_str(&computer::describe());
-    text.push_str("\n\n");
+    text.push('\n');
+    if partial {
+        text.push_str(interrupted(lang));
+        text.push('\n');
+    }
+    text.push('\n');
     text.push_str(&table(&rows));
     output::print(text.as_bytes(), lang)
 }

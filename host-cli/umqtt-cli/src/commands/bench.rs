@@ -298,7 +298,9 @@ fn unwritable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
 
 /// The lines of `--json`.
 fn events(report: &Report) -> String {
-    let mut text = lines::event("setting", json!(report.setting));
+    let mut setting = json!(report.setting);
+    setting["interrupted"] = json!(report.interrupted);
+    let mut text = lines::event("setting", setting);
     for of in &report.measurements {
         text.push_str(&lines::event("measured", measured(of)));
     }

@@ -2,10 +2,13 @@
 //! loopback.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Whether strace is there and may trace.
 pub fn strace() -> Result<(), String> {
@@ -202,19 +205,22 @@ fn write(line: &str) -> Option<(String, Vec<u8>)> {
 /// A capture of all that goes over the loopback by TCP.
 pub struct Capture {
     tcpdump: Child,
-    bytes: JoinHandle<Vec<u8>>,
+    /// What it wrote so far.
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reading: JoinHandle<()>,
     errors: BufReader<std::process::ChildStderr>,
 }
 
 impl Capture {
-    /// Starts tcpdump and waits until it listens.
+    /// Starts tcpdump on all but the connections of the one at this port, and waits until it listens.
     ///
     /// # Errors
     /// Where it is missing or may not capture.
-    pub fn start() -> Result<Capture, String> {
+    pub fn start(but: u16) -> Result<Capture, String> {
         let mut tcpdump = Command::new("tcpdump")
             // Unbuffered; 64 MiB for what it has not written yet, since other tests are talking too.
-            .args(["-i", "lo", "-U", "-B", "65536", "-w", "-", "tcp"])
+            .args(["-i", "lo", "-U", "-B", "65536", "-w", "-"])
+            .arg(format!("tcp and not port {but}"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -224,10 +230,19 @@ impl Capture {
             })?;
         let mut stdout = tcpdump.stdout.take().expect("its output");
         let mut errors = BufReader::new(tcpdump.stderr.take().expect("its errors"));
-        let bytes = std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            stdout.read_to_end(&mut bytes).expect("its output");
-            bytes
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&bytes);
+        let reading = std::thread::spawn(move || {
+            let mut piece = [0; 65536];
+            loop {
+                match stdout.read(&mut piece).expect("its output") {
+                    0 => break,
+                    read => shared
+                        .lock()
+                        .expect("no panic")
+                        .extend_from_slice(&piece[..read]),
+                }
+            }
         });
         let mut said = String::new();
         while !said.contains("listening on") {
@@ -240,20 +255,48 @@ impl Capture {
         Ok(Capture {
             tcpdump,
             bytes,
+            reading,
             errors,
         })
     }
 
     /// Ends it; what clients sent, by connection, in segments. What was sent twice is there twice.
     pub fn finish(mut self) -> Vec<Stream> {
+        self.catch_up();
         // SAFETY: sends a signal to a child of ours that has not been waited for.
         unsafe { libc::kill(self.tcpdump.id() as i32, libc::SIGINT) };
         let mut said = String::new();
         self.errors.read_to_string(&mut said).expect("its errors");
         self.tcpdump.wait().expect("it ends");
-        assert!(said.contains("0 packets dropped by kernel"), "{said}");
-        let bytes = self.bytes.join().expect("no panic");
-        segments(&bytes)
+        let mut words = said.lines().map(|line| line.split_whitespace());
+        let whole = words.any(|words| words.eq(["0", "packets", "dropped", "by", "kernel"]));
+        assert!(whole, "{said}");
+        self.reading.join().expect("no panic");
+        segments(&self.bytes.lock().expect("no panic"))
+    }
+
+    /// A signal makes tcpdump forget what it has not read yet; so something is sent behind all that counts, and waited for.
+    fn catch_up(&self) {
+        let mark = format!("the end of capture {}", self.tcpdump.id());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        stream.write_all(mark.as_bytes()).expect("it is sent");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let bytes = self.bytes.lock().expect("no panic");
+            // It is among the last packets.
+            let tail = &bytes[bytes.len().saturating_sub(1 << 20)..];
+            if tail
+                .windows(mark.len())
+                .any(|found| found == mark.as_bytes())
+            {
+                return;
+            }
+            drop(bytes);
+            assert!(Instant::now() < deadline, "tcpdump does not show its end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
