@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_is_between_the_marks_is_counted_by_function() {
-        let line = |name| format!("Trace 0: 0x7f0012 [00000000/00019f24/00000110/ff020000] {name}\n");
+        let line = |name: &&str| format!("Trace 0: 0x7f0012 [00000000/00019f24/00000110/ff020000] {name}\n");
         let write = |names: &[&str]| {
             let file = tempfile::NamedTempFile::new().expect("a file");
             let text: String = names.iter().map(line).collect();
