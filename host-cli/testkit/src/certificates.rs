@@ -1,7 +1,12 @@
 //! Decides which certificates the TLS tests use: two authorities of a day's standing, and a server certificate for
 //! `localhost` by the first.
 
+use std::sync::Arc;
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Fresh certificates, in PEM.
 #[derive(Debug)]
@@ -23,6 +28,25 @@ impl Certificates {
     /// Where the cryptographic library fails.
     pub fn generate() -> Result<Certificates, String> {
         Self::try_generate().map_err(|error| format!("cannot make certificates: {error}"))
+    }
+
+    /// What a server needs that shows the server's certificate.
+    ///
+    /// # Panics
+    /// Where rustls does not take them.
+    pub fn server(&self) -> Arc<ServerConfig> {
+        let certificate = CertificateDer::from_pem_slice(self.server_pem.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.server_key_pem.as_bytes());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let configuration = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.expect("a certificate")],
+                key.expect("a key"),
+            );
+        Arc::new(configuration.expect("a configuration"))
     }
 
     fn try_generate() -> Result<Certificates, rcgen::Error> {

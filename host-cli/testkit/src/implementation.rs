@@ -17,29 +17,50 @@ pub struct Module {
     folder: tempfile::TempDir,
 }
 
+const FETCHED: &str = "`cargo xtask setup` fetches it";
+
+/// The file that this variable names, else this one, if there is such a file.
+fn existing(variable: &str, default: PathBuf, remedy: &str) -> Result<PathBuf, String> {
+    let file = std::env::var_os(variable).map_or(default, PathBuf::from);
+    if file.is_file() {
+        Ok(file)
+    } else {
+        Err(format!("there is no {}; {remedy}", file.display()))
+    }
+}
+
 impl Implementation {
     /// The file behind it.
     ///
     /// # Errors
     /// Where it is missing; the text says what makes it.
     pub fn file(self) -> Result<PathBuf, String> {
-        let (variable, default, remedy) = match self {
-            Implementation::Ours => (
+        match self {
+            Implementation::Ours => existing(
                 "UMQTT_MODULE",
                 crate::repository().join("native-module/prebuilt/x64/umqtt/simple.mpy"),
                 "`cargo xtask prebuilt` builds it",
             ),
-            Implementation::Upstream => (
+            Implementation::Upstream => existing(
                 "UMQTT_UPSTREAM_SIMPLE",
                 crate::cache()?.join("pypi/micropython-umqtt.simple-1.3.4/umqtt/simple.py"),
-                "`cargo xtask setup` fetches it",
+                FETCHED,
             ),
-        };
-        let file = std::env::var_os(variable).map_or(default, PathBuf::from);
-        if file.is_file() {
-            Ok(file)
-        } else {
-            Err(format!("there is no {}; {remedy}", file.display()))
+        }
+    }
+
+    /// The `umqtt.robust` that goes with it; upstream's is `UMQTT_UPSTREAM_ROBUST`, else that of the cache.
+    ///
+    /// # Errors
+    /// As [`Implementation::file`].
+    pub fn robust(self) -> Result<PathBuf, String> {
+        match self {
+            Implementation::Ours => Ok(crate::repository().join("python/umqtt/robust.py")),
+            Implementation::Upstream => existing(
+                "UMQTT_UPSTREAM_ROBUST",
+                crate::cache()?.join("pypi/micropython-umqtt.robust/umqtt/robust.py"),
+                FETCHED,
+            ),
         }
     }
 

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 use testkit::{Certificates, Implementation, Interpreter, Program, Version, need};
 
@@ -44,21 +42,6 @@ const DRIBBLING: Pace = Pace {
     pause: Duration::from_millis(100),
     most: usize::MAX,
 };
-
-fn configuration(certificates: &Certificates) -> Arc<ServerConfig> {
-    let certificate = CertificateDer::from_pem_slice(certificates.server_pem.as_bytes());
-    let key = PrivateKeyDer::from_pem_slice(certificates.server_key_pem.as_bytes());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let configuration = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.expect("a certificate")],
-            key.expect("a key"),
-        );
-    Arc::new(configuration.expect("a configuration"))
-}
 
 /// Writes at this pace what TLS has to say.
 fn say(tls: &mut ServerConnection, stream: &mut TcpStream, pace: &mut Pace) -> std::io::Result<()> {
@@ -130,7 +113,7 @@ fn comes_to(test: &str, case: &str, pace: Pace, seconds: u32, connected: bool, e
         let interpreter = need!(test, Interpreter::find(version));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let configuration = configuration(&certificates);
+        let configuration = certificates.server();
         let mut answer = [b"\x20\x02\x00\x00", MESSAGE].concat();
         if case == "poll" {
             answer.extend(MESSAGE);

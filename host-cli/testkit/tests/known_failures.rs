@@ -3,12 +3,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 use testkit::{
     Certificates, Implementation, Interpreter, Module, Peer, Program, Step, Version, need,
@@ -65,21 +62,6 @@ fn run(
         .collect())
 }
 
-fn upstream_robust() -> Result<PathBuf, String> {
-    let file = match std::env::var_os("UMQTT_UPSTREAM_ROBUST") {
-        Some(file) => PathBuf::from(file),
-        None => testkit::cache()?.join("pypi/micropython-umqtt.robust/umqtt/robust.py"),
-    };
-    if file.is_file() {
-        Ok(file)
-    } else {
-        Err(format!(
-            "there is no {}; `cargo xtask setup` fetches it",
-            file.display()
-        ))
-    }
-}
-
 /// The case `name` of `known_failures.py`: what must have arrived on ours, and on upstream a failure.
 fn gone(name: &str, scripts: impl Fn() -> Vec<Vec<Step>>, expected: &[&[u8]]) {
     gone_where(name, scripts, |received| {
@@ -102,12 +84,10 @@ fn gone_where(
     let old = need!(name, Interpreter::find(Version::V1_25));
     let new = need!(name, Interpreter::find(Version::V1_26));
     let upstream = need!(name, Implementation::Upstream.module());
-    need!(
-        name,
-        upstream.add(&need!(name, upstream_robust()), "robust.py")
-    );
+    let robust = need!(name, Implementation::Upstream.robust());
+    need!(name, upstream.add(&robust, "robust.py"));
     let ours = need!(name, Implementation::Ours.module());
-    let robust = testkit::repository().join("python/umqtt/robust.py");
+    let robust = need!(name, Implementation::Ours.robust());
     need!(name, ours.add(&robust, "robust.py"));
 
     for interpreter in [&old, &new] {
@@ -243,7 +223,7 @@ fn check_msg_over_tls() {
         let module = implementation.module()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let configuration = tls_configuration(&certificates);
+        let configuration = certificates.server();
         let peer = std::thread::spawn(move || serve_tls(&listener, configuration));
         let finished = Program::new(&interpreter, &module, "known_failures")
             .argument(NAME)
@@ -270,21 +250,6 @@ fn check_msg_over_tls() {
         "upstream passes, so the test shows nothing"
     );
     println!("{NAME}: upstream: {}{}", finished.stdout, finished.stderr);
-}
-
-fn tls_configuration(certificates: &Certificates) -> Arc<ServerConfig> {
-    let certificate = CertificateDer::from_pem_slice(certificates.server_pem.as_bytes());
-    let key = PrivateKeyDer::from_pem_slice(certificates.server_key_pem.as_bytes());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let configuration = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.expect("a certificate")],
-            key.expect("a key"),
-        );
-    Arc::new(configuration.expect("a configuration"))
 }
 
 /// Sends what the client is to look at, a part whenever the client has said by a PINGREQ that it has come back from looking.
@@ -369,10 +334,7 @@ fn robust_keeps_what_connect_was_told() {
         (Implementation::Upstream, false),
     ] {
         let module = need!(NAME, implementation.module());
-        let robust = match implementation {
-            Implementation::Ours => testkit::repository().join("python/umqtt/robust.py"),
-            Implementation::Upstream => need!(NAME, upstream_robust()),
-        };
+        let robust = need!(NAME, implementation.robust());
         need!(NAME, module.add(&robust, "robust.py"));
         let peer = Peer::start(exchange());
         let printed = Program::new(&interpreter, &module, "known_failures")

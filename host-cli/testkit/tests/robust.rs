@@ -1,7 +1,6 @@
 //! Decides whether umqtt.robust works over our umqtt.simple when the link is lost again and again: upstream's own
 //! umqtt.robust as PyPI has it, which asks for no clean session, and ours, which asks for what the program asked for.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use testkit::{Implementation, Interpreter, Peer, Program, Step, Version, need};
@@ -39,10 +38,11 @@ fn scripts(connect_size: usize) -> Vec<Vec<Step>> {
 }
 
 /// `clean`: the CONNECT flag that asks for a clean session, as the connections after the first have it.
-fn over_a_link_that_breaks(test: &str, version: Version, robust: &Path, clean: u8) {
+fn over_a_link_that_breaks(test: &str, version: Version, robust: Implementation, clean: u8) {
     let interpreter = need!(test, Interpreter::find(version));
     let module = need!(test, Implementation::Ours.module());
-    need!(test, module.add(robust, "robust.py"));
+    let robust = need!(test, robust.robust());
+    need!(test, module.add(&robust, "robust.py"));
     // 2 of fixed header, 10 of variable header, 2 + 6 of client identifier.
     let peer = Peer::start(scripts(20));
     let printed = Program::new(&interpreter, &module, "robust_link")
@@ -70,42 +70,26 @@ fn over_a_link_that_breaks(test: &str, version: Version, robust: &Path, clean: u
     );
 }
 
-/// PyPI's, in `UMQTT_UPSTREAM_ROBUST` or the cache.
-fn upstreams() -> Result<PathBuf, String> {
-    let file = match std::env::var_os("UMQTT_UPSTREAM_ROBUST") {
-        Some(file) => PathBuf::from(file),
-        None => testkit::cache()?.join("pypi/micropython-umqtt.robust/umqtt/robust.py"),
-    };
-    if file.is_file() {
-        Ok(file)
-    } else {
-        Err(format!(
-            "there is no {}; `cargo xtask setup` fetches it",
-            file.display()
-        ))
-    }
-}
-
 #[test]
 fn upstreams_robust_on_1_25() {
     const TEST: &str = "upstreams_robust_on_1_25";
-    over_a_link_that_breaks(TEST, Version::V1_25, &need!(TEST, upstreams()), 0);
+    over_a_link_that_breaks(TEST, Version::V1_25, Implementation::Upstream, 0);
 }
 
 #[test]
 fn upstreams_robust_on_1_26() {
     const TEST: &str = "upstreams_robust_on_1_26";
-    over_a_link_that_breaks(TEST, Version::V1_26, &need!(TEST, upstreams()), 0);
+    over_a_link_that_breaks(TEST, Version::V1_26, Implementation::Upstream, 0);
 }
 
 #[test]
 fn our_robust_on_1_25() {
-    let ours = testkit::repository().join("python/umqtt/robust.py");
-    over_a_link_that_breaks("our_robust_on_1_25", Version::V1_25, &ours, 2);
+    const TEST: &str = "our_robust_on_1_25";
+    over_a_link_that_breaks(TEST, Version::V1_25, Implementation::Ours, 2);
 }
 
 #[test]
 fn our_robust_on_1_26() {
-    let ours = testkit::repository().join("python/umqtt/robust.py");
-    over_a_link_that_breaks("our_robust_on_1_26", Version::V1_26, &ours, 2);
+    const TEST: &str = "our_robust_on_1_26";
+    over_a_link_that_breaks(TEST, Version::V1_26, Implementation::Ours, 2);
 }

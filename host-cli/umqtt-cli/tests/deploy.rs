@@ -5,19 +5,16 @@ mod common;
 
 use std::time::Duration;
 
-use board_sim::{MicroPython, SimBoard, SimConfig};
+use board_sim::{MicroPython, SimBoard};
 use common::terminal::Terminal;
 use common::{Done, Home, finish, micropython};
 use testkit::need;
 
-/// Boards, each on a flash of its own.
+/// Boards, each on a flash of its own, and their devices.
 fn boards(home: &Home, count: usize, micropython: &MicroPython) -> Vec<(SimBoard, String)> {
     (0..count)
         .map(|number| {
-            let flash = home.path().join(format!("flash{number}"));
-            std::fs::create_dir(&flash).expect("a folder");
-            let config = SimConfig::new(flash, micropython.clone());
-            let board = SimBoard::start(config).expect("a board");
+            let board = home.board(number, micropython);
             let device = board.device().display().to_string();
             (board, device)
         })
@@ -39,7 +36,7 @@ fn expect(home: &Home, done: &Done, boards: &[(SimBoard, String)], failed: u64) 
             .iter()
             .find(|line| line["event"] == "deployed" && line["port"] == device.as_str());
         assert!(deployed.is_some(), "{device}: {done:#?}");
-        let flash = home.path().join(format!("flash{number}"));
+        let flash = home.flash_of(number);
         for file in ["main.py", "beside.py", "umqtt/simple.mpy"] {
             assert!(flash.join(file).is_file(), "{file} on board {number}");
         }

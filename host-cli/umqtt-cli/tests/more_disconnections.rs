@@ -9,7 +9,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use board_link::PortSpec;
-use board_sim::{MicroPython, SimBoard, SimConfig};
+use board_sim::{MicroPython, SimBoard};
 use common::{Done, Home, finish, micropython};
 use testkit::{Break, How, Proxy, need};
 
@@ -23,10 +23,7 @@ const BREAKS: usize = 6;
 fn boards(home: &Home, count: usize, micropython: &MicroPython) -> Vec<(SimBoard, Proxy)> {
     (0..count)
         .map(|number| {
-            let flash = home.path().join(format!("flash{number}"));
-            std::fs::create_dir(&flash).expect("a folder");
-            let config = SimConfig::new(flash, micropython.clone());
-            let board = SimBoard::start(config).expect("a board");
+            let board = home.board(number, micropython);
             let device = PortSpec::Device(board.device().display().to_string());
             let proxy = Proxy::start(device).expect("a TCP port");
             // What a board says when it starts belongs to no command's conversation.
@@ -185,9 +182,11 @@ fn one_of_several_boards_goes_away() {
     let home = Home::new();
     let boards = boards(&home, 3, &micropython);
     let proxy = &boards[0].1;
-    let flash = |number: usize| home.path().join(format!("flash{number}"));
     let empty = |number: usize| {
-        for entry in std::fs::read_dir(flash(number)).expect("it").flatten() {
+        for entry in std::fs::read_dir(home.flash_of(number))
+            .expect("it")
+            .flatten()
+        {
             let path = entry.path();
             let done = match path.is_dir() {
                 true => std::fs::remove_dir_all(&path),
@@ -213,13 +212,13 @@ fn one_of_several_boards_goes_away() {
         assert!(done.elapsed < LIMIT, "{at:?}: {done:#?}");
         let summary = done.said("summary");
         for number in 1..3 {
-            let main = std::fs::read_to_string(flash(number).join("main.py"));
+            let main = std::fs::read_to_string(home.flash_of(number).join("main.py"));
             assert!(
                 main.is_ok_and(|main| main.contains("uno")),
                 "{at:?}: {number}"
             );
         }
-        nothing_is_half(&flash(0), ["uno", "uno"], &format!("{at:?}"));
+        nothing_is_half(&home.flash_of(0), ["uno", "uno"], &format!("{at:?}"));
         if done.status == Some(0) {
             assert_eq!(summary["ready"], 3, "{at:?}: {done:#?}");
         } else {
@@ -236,7 +235,7 @@ fn one_of_several_boards_goes_away() {
         // The next one finishes it.
         proxy.arm(Break::Never, How::HangUp);
         deploy().expect_status(0);
-        let main = std::fs::read_to_string(flash(0).join("main.py")).expect("main.py");
+        let main = std::fs::read_to_string(home.flash_of(0).join("main.py")).expect("main.py");
         assert!(main.contains("uno"), "{at:?}");
     }
     assert!(broken >= BREAKS, "only {broken} broke");

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use testkit::{Access, Implementation, Interpreter, Mosquitto, Program, Version};
+use testkit::{Access, Implementation, Interpreter, Module, Mosquitto, Program, Version};
 
 /// How much more than a bare `sock.write` of the prebuilt packet a QoS 0 publish may take.
 const QOS_0_LIMIT: f64 = 1.25;
@@ -133,16 +133,20 @@ pub fn write(effort: Effort, name: &str, reports: &(impl Serialize + ?Sized)) ->
     Ok(())
 }
 
+/// Ours as `umqtt.simple` with umqtt.simple 1.3.4 beside it as `umqtt.upstream`: in one process both meet the same
+/// computer.
+fn both() -> Result<Module> {
+    let add = |module: Module| {
+        module.add(&Implementation::Upstream.file()?, "upstream.py")?;
+        Ok(module)
+    };
+    let both = Implementation::Ours.module().and_then(add);
+    both.map_err(anyhow::Error::msg)
+}
+
 fn measure(version: Version) -> Result<Measured> {
     let interpreter = Interpreter::find(version).map_err(anyhow::Error::msg)?;
-    let module = Implementation::Ours.module().map_err(anyhow::Error::msg)?;
-    // Both in one process, so that both meet the same computer.
-    let upstream = Implementation::Upstream
-        .file()
-        .map_err(anyhow::Error::msg)?;
-    module
-        .add(&upstream, "upstream.py")
-        .map_err(anyhow::Error::msg)?;
+    let module = both()?;
     let broker = Mosquitto::start(&Access::Anonymous).map_err(anyhow::Error::msg)?;
     let sink = sink()?;
     let finished = Program::new(&interpreter, &module, "bench_publish")

@@ -10,6 +10,7 @@ import type { Lang } from "./protocol";
 import { touchAll } from "./schedule";
 import type { Board, Lab } from "./state";
 import { tabKey } from "./tabs";
+import { setTheme } from "./theme";
 
 const STATES = { starting: "stateStarting", idle: "stateIdle", running: "stateRunning", gone: "stateGone" } as const;
 const THEMES = { auto: "themeAuto", light: "themeLight", dark: "themeDark" } as const;
@@ -32,14 +33,6 @@ function remember(key: string, value: string): void {
   }
 }
 
-export function setTheme(theme: string | null): void {
-  if (theme === "light" || theme === "dark") {
-    document.documentElement.dataset["theme"] = theme;
-  } else {
-    delete document.documentElement.dataset["theme"];
-  }
-}
-
 export function stateOf(board: Board): string {
   return t(STATES[board.info.state]);
 }
@@ -48,7 +41,6 @@ export class Header {
   constructor(
     private readonly lab: Lab,
     private readonly dialogs: Dialogs,
-    private readonly themeChanged: () => void,
   ) {}
 
   bar(): TemplateResult {
@@ -94,7 +86,6 @@ export class Header {
               const theme = (event.target as HTMLSelectElement).value as Theme;
               remember("theme", theme);
               setTheme(theme);
-              this.themeChanged();
             }}
           >
             ${Object.entries(THEMES).map(([value, key]) => html`<option value=${value}>${t(key)}</option>`)}

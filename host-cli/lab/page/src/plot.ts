@@ -8,6 +8,7 @@ import "uplot/dist/uPlot.min.css";
 
 import { lang, number, t, timeOf } from "./i18n";
 import type { Series, SeriesStore } from "./mqtt/series";
+import { isDark, onTheme } from "./theme";
 
 /** Series that are chosen by themselves; the others wait to be chosen. */
 const AT_FIRST = 4;
@@ -33,7 +34,7 @@ export class Plot {
     this.canvas.setAttribute("role", "img");
     this.root.append(this.canvas, this.controls);
     new ResizeObserver(() => this.resize()).observe(this.canvas);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
+    onTheme(() => this.redraw());
   }
 
   /** Draws in new colours. */
@@ -176,11 +177,6 @@ export class Plot {
       this.redraw();
     }
   }
-}
-
-export function isDark(): boolean {
-  const chosen = document.documentElement.dataset["theme"];
-  return chosen === "dark" || (chosen !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
 }
 
 /** uPlot wants one list of times: all series' times in order, with gaps where a series has none. */

@@ -12,15 +12,15 @@ use broker::{Broker, BrokerConfig};
 use serde_json::json;
 
 use super::computer;
-use crate::bench_options::BenchOptions;
 use crate::broker_choice::BrokerChoice;
 use crate::commands::broker as broker_command;
 use crate::commands::run::choose_broker;
-use crate::direct;
 use crate::display::{Display, Sender};
 use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::module::{self, InstallError};
+use crate::options::bench::BenchOptions;
+use crate::output;
 use crate::simulated::Simulated;
 use crate::stop::Stop;
 use crate::table::table;
@@ -366,7 +366,7 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
         ));
     }
     if lines::wanted() {
-        return direct::print(events.as_bytes(), lang);
+        return output::print(events.as_bytes(), lang);
     }
     let rounds = brokers.iter().map(|broker| broker.rounds.len()).min();
     let rounds = rounds.unwrap_or(0);
@@ -388,7 +388,7 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
     text.push_str(&computer::describe());
     text.push_str("\n\n");
     text.push_str(&table(&rows));
-    direct::print(text.as_bytes(), lang)
+    output::print(text.as_bytes(), lang)
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ use std::time::Instant;
 use board_link::{Board, FileState, Lang, LinkError, NewFile};
 use serde_json::json;
 
-use crate::board_options::FsCopy;
 use crate::commands::fs::{join, last_name, printable};
-use crate::direct::{self, on_board};
-use crate::failure::{Failure, Status};
+use crate::direct::on_board;
+use crate::failure::{self, Failure, Status};
 use crate::lines;
+use crate::options::board::FsCopy;
+use crate::output;
 use crate::progress::{Progress, speed};
 
 /// One file on its way to the board.
@@ -62,7 +63,7 @@ pub fn run(options: &FsCopy, lang: Lang) -> Result<(), Failure> {
             Some(to) => to_board(board, to, sources, lang)?,
             None => to_computer(Path::new(to), sources, started, lang)?,
         };
-        direct::print(describe(&summary, lang).as_bytes(), lang)
+        output::print(describe(&summary, lang).as_bytes(), lang)
     })
 }
 
@@ -242,10 +243,7 @@ fn needs_recursive(path: &str, lang: Lang) -> Failure {
 
 fn unreadable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
     let path = path.display();
-    let message = match lang {
-        Lang::En => format!("{path} cannot be read: {error}"),
-        Lang::Es => format!("no se puede leer {path}: {error}"),
-    };
+    let message = failure::cannot_read(path, error, lang);
     let help = lang.pick("check the path", "revisa la ruta");
     Failure::new(Status::Failed, message, help)
 }
@@ -414,10 +412,7 @@ fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
 
 fn unwritable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
     let path = path.display();
-    let message = match lang {
-        Lang::En => format!("{path} cannot be written: {error}"),
-        Lang::Es => format!("no se puede escribir {path}: {error}"),
-    };
+    let message = failure::cannot_write(path, error, lang);
     let help = lang.pick(
         "check the folder's owner and the room on this computer's disk",
         "revisa el dueño de la carpeta y el espacio del disco de este equipo",

@@ -8,12 +8,12 @@ use std::time::Duration;
 use board_link::{Board, Folder, Lang, LinkError, MOUNT_POINT, MountKey, Transport};
 use serde_json::json;
 
-use crate::board_options::MountOptions;
 use crate::commands::exec;
 use crate::commands::repl::{Wire, interact};
 use crate::direct::{self, Direct};
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::options::board::MountOptions;
 use crate::target;
 
 pub fn run(options: &MountOptions, lang: Lang) -> Result<(), Failure> {
@@ -71,7 +71,7 @@ fn no_folder(options: &MountOptions, error: &std::io::Error, lang: Lang) -> Fail
     let path = options.folder.display();
     let message = match lang {
         Lang::En => format!("the folder {path} cannot be used: {error}"),
-        Lang::Es => format!("no se puede usar la carpeta {path}: {error}"),
+        Lang::Es => format!("no se puede usar la carpeta {path}: {}", lang.reason(error)),
     };
     let help = lang.pick(
         "name a folder of this computer that you may read: umqtt mount .",

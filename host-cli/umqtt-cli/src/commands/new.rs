@@ -6,9 +6,9 @@ use board_link::Lang;
 use serde_json::json;
 
 use crate::cli::NewOptions;
-use crate::direct;
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::output;
 
 /// The files of a project: path, text, text in Spanish. `{name}`, `{module}` and `{layer}` are filled in.
 const FILES: [(&str, [&str; 2]); 5] = [
@@ -116,7 +116,7 @@ pub fn run(options: &NewOptions, lang: Lang) -> Result<(), Failure> {
             (Lang::En, true) => format!("there is a {path} here already, which is left alone"),
             (Lang::Es, true) => format!("aquí ya hay un {path}, que queda como está"),
             (Lang::En, false) => format!("{path} cannot be made: {error}"),
-            (Lang::Es, false) => format!("no se puede crear {path}: {error}"),
+            (Lang::Es, false) => format!("no se puede crear {path}: {}", lang.reason(&error)),
         };
         let help = lang.pick(
             "another name, or another folder",
@@ -154,7 +154,7 @@ pub fn run(options: &NewOptions, lang: Lang) -> Result<(), Failure> {
             "Ya está {name}/. Sigue con: cd {name} && umqtt build; lo demás, en {name}/README.md\n"
         ),
     };
-    direct::print(text.as_bytes(), lang)
+    output::print(text.as_bytes(), lang)
 }
 
 fn is_good(name: &str) -> bool {

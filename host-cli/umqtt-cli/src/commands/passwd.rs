@@ -6,10 +6,10 @@ use board_link::Lang;
 use broker::UsersError;
 use serde_json::json;
 
-use crate::direct;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lines;
-use crate::mqtt_options::PasswdOptions;
+use crate::options::mqtt::PasswdOptions;
+use crate::output;
 
 pub fn run(options: &PasswdOptions, lang: Lang) -> Result<(), Failure> {
     let (file, user) = (&options.file, &options.user);
@@ -79,7 +79,7 @@ fn say(event: &str, options: &PasswdOptions, text: String, lang: Lang) -> Result
         let fields = json!({ "file": options.file.display().to_string(), "user": options.user });
         return lines::print(event, fields, lang);
     }
-    direct::print(format!("{text}\n").as_bytes(), lang)
+    output::print(format!("{text}\n").as_bytes(), lang)
 }
 
 /// Asks twice at a terminal; else the first line of standard input is the password.
@@ -124,10 +124,10 @@ pub fn explain(error: &UsersError, lang: Lang) -> Failure {
     let message = match (lang, error) {
         (Lang::En, _) => error.to_string(),
         (Lang::Es, UsersError::Read { path, source }) => {
-            format!("no se puede leer {}: {source}", path.display())
+            failure::cannot_read(path.display(), source, lang)
         }
         (Lang::Es, UsersError::Write { path, source }) => {
-            format!("no se puede escribir {}: {source}", path.display())
+            failure::cannot_write(path.display(), source, lang)
         }
         (Lang::Es, UsersError::Line { path, line, reason }) => {
             format!(

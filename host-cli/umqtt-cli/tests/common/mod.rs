@@ -9,6 +9,8 @@
 pub mod ser2net;
 #[cfg(target_os = "linux")]
 pub mod terminal;
+#[cfg(target_os = "linux")]
+pub mod traffic;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -18,6 +20,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use board_sim::{FindOptions, MicroPython};
+#[cfg(unix)]
+use board_sim::{SimBoard, SimConfig};
 use serde_json::Value;
 
 /// Longer than any run of a test takes, on a busy machine too.
@@ -70,6 +74,19 @@ impl Home {
 
     pub fn flash(&self) -> PathBuf {
         self.path().join("flash")
+    }
+
+    /// The flash of the board with this number, which `board` makes.
+    pub fn flash_of(&self, number: usize) -> PathBuf {
+        self.path().join(format!("flash{number}"))
+    }
+
+    /// A simulated board on a flash of its own.
+    #[cfg(unix)]
+    pub fn board(&self, number: usize, micropython: &MicroPython) -> SimBoard {
+        let flash = self.flash_of(number);
+        fs::create_dir(&flash).expect("a folder");
+        SimBoard::start(SimConfig::new(flash, micropython.clone())).expect("a board")
     }
 
     /// A script of this home; returns its path.
@@ -173,7 +190,12 @@ pub fn feed(command: &mut Command, input: &str) -> Done {
 }
 
 /// Reads all that a child prints and waits for its end, or kills it and fails.
-pub fn finish(mut child: Child) -> Done {
+pub fn finish(child: Child) -> Done {
+    finish_within(child, LIMIT)
+}
+
+/// The same for what takes longer than most.
+pub fn finish_within(mut child: Child, limit: Duration) -> Done {
     let started = Instant::now();
     let stdout = child
         .stdout
@@ -187,14 +209,14 @@ pub fn finish(mut child: Child) -> Done {
         if let Some(status) = child.try_wait().expect("its status") {
             break status;
         }
-        if started.elapsed() > LIMIT {
+        if started.elapsed() > limit {
             let _ = child.kill();
             let _ = child.wait();
             let text = |reader: Option<std::thread::JoinHandle<String>>| {
                 reader.and_then(|reader| reader.join().ok())
             };
             panic!(
-                "umqtt did not end within {LIMIT:?}: {:?} {:?}",
+                "umqtt did not end within {limit:?}: {:?} {:?}",
                 text(stdout),
                 text(stderr)
             );

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use testkit::{Access, Certificates, Implementation, Interpreter, Mosquitto, Program, Version};
+use testkit::{Access, Certificates, Interpreter, Mosquitto, Program, Version};
 
 use super::Effort;
 use super::count::{self, Counted, Counts};
@@ -211,14 +211,7 @@ pub fn run(effort: Effort) -> Result<bool> {
 /// What `bench_client.py` prints, and what callgrind counts.
 fn measure(version: Version, effort: Effort) -> Result<(String, Counted)> {
     let interpreter = Interpreter::find(version).map_err(anyhow::Error::msg)?;
-    let module = Implementation::Ours.module().map_err(anyhow::Error::msg)?;
-    // All in one process, so that all meet the same computer.
-    let upstream = Implementation::Upstream
-        .file()
-        .map_err(anyhow::Error::msg)?;
-    module
-        .add(&upstream, "upstream.py")
-        .map_err(anyhow::Error::msg)?;
+    let module = super::both()?;
     let certificates = Certificates::generate().map_err(anyhow::Error::msg)?;
     let folder = tempfile::tempdir()?;
     let authority = folder.path().join("ca.pem");
