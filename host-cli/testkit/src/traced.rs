@@ -64,11 +64,13 @@ impl TracedBoard {
         &mut self.board
     }
 
-    /// Runs Python that prints nothing, and counts what is executed between the two calls of `hash` in it.
+    /// Runs Python that prints nothing and calls `hash` twice so many times, and counts what is executed from each first
+    /// to each second call. QEMU writes down what the board does before and after, too: one long program takes less time
+    /// than several short ones.
     ///
     /// # Errors
     /// What the program raises or prints, or where QEMU writes nothing down.
-    pub fn count(&mut self, code: &str) -> Result<Counts, String> {
+    pub fn count(&mut self, code: &str, times: usize) -> Result<Vec<Counts>, String> {
         let file = self.folder.path().join("executed");
         self.command(&format!("logfile {}", file.display()))?;
         self.command("log exec,nochain")?;
@@ -80,11 +82,17 @@ impl TracedBoard {
         // QEMU closes the file, and writes what it holds back still, some time later.
         let begun = Instant::now();
         let counts = loop {
-            match between_marks(&file)? {
-                Some(counts) => break counts,
-                None if begun.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(20)),
-                None => return Err("QEMU has not written down two calls of `hash`".to_owned()),
+            let counts = between_marks(&file)?;
+            if counts.len() == times {
+                break counts;
             }
+            if begun.elapsed() > PATIENCE {
+                let found = counts.len();
+                return Err(format!(
+                    "QEMU has written down {found} pairs of calls of `hash`, not {times}"
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(100));
         };
         std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         Ok(counts)
@@ -129,16 +137,16 @@ fn one_by_one(model: &QemuModel) -> Result<Vec<&'static str>, String> {
     })
 }
 
-/// What was executed between the first two marks; `None` if they are not both there.
-fn between_marks(file: &Path) -> Result<Option<Counts>, String> {
+/// What was executed between the first mark and the second, the third and the fourth, and so on.
+fn between_marks(file: &Path) -> Result<Vec<Counts>, String> {
     let log = match File::open(file) {
         Ok(log) => log,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("{}: {error}", file.display())),
     };
     let mut log = BufReader::new(log);
     let mut line = Vec::new();
-    let mut counts = Counts::new();
+    let (mut all, mut counts) = (Vec::new(), Counts::new());
     let (mut marks, mut was_mark) = (0, false);
     loop {
         line.clear();
@@ -146,23 +154,26 @@ fn between_marks(file: &Path) -> Result<Option<Counts>, String> {
             .read_until(b'\n', &mut line)
             .map_err(|error| format!("{}: {error}", file.display()))?;
         if n == 0 {
-            return Ok(None);
+            return Ok(all);
         }
         let Some(function) = function(&line) else {
             continue;
         };
         let is_mark = function == MARK;
-        marks += u32::from(is_mark && !was_mark);
+        if is_mark && !was_mark {
+            marks += 1;
+            if marks % 2 == 0 {
+                all.push(std::mem::take(&mut counts));
+            }
+        }
         was_mark = is_mark;
-        match marks {
-            0 => {}
-            1 => match counts.get_mut(function) {
+        if marks % 2 == 1 {
+            match counts.get_mut(function) {
                 Some(count) => *count += 1,
                 None => {
                     counts.insert(function.to_owned(), 1);
                 }
-            },
-            _ => return Ok(Some(counts)),
+            }
         }
     }
 }
@@ -180,16 +191,28 @@ mod tests {
 
     #[test]
     fn what_is_between_the_marks_is_counted_by_function() {
-        let line = |name: &&str| format!("Trace 0: 0x7f0012 [00000000/00019f24/00000110/ff020000] {name}\n");
+        let line = |name: &&str| {
+            format!("Trace 0: 0x7f0012 [00000000/00019f24/00000110/ff020000] {name}\n")
+        };
         let write = |names: &[&str]| {
             let file = tempfile::NamedTempFile::new().expect("a file");
             let text: String = names.iter().map(line).collect();
             std::fs::write(&file, "something else\n".to_owned() + &text).expect("written");
             between_marks(file.path()).expect("readable")
         };
-        let counted = write(&["before", MARK, MARK, "a", "", "a", "", MARK, "behind"]);
-        let expected = [("a", 2), ("", 2), (MARK, 2)].map(|(name, n)| (name.to_owned(), n));
-        assert_eq!(counted, Some(Counts::from(expected)));
-        assert_eq!(write(&["before", MARK, "a"]), None);
+        let counted = write(&[
+            "before", MARK, MARK, "a", "", "a", "", MARK, "between", MARK, "b", MARK, "behind",
+        ]);
+        let counts = |of: &[(&str, u64)]| {
+            of.iter()
+                .map(|(name, n)| ((*name).to_owned(), *n))
+                .collect()
+        };
+        let expected: [Counts; 2] = [
+            counts(&[("a", 2), ("", 2), (MARK, 2)]),
+            counts(&[("b", 1), (MARK, 1)]),
+        ];
+        assert_eq!(counted, expected);
+        assert!(write(&["before", MARK, "a"]).is_empty());
     }
 }

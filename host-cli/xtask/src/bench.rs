@@ -9,8 +9,8 @@ pub mod harness;
 mod startup;
 
 use std::io::{Read, Write};
-use std::path::PathBuf;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};

@@ -249,13 +249,7 @@ impl Tools {
     }
 
     /// Seconds of umqtt and mpremote, which take turns.
-    fn medians(
-        &self,
-        task: &Task,
-        device: &Path,
-        slow: bool,
-        effort: Effort,
-    ) -> Result<[f64; 2]> {
+    fn medians(&self, task: &Task, device: &Path, slow: bool, effort: Effort) -> Result<[f64; 2]> {
         let mut times = [Vec::new(), Vec::new()];
         let runs = match effort {
             Effort::Whole => task.runs[usize::from(slow)],

@@ -261,6 +261,12 @@ impl Memory {
 }
 
 impl Memory {
+    /// How many bytes there is room for.
+    #[inline(always)]
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
     /// Adds as much of `bytes` as there is room for.
     ///
     /// # Safety
@@ -301,7 +307,7 @@ const SHORT: usize = 16;
 impl Sink for &mut Memory {
     #[inline(always)]
     fn room(&self) -> usize {
-        self.left
+        self.left()
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 
 use micropython::prelude::*;
 use micropython::{KeptBytes, Stream};
-use mqtt_core::encode::{PUBLISH_OVERHEAD, PublishHead, Sink, pubrel};
+use mqtt_core::encode::{PUBLISH_OVERHEAD, PublishHead, pubrel};
 use mqtt_core::topic::check_name;
 use mqtt_core::{Awaits, Delivery, WINDOW};
 
@@ -304,7 +304,7 @@ fn send_large(
     // read at its address of now, which the object keeps unless a callback resizes it while the stream waits,
     // as with umqtt.simple.
     unsafe {
-        let copied = payload.len().min((&mut memory).room());
+        let copied = payload.len().min(memory.left());
         memory.fill(payload.as_ptr(), copied);
         block.send(this, state, n + copied)?;
         let rest = payload.len() - copied;

@@ -67,7 +67,8 @@ pub struct Counted {
 pub fn run(effort: Effort) -> Result<bool> {
     let mut counted = Vec::new();
     for arch in ARCHS {
-        counted.extend(count(arch, effort).with_context(|| format!("counting on {}", arch.name()))?);
+        counted
+            .extend(count(arch, effort).with_context(|| format!("counting on {}", arch.name()))?);
     }
     let holds = |one: &Counted| one.instructions.above_floor() >= GOAL;
     for one in &counted {
@@ -120,28 +121,21 @@ fn count(arch: Arch, effort: Effort) -> Result<Vec<Counted>> {
     };
     let mut all = Vec::new();
     for size in sizes.iter().copied() {
-        let printed = traced.board().run(&format!("game = Game({size})\n"));
-        ensure!(printed.is_empty(), "the board said {printed}");
-        for what in ["encode", "decode"] {
-            let mut of = |who: &str| {
-                traced
-                    .count(&format!("count(game, '{what}', '{who}')\n"))
-                    .map_err(anyhow::Error::msg)
-                    .with_context(|| format!("{what}, {size} bytes, {who}"))
-            };
-            let [around, floor, ours, upstream] =
-                [of("loop")?, of("floor")?, of("ours")?, of("upstream")?];
+        let counts = traced
+            .count(&format!("count_all({size})\n"), 8)
+            .map_err(anyhow::Error::msg)
+            .with_context(|| format!("{size} bytes"))?;
+        for (what, counts) in ["encode", "decode"].iter().zip(counts.chunks_exact(4)) {
             all.push(Counted {
                 arch: arch.name().to_owned(),
-                what: what.to_owned(),
+                what: (*what).to_owned(),
                 size,
-                instructions: parties([&around, &floor, &ours, &upstream], |_| true),
+                instructions: parties(counts, |_| true),
                 layers: LAYERS
                     .iter()
                     .map(|(layer, _)| {
-                        let counts = [&around, &floor, &ours, &upstream];
-                        let parties = parties(counts, |function| layer_of(function) == *layer);
-                        ((*layer).to_owned(), parties)
+                        let of = parties(counts, |function| layer_of(function) == *layer);
+                        ((*layer).to_owned(), of)
                     })
                     .collect(),
             });
@@ -151,16 +145,17 @@ fn count(arch: Arch, effort: Effort) -> Result<Vec<Counted>> {
 }
 
 /// What each takes for a message in some functions, in the order loop, floor, ours, upstream.
-fn parties(counts: [&Counts; 4], which: impl Fn(&str) -> bool) -> Parties {
-    let [around, floor, ours, upstream] = counts.map(|counts| {
-        let chosen = counts.iter().filter(|(function, _)| which(function));
+fn parties(counts: &[Counts], which: impl Fn(&str) -> bool) -> Parties {
+    let of = |who: usize| {
+        let all = counts.get(who).into_iter().flatten();
+        let chosen = all.filter(|(function, _)| which(function));
         chosen.map(|(_, count)| count).sum::<u64>() as i64
-    });
-    let each = |count: i64| (count - around) / TIMES as i64;
+    };
+    let each = |who| (of(who) - of(0)) / TIMES as i64;
     Parties {
-        floor: each(floor),
-        ours: each(ours),
-        upstream: each(upstream),
+        floor: each(1),
+        ours: each(2),
+        upstream: each(3),
     }
 }
 
@@ -168,8 +163,14 @@ fn parties(counts: [&Counts; 4], which: impl Fn(&str) -> bool) -> Parties {
 const LAYERS: [(&str, &[&str]); 7] = [
     ("umqtt's own code", &[]),
     ("copying bytes", &["mem"]),
-    ("the stream in memory", &["stringio", "stream_", "mp_stream"]),
-    ("the heap", &["gc_", "m_malloc", "m_realloc", "m_free", "m_new"]),
+    (
+        "the stream in memory",
+        &["stringio", "stream_", "mp_stream"],
+    ),
+    (
+        "the heap",
+        &["gc_", "m_malloc", "m_realloc", "m_free", "m_new"],
+    ),
     (
         "looking up names",
         &[
@@ -190,7 +191,18 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ),
     (
         "calling and running Python",
-        &["mp_execute", "fun_", "mp_call", "mp_setup", "mp_arg", "mp_native", "nlr", "bound_meth", "mp_obj_new_bound", "mp_cstack"],
+        &[
+            "mp_execute",
+            "fun_",
+            "mp_call",
+            "mp_setup",
+            "mp_arg",
+            "mp_native",
+            "nlr",
+            "bound_meth",
+            "mp_obj_new_bound",
+            "mp_cstack",
+        ],
     ),
     (OTHER, &[]),
 ];
@@ -213,15 +225,21 @@ mod tests {
     #[test]
     fn the_loop_is_taken_off_everybody_and_layers_add_up() {
         let counts = |of: &[(&str, u64)]| -> Counts {
-            of.iter().map(|(name, n)| ((*name).to_owned(), n * TIMES)).collect()
+            of.iter()
+                .map(|(name, n)| ((*name).to_owned(), n * TIMES))
+                .collect()
         };
         let all = [
-            &counts(&[("mp_execute_bytecode", 100)]),
-            &counts(&[("mp_execute_bytecode", 100), ("memcpy", 50)]),
-            &counts(&[("mp_execute_bytecode", 110), ("memcpy", 60), (NATIVE, 80)]),
-            &counts(&[("mp_execute_bytecode", 1100), ("memcpy", 60), ("unheard_of", 90)]),
+            counts(&[("mp_execute_bytecode", 100)]),
+            counts(&[("mp_execute_bytecode", 100), ("memcpy", 50)]),
+            counts(&[("mp_execute_bytecode", 110), ("memcpy", 60), (NATIVE, 80)]),
+            counts(&[
+                ("mp_execute_bytecode", 1100),
+                ("memcpy", 60),
+                ("unheard_of", 90),
+            ]),
         ];
-        let whole = parties(all, |_| true);
+        let whole = parties(&all, |_| true);
         let expected = Parties {
             floor: 50,
             ours: 150,
@@ -231,7 +249,7 @@ mod tests {
         assert_eq!(whole.above_floor(), 11.0);
         let sum: i64 = LAYERS
             .iter()
-            .map(|(layer, _)| parties(all, |function| layer_of(function) == *layer).ours)
+            .map(|(layer, _)| parties(&all, |function| layer_of(function) == *layer).ours)
             .sum();
         assert_eq!(sum, whole.ours);
         assert_eq!(layer_of("unheard_of"), OTHER);
