@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::fs::{CWD, Mode, mkfifoat};
 
 use crate::qemu::{QemuBoard, QemuModel};
 
@@ -71,30 +72,40 @@ impl TracedBoard {
     /// # Errors
     /// What the program raises or prints, or where QEMU writes nothing down.
     pub fn count(&mut self, code: &str, times: usize) -> Result<Vec<Counts>, String> {
-        let file = self.folder.path().join("executed");
-        self.command(&format!("logfile {}", file.display()))?;
+        // A pipe with a name: what QEMU writes lies nowhere, and goes nowhere should this process end before it.
+        let pipe = self.folder.path().join("executed");
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).map_err(|error| {
+            format!("no pipe {} for what QEMU executes: {error}", pipe.display())
+        })?;
+        let (counted, counts) = std::sync::mpsc::channel();
+        let from = pipe.clone();
+        std::thread::spawn(move || {
+            let mut log = match File::open(from) {
+                Ok(log) => BufReader::new(log),
+                Err(error) => return drop(counted.send(Err(error))),
+            };
+            let _ = counted.send(between_marks(&mut log, times));
+            // QEMU may close its end much later, and must not wait for a reader until then.
+            let _ = std::io::copy(&mut log, &mut std::io::sink());
+        });
+        self.command(&format!("logfile {}", pipe.display()))?;
         self.command("log exec,nochain")?;
         let printed = self.board.run(code);
         self.command("log none")?;
         if !printed.is_empty() {
             return Err(format!("the board said {printed}"));
         }
-        // QEMU closes the file, and writes what it holds back still, some time later.
-        let begun = Instant::now();
-        let counts = loop {
-            let counts = between_marks(&file)?;
-            if counts.len() == times {
-                break counts;
-            }
-            if begun.elapsed() > PATIENCE {
-                let found = counts.len();
-                return Err(format!(
-                    "QEMU has written down {found} pairs of calls of `hash`, not {times}"
-                ));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        };
-        std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let counts = counts
+            .recv_timeout(PATIENCE)
+            .map_err(|_| "QEMU does not come to the end of what it executed".to_owned())?
+            .map_err(|error| format!("{}: {error}", pipe.display()))?;
+        std::fs::remove_file(&pipe).map_err(|error| format!("{}: {error}", pipe.display()))?;
+        if counts.len() != times {
+            let found = counts.len();
+            return Err(format!(
+                "QEMU has written down {found} pairs of calls of `hash`, not {times}"
+            ));
+        }
         Ok(counts)
     }
 
@@ -137,23 +148,15 @@ fn one_by_one(model: &QemuModel) -> Result<Vec<&'static str>, String> {
     })
 }
 
-/// What was executed between the first mark and the second, the third and the fourth, and so on.
-fn between_marks(file: &Path) -> Result<Vec<Counts>, String> {
-    let log = match File::open(file) {
-        Ok(log) => log,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("{}: {error}", file.display())),
-    };
-    let mut log = BufReader::new(log);
+/// What was executed between the first mark and the second, the third and the fourth, and so on, so many times or to the
+/// end.
+fn between_marks(log: &mut impl BufRead, times: usize) -> std::io::Result<Vec<Counts>> {
     let mut line = Vec::new();
     let (mut all, mut counts) = (Vec::new(), Counts::new());
     let (mut marks, mut was_mark) = (0, false);
     loop {
         line.clear();
-        let n = log
-            .read_until(b'\n', &mut line)
-            .map_err(|error| format!("{}: {error}", file.display()))?;
-        if n == 0 {
+        if log.read_until(b'\n', &mut line)? == 0 {
             return Ok(all);
         }
         let Some(function) = function(&line) else {
@@ -164,6 +167,9 @@ fn between_marks(file: &Path) -> Result<Vec<Counts>, String> {
             marks += 1;
             if marks % 2 == 0 {
                 all.push(std::mem::take(&mut counts));
+                if all.len() == times {
+                    return Ok(all);
+                }
             }
         }
         was_mark = is_mark;
@@ -195,10 +201,9 @@ mod tests {
             format!("Trace 0: 0x7f0012 [00000000/00019f24/00000110/ff020000] {name}\n")
         };
         let write = |names: &[&str]| {
-            let file = tempfile::NamedTempFile::new().expect("a file");
             let text: String = names.iter().map(line).collect();
-            std::fs::write(&file, "something else\n".to_owned() + &text).expect("written");
-            between_marks(file.path()).expect("readable")
+            let text = format!("something else\n{text}");
+            between_marks(&mut text.as_bytes(), 2).expect("readable")
         };
         let counted = write(&[
             "before", MARK, MARK, "a", "", "a", "", MARK, "between", MARK, "b", MARK, "behind",

@@ -538,6 +538,7 @@ mod tests {
             layers: Vec::new(),
         };
         let now = ratios(&[
+            ("instructions", 1.94),
             ("same", 1.82),
             ("better", 3.0),
             ("worse", 1.78),
@@ -547,6 +548,7 @@ mod tests {
         assert_eq!(
             worse,
             [
+                "instructions: 2.00 before, 1.94 now (-3.0 %)",
                 "worse: 2.00 before, 1.78 now (-11.0 %)",
                 "gone: no longer measured"
             ]
