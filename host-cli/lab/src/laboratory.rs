@@ -189,9 +189,18 @@ impl Laboratory {
                 pin,
                 pressed,
                 active_low,
+                bounces,
             } => {
-                let level = pressed.then_some(!active_low);
-                self.board(board)?.sim()?.set_input(pin, level);
+                let closed = Some(!active_low);
+                let (from, to) = match pressed {
+                    true => (None, closed),
+                    false => (closed, None),
+                };
+                let board = self.board(board)?;
+                match bounces {
+                    true => board.sim()?.switch(pin, from, to),
+                    false => board.sim()?.set_input(pin, to),
+                }
             }
             FromPage::Adc {
                 board,

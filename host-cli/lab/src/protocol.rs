@@ -311,6 +311,9 @@ pub enum FromPage {
         pressed: bool,
         #[serde(default = "yes")]
         active_low: bool,
+        /// Its contact opens and closes some times before it rests, as that of every real one.
+        #[serde(default = "yes")]
+        bounces: bool,
     },
     Adc {
         board: BoardId,
