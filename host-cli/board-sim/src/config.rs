@@ -87,7 +87,7 @@ pub struct HostMap {
     pub broker: Option<BrokerHosts>,
     /// Further names, in lower case, and the address each leads to. A port of 0 keeps the script's port.
     pub names: BTreeMap<String, SocketAddr>,
-    /// `localhost` leads to the broker too, on MQTT's ports without TLS: where the broker cannot have these on the computer itself.
+    /// `localhost` leads to the broker too, on MQTT's ports: where the broker cannot have these on the computer itself.
     pub localhost: bool,
 }
 

@@ -43,7 +43,8 @@ pub(crate) fn mapped(map: &HostMap, host: &str, port: u16) -> Option<SocketAddr>
         return Some(SocketAddr::new(address.ip(), port));
     }
     let broker = map.broker?;
-    let to_broker = map.localhost && TCP_PORTS.contains(&port);
+    let is_mqtt = TCP_PORTS.contains(&port) || broker.tls.is_some() && TLS_PORTS.contains(&port);
+    let to_broker = map.localhost && is_mqtt;
     let is_computer = ["localhost", "127.0.0.1"].contains(&host.as_str());
     let is_public = PUBLIC_BROKERS.contains(&host.as_str());
     if !(is_public || to_broker && is_computer) {
@@ -72,6 +73,7 @@ pub(crate) fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::BrokerHosts;
 
     #[test]
     fn public_brokers_lead_to_ours_on_its_own_port() {
@@ -96,6 +98,14 @@ mod tests {
         assert_eq!(mapped(&map, "localhost", 1883), Some(ours));
         assert_eq!(mapped(&map, "127.0.0.1", 1883), Some(ours));
         assert_eq!(mapped(&map, "localhost", 8080), None);
+        assert_eq!(mapped(&map, "localhost", 8883), None);
+        let secure = "127.0.0.1:40124".parse().ok();
+        map.broker = map.broker.map(|hosts| BrokerHosts {
+            tls: secure,
+            ..hosts
+        });
+        assert_eq!(mapped(&map, "localhost", 8883), secure);
+        assert_eq!(mapped(&map, "test.mosquitto.org", 8886), secure);
         map.broker = None;
         assert_eq!(mapped(&map, "test.mosquitto.org", 1883), None);
     }

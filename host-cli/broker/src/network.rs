@@ -45,11 +45,12 @@ impl Conditions {
     }
 }
 
-/// A network between clients and one broker: an address of this computer that leads there. Dropping it ends it, with its
-/// connections.
+/// A network between clients and one broker: addresses of this computer that lead there, one for each at which the broker
+/// listens. Dropping it ends it, with its connections.
 #[derive(Debug)]
 pub struct Network {
     address: SocketAddr,
+    others: Vec<SocketAddr>,
     conditions: watch::Sender<Conditions>,
     lost: Arc<AtomicU64>,
     stop: Option<oneshot::Sender<()>>,
@@ -63,9 +64,22 @@ impl Network {
     /// # Errors
     /// The system's, where it has no port or thread to give.
     pub fn start(broker: SocketAddr) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        Self::with_others(broker, &[])
+    }
+
+    /// The same for a broker that listens at `others` too (for TLS), all of which fail together.
+    ///
+    /// # Errors
+    /// The system's, where it has no port or thread to give.
+    pub fn with_others(broker: SocketAddr, others: &[SocketAddr]) -> io::Result<Self> {
+        let (listener, address) = listen()?;
+        let mut doors = vec![(listener, broker)];
+        let mut addresses = Vec::new();
+        for other in others {
+            let (listener, address) = listen()?;
+            doors.push((listener, *other));
+            addresses.push(address);
+        }
         let runtime = crate::server::runtime()?;
         let (conditions, received) = watch::channel(Conditions::default());
         let lost = Arc::<AtomicU64>::default();
@@ -75,17 +89,20 @@ impl Network {
             .spawn({
                 let lost = Arc::clone(&lost);
                 move || {
-                    let carrier = Carrier::new(received, lost);
-                    LocalSet::new().block_on(&runtime, async {
-                        tokio::select! {
-                            () = accept(listener, broker, carrier) => {}
-                            _ = stopped => {}
-                        }
+                    let carrier = Rc::new(Carrier::new(received, lost));
+                    let tasks = LocalSet::new();
+                    for (listener, broker) in doors {
+                        tasks.spawn_local(accept(listener, broker, Rc::clone(&carrier)));
+                    }
+                    // The doors' tasks, and those of their connections, end with the set.
+                    tasks.block_on(&runtime, async {
+                        let _ = stopped.await;
                     });
                 }
             })?;
         Ok(Self {
             address,
+            others: addresses,
             conditions,
             lost,
             stop: Some(stop),
@@ -96,6 +113,11 @@ impl Network {
     /// Where clients find the broker through it.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where they find it at its other addresses, in the order in which these were given.
+    pub fn others(&self) -> &[SocketAddr] {
+        &self.others
     }
 
     /// How it is now.
@@ -135,13 +157,20 @@ impl Drop for Network {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, broker: SocketAddr, carrier: Carrier) {
+/// A free port of the loopback.
+fn listen() -> io::Result<(std::net::TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+async fn accept(listener: std::net::TcpListener, broker: SocketAddr, carrier: Rc<Carrier>) {
     // The listener is known to be bound and non-blocking; registering it fails only where the runtime itself could not
     // have been made.
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
-    let carrier = Rc::new(carrier);
     loop {
         match listener.accept().await {
             Ok((client, _)) => {

@@ -8,6 +8,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(unix)]
+use broker::Identity;
 use broker::{Broker, BrokerConfig, BrokerError, CloseReason, TapOptions, TapPacket, Users};
 use common::{RawClient, connect_packet, packet, publish_packet, start, start_with, text};
 
@@ -192,6 +194,36 @@ fn allow_descriptors(count: u64) {
     }
 }
 
+/// Opens 1,000 connections that do not come to their CONNECT and 1,000 that are none, and leaves them open.
+#[cfg(unix)]
+fn besiege(address: SocketAddr, begins: &[&[u8]], garbage: &[&[u8]]) -> [Vec<TcpStream>; 2] {
+    [begins, garbage].map(|kinds| {
+        let open = |number: usize| {
+            let mut stream = TcpStream::connect(address).expect("a connection");
+            // One that the broker has ended already takes no bytes.
+            let _ = stream.write_all(kinds[number % kinds.len()]);
+            stream
+        };
+        (0..1000).map(open).collect()
+    })
+}
+
+/// Holds that each of them was ended by the broker.
+#[cfg(unix)]
+fn expect_ends(malformed: &mut [TcpStream]) {
+    for (number, stream) in malformed.iter_mut().enumerate() {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .expect("a timeout");
+        let mut answer = Vec::new();
+        match stream.read_to_end(&mut answer) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
+            Err(error) => panic!("connection {number} stays open: {error}"),
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_thousand_half_open_and_a_thousand_malformed_connections_leave_it_serving() {
@@ -206,13 +238,6 @@ fn a_thousand_half_open_and_a_thousand_malformed_connections_leave_it_serving() 
         b"\x10\x0d\x00\x04MQTT\x04\x02",
         b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: web",
     ];
-    let mut half_open = Vec::new();
-    for number in 0..1000 {
-        let mut stream = TcpStream::connect(broker.addr()).expect("a connection");
-        // One that the broker has ended already takes no bytes.
-        let _ = stream.write_all(begins[number % begins.len()]);
-        half_open.push(stream);
-    }
     let garbage: [&[u8]; 6] = [
         b"\x00\x00\x00\x00",
         b"\xff\xff\xff\xff\xff",
@@ -221,12 +246,7 @@ fn a_thousand_half_open_and_a_thousand_malformed_connections_leave_it_serving() 
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"\x30\xff\xff\xff\x7f",
     ];
-    let mut malformed = Vec::new();
-    for number in 0..1000 {
-        let mut stream = TcpStream::connect(broker.addr()).expect("a connection");
-        let _ = stream.write_all(garbage[number % garbage.len()]);
-        malformed.push(stream);
-    }
+    let [half_open, mut malformed] = besiege(broker.addr(), &begins, &garbage);
     // A client among them gets through, and the one from before is still there.
     let mut writer = RawClient::connected(&broker, "w");
     writer.send(&publish_packet(2, "t", Some(7), b"hola"));
@@ -235,20 +255,101 @@ fn a_thousand_half_open_and_a_thousand_malformed_connections_leave_it_serving() 
         reader.next(),
         Some(publish_packet(2, "t", Some(1), b"hola"))
     );
-    // Each malformed one was ended by the broker.
-    for (number, stream) in malformed.iter_mut().enumerate() {
-        stream
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .expect("a timeout");
-        let mut answer = Vec::new();
-        match stream.read_to_end(&mut answer) {
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
-            Err(error) => panic!("connection {number} stays open: {error}"),
-        }
-    }
+    expect_ends(&mut malformed);
     drop(half_open);
     RawClient::connected(&broker, "after").expect_quiet();
+}
+
+/// A client over TLS that has said nothing yet, whose handshake is done.
+#[cfg(unix)]
+type TlsClient = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+/// Opens it, trusting this authority.
+#[cfg(unix)]
+fn over_tls(address: SocketAddr, authority: &std::path::Path) -> TlsClient {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let mut roots = rustls::RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(authority).expect("a certificate");
+    roots.add(certificate).expect("an authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("TLS")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let mut connection =
+        rustls::ClientConnection::new(Arc::new(config), name).expect("a connection");
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("a timeout");
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream).expect("a handshake");
+    }
+    TlsClient::new(connection, stream)
+}
+
+#[cfg(unix)]
+#[test]
+fn the_listener_for_tls_stands_the_same() {
+    allow_descriptors(4096);
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["localhost".to_owned()];
+    let (identity, trust) = Identity::make(folder.path(), &names, &[]).expect("a certificate");
+    let broker = start_with(|config| {
+        config.tls = Some((SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), identity));
+    });
+    let secure = broker.tls_addr().expect("TLS");
+    let mut reader = RawClient::connected(&broker, "r");
+    reader.subscribe("t", 1);
+    // Records that are not whole yet; the last begins a ClientHello of 508 bytes.
+    let begins: [&[u8]; 4] = [
+        b"",
+        b"\x16",
+        b"\x16\x03\x01\x02\x00",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ];
+    // Records of no known type, a handshake that is none, data and an alert before the handshake, MQTT and HTTP without TLS.
+    let garbage: [&[u8]; 7] = [
+        b"\x00\x00\x00\x00\x00\x00",
+        b"\xff\xff\xff\xff\xff\xff",
+        b"\x16\x03\x01\x00\x04\xff\x00\x00\x00",
+        b"\x17\x03\x03\x00\x01x",
+        b"\x15\x03\x01\x00\x02\x02\x28",
+        b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x00\x00\x01c",
+        b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ];
+    let [half_open, mut malformed] = besiege(secure, &begins, &garbage);
+    let mut client = over_tls(secure, &trust.pem);
+    let publish = [
+        connect_packet("w", 2, 0, b""),
+        publish_packet(2, "t", Some(7), b"hola"),
+    ];
+    client.write_all(&publish.concat()).expect("it takes them");
+    let mut answer = [0; 8];
+    client.read_exact(&mut answer).expect("answers");
+    assert_eq!(answer, [0x20, 2, 0, 0, 0x40, 2, 0, 7]);
+    assert_eq!(
+        reader.next(),
+        Some(publish_packet(2, "t", Some(1), b"hola"))
+    );
+    // Inside of TLS the same nonsense ends the connection, and only that.
+    for nonsense in [
+        &b"\x00\x00\x00\x00"[..],
+        b"\x16\x03\x01\x02\x00",
+        b"\x30\xff\xff\xff\x7f",
+    ] {
+        let mut client = over_tls(secure, &trust.pem);
+        client.write_all(nonsense).expect("it takes them");
+        let ended = client.read(&mut [0; 1]);
+        assert!(!matches!(ended, Ok(1)), "{nonsense:?} gets no answer");
+    }
+    expect_ends(&mut malformed);
+    drop(half_open);
+    client.write_all(&[0xc0, 0]).expect("it is still there");
+    client.read_exact(&mut answer[..2]).expect("an answer");
+    assert_eq!(answer[..2], [0xd0, 0]);
 }
 
 #[test]

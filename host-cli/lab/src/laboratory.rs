@@ -16,7 +16,7 @@ use crate::LabConfig;
 use crate::board::{Handle, Maker, Names, Outfit, Parts, Simulated};
 use crate::examples;
 use crate::folder::Folder;
-use crate::mqtt::Mqtt;
+use crate::mqtt::{Mqtt, Secure};
 use crate::protocol::{
     Activity, BoardId, BoardView, FromPage, Kind, Level, PortView, Project, ToPage,
 };
@@ -52,6 +52,7 @@ pub struct Laboratory {
     maker: Option<Maker>,
     timeouts: Timeouts,
     online: bool,
+    secure: Option<Secure>,
     folder: Option<Arc<Folder>>,
     /// Further names, and where they lead on simulated boards.
     names: BTreeMap<String, SocketAddr>,
@@ -83,7 +84,7 @@ impl Laboratory {
     /// # Errors
     /// Where the broker cannot be had.
     pub fn start(config: &LabConfig) -> Result<Arc<Self>, broker::BrokerError> {
-        let (view, mqtt) = Mqtt::start()?;
+        let (view, mqtt) = Mqtt::start(config.secure.as_ref())?;
         let weather = (!config.online).then(|| simulated_weather(&view)).flatten();
         let names = weather
             .iter()
@@ -97,6 +98,7 @@ impl Laboratory {
             maker: config.simulated.clone(),
             timeouts: config.timeouts.clone(),
             online: config.online,
+            secure: config.secure.clone(),
             folder: config.folder.clone(),
             names: names.collect(),
             _weather: weather,
@@ -370,18 +372,15 @@ impl Laboratory {
             })?;
             let network = match self.online {
                 true => None,
-                false => Some(Network::start(self.mqtt.address()).map_err(|error| {
-                    Words::new(
-                        format!("the board's network cannot be had: {error}"),
-                        format!("no se puede tener la red de la placa: {error}"),
-                    )
-                })?),
+                false => Some(self.network()?),
             };
             let names = network.as_ref().map(|network| Names {
                 broker: network.address(),
+                secure: network.others().first().copied(),
                 others: self.names.clone(),
             });
-            let sim = maker.start(names)?;
+            let authority = self.secure.as_ref().map(|secure| &secure.authority[..]);
+            let sim = maker.start(names, authority)?;
             self.view.micropython(id, &maker.version());
             (sim.port(), Some(Simulated { sim, network }))
         } else {
@@ -403,6 +402,17 @@ impl Laboratory {
         }
         boards.handles.insert(id, Some(Arc::new(handle)));
         Ok(())
+    }
+
+    /// A network of its own for a board, which leads to the broker.
+    fn network(&self) -> Result<Network, Words> {
+        let secure = self.mqtt.secure();
+        Network::with_others(self.mqtt.address(), secure.as_slice()).map_err(|error| {
+            Words::new(
+                format!("the board's network cannot be had: {error}"),
+                format!("no se puede tener la red de la placa: {error}"),
+            )
+        })
     }
 
     fn remove(&self, id: BoardId) {

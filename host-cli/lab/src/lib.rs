@@ -48,6 +48,7 @@ use laboratory::Laboratory;
 pub use assets::page_is_built;
 pub use board::{Loan, Maker, Outfit};
 pub use folder::{Folder, FolderError};
+pub use mqtt::Secure;
 pub use words::Words;
 
 /// What a laboratory is to be like.
@@ -56,6 +57,8 @@ pub struct LabConfig {
     pub listen: SocketAddr,
     /// The language of a page until it chooses another.
     pub lang: Lang,
+    /// How the broker is reached over TLS, if at all.
+    pub secure: Option<Secure>,
     /// How boards get umqtt.
     pub outfit: Arc<dyn Outfit>,
     /// What simulated boards are made of; none where there can be none.
@@ -167,6 +170,11 @@ impl Lab {
     /// Where the broker listens.
     pub fn broker(&self) -> SocketAddr {
         self.laboratory.mqtt().address()
+    }
+
+    /// Where it listens for TLS.
+    pub fn secure_broker(&self) -> Option<SocketAddr> {
+        self.laboratory.mqtt().secure()
     }
 }
 

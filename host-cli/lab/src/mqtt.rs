@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use broker::{Broker, BrokerConfig, BrokerError, DEFAULT_PORT, Tap, TapEvent, TapOptions};
+use broker::{
+    Broker, BrokerConfig, BrokerError, DEFAULT_PORT, DEFAULT_TLS_PORT, Identity, Tap, TapEvent,
+    TapOptions,
+};
 
 use crate::protocol::{BrokerView, MqttEvent};
 use crate::publisher::{Message, Publisher};
@@ -22,6 +25,22 @@ const BATCH: usize = 500;
 /// Bytes of a payload that pages get to see.
 const PAYLOAD: usize = 4096;
 
+/// What the laboratory's own broker shows of itself over TLS.
+#[derive(Debug, Clone)]
+pub struct Secure {
+    /// For `localhost` and the addresses at which the broker listens.
+    pub identity: Identity,
+    /// The certificate of the authority that signed it, in DER: what boards trust it by.
+    pub authority: Vec<u8>,
+}
+
+/// Where a broker listens, without and with TLS.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    tcp: u16,
+    tls: u16,
+}
+
 struct Running {
     // The publisher goes first: it says goodbye to the broker.
     publisher: Option<Publisher>,
@@ -32,27 +51,44 @@ struct Running {
 /// The embedded broker, running or not.
 pub struct Mqtt {
     view: Arc<View>,
+    identity: Option<Identity>,
     /// Where it listens, also while it is stopped: boards try there.
     address: SocketAddr,
+    /// The same over TLS.
+    secure: Option<SocketAddr>,
     running: Mutex<Option<Running>>,
 }
 
 impl Mqtt {
-    /// Starts the broker on MQTT's own port, or on a free one where that is taken.
+    /// Starts the broker on MQTT's own ports, or on free ones where these are taken.
     ///
     /// # Errors
     /// Where it cannot listen at all.
-    pub fn start() -> Result<(Arc<View>, Self), BrokerError> {
-        let broker = match begin(DEFAULT_PORT) {
-            Err(BrokerError::Taken { .. }) => begin(0)?,
-            started => started?,
+    pub fn start(secure: Option<&Secure>) -> Result<(Arc<View>, Self), BrokerError> {
+        let identity = secure.map(|secure| secure.identity.clone());
+        let mut ports = Ports {
+            tcp: DEFAULT_PORT,
+            tls: DEFAULT_TLS_PORT,
         };
-        let address = broker.addr();
-        let view = Arc::new(View::new(BrokerView::new(Some(address), true)));
+        let broker = loop {
+            match begin(identity.as_ref(), ports) {
+                Err(BrokerError::Taken { address, .. }) if address.port() == DEFAULT_PORT => {
+                    ports.tcp = 0;
+                }
+                Err(BrokerError::Taken { address, .. }) if address.port() == DEFAULT_TLS_PORT => {
+                    ports.tls = 0;
+                }
+                started => break started?,
+            }
+        };
+        let (address, secure) = (broker.addr(), broker.tls_addr());
+        let view = Arc::new(View::new(BrokerView::embedded(address, secure, true)));
         let watching = watch(&broker, &view);
         let mqtt = Self {
             view: Arc::clone(&view),
+            identity,
             address,
+            secure,
             running: Mutex::new(Some(Running {
                 publisher: None,
                 broker,
@@ -70,6 +106,15 @@ impl Mqtt {
         self.address
     }
 
+    /// Where it listens for TLS.
+    pub fn secure(&self) -> Option<SocketAddr> {
+        self.secure
+    }
+
+    fn shown(&self, running: bool) -> BrokerView {
+        BrokerView::embedded(self.address, self.secure, running)
+    }
+
     /// Stops the broker with all its connections; what it retained is forgotten.
     pub fn stop(&self) {
         let Some(Running {
@@ -85,7 +130,7 @@ impl Mqtt {
         // The tap ends with the broker, and its thread with the tap.
         let _ = watching.join();
         self.view.mqtt_state(Default::default());
-        self.view.broker(BrokerView::new(Some(self.address), false));
+        self.view.broker(self.shown(false));
     }
 
     /// Starts it again where it was.
@@ -95,7 +140,11 @@ impl Mqtt {
     pub fn start_again(&self) -> Result<(), Words> {
         let mut running = self.lock();
         if running.is_none() {
-            let broker = begin(self.address.port()).map_err(|error| {
+            let ports = Ports {
+                tcp: self.address.port(),
+                tls: self.secure.map_or(0, |address| address.port()),
+            };
+            let broker = begin(self.identity.as_ref(), ports).map_err(|error| {
                 Words::new(
                     format!("the broker does not start: {error}"),
                     format!("el broker no arranca: {error}"),
@@ -107,7 +156,7 @@ impl Mqtt {
                 broker,
                 watching,
             });
-            self.view.broker(BrokerView::new(Some(self.address), true));
+            self.view.broker(self.shown(true));
         }
         Ok(())
     }
@@ -143,9 +192,11 @@ impl Mqtt {
     }
 }
 
-fn begin(port: u16) -> Result<Broker, BrokerError> {
+fn begin(identity: Option<&Identity>, ports: Ports) -> Result<Broker, BrokerError> {
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     Broker::start(BrokerConfig {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        listen: at(ports.tcp),
+        tls: identity.map(|identity| (at(ports.tls), identity.clone())),
         ..BrokerConfig::default()
     })
 }

@@ -109,6 +109,8 @@ pub struct BrokerView {
     pub running: bool,
     /// It is not the embedded one, so it cannot be stopped.
     pub external: bool,
+    /// Where it listens for TLS.
+    pub secure: Option<String>,
 }
 
 /// An example that can be opened.
@@ -231,10 +233,7 @@ pub enum ToPage {
         clients: Vec<ClientState>,
         retained: Vec<RetainedMessage>,
     },
-    Broker {
-        running: bool,
-        address: String,
-    },
+    Broker(BrokerView),
     Notice {
         level: Level,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,13 +257,13 @@ impl From<BrokerState> for ToPage {
 }
 
 impl BrokerView {
-    pub fn new(address: Option<SocketAddr>, running: bool) -> Self {
+    /// The laboratory's own.
+    pub fn embedded(address: SocketAddr, secure: Option<SocketAddr>, running: bool) -> Self {
         Self {
-            address: address
-                .map(|address| address.to_string())
-                .unwrap_or_default(),
+            address: address.to_string(),
             running,
             external: false,
+            secure: secure.map(|address| address.to_string()),
         }
     }
 }

@@ -319,10 +319,7 @@ impl View {
 
     pub fn broker(&self, view: BrokerView) {
         let mut seen = self.lock();
-        self.tell(&ToPage::Broker {
-            running: view.running,
-            address: view.address.clone(),
-        });
+        self.tell(&ToPage::Broker(view.clone()));
         seen.broker = view;
     }
 
@@ -358,6 +355,11 @@ mod tests {
         }
     }
 
+    fn broker() -> BrokerView {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1883));
+        BrokerView::embedded(address, None, true)
+    }
+
     fn next(news: &mut broadcast::Receiver<Arc<Outgoing>>) -> serde_json::Value {
         let message = news.try_recv().expect("a message");
         serde_json::from_str(&message.text(Lang::Es)).expect("JSON")
@@ -365,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_late_page_gets_what_an_early_one_saw() {
-        let view = View::new(BrokerView::new(None, true));
+        let view = View::new(broker());
         let mut early = view.join();
         view.board(board(1));
         view.console(1, "hola\n");
@@ -389,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_console_is_kept_up_to_a_limit_and_cut_between_characters() {
-        let view = View::new(BrokerView::new(None, true));
+        let view = View::new(broker());
         view.board(board(7));
         for _ in 0..100 {
             view.console(7, &"ñ".repeat(1111));
@@ -401,7 +403,7 @@ mod tests {
 
     #[test]
     fn a_notice_comes_in_the_pages_language() {
-        let view = View::new(BrokerView::new(None, true));
+        let view = View::new(broker());
         let mut joined = view.join();
         view.error(Some(3), Words::new("no", "que no"));
         let told = next(&mut joined.news);

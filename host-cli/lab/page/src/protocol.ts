@@ -175,7 +175,9 @@ export interface RetainedMessage {
 export interface BrokerInfo {
   address: string;
   running: boolean;
-  external?: boolean;
+  external: boolean;
+  /** Where it listens for TLS. */
+  secure: string | null;
 }
 
 export type ServerMessage =

@@ -124,7 +124,7 @@ export class Lab {
   /** Undefined until the server said hello; false while it cannot be reached. */
   connected: boolean | undefined;
   version = "";
-  broker: BrokerInfo = { address: "", running: false };
+  broker: BrokerInfo = { address: "", running: false, external: false, secure: null };
   examples: { name: string; title: string }[] = [];
   ports: { port: string; name: string }[] = [];
   readonly boards = new Map<BoardId, Board>();
@@ -243,7 +243,7 @@ export class Lab {
         touch("mqtt");
         break;
       case "broker":
-        this.broker = { ...this.broker, running: message.running, address: message.address };
+        this.broker = message;
         touch("network", "mqtt", "chrome");
         break;
       case "notice":

@@ -65,8 +65,8 @@ export async function startLab({ lang = "es", listen = "127.0.0.1:0", target = [
   const home = mkdtempSync(join(tmpdir(), "umqtt-lab-"));
   const child = spawn(umqtt(), ["lab", ...target, "--listen", listen, "--no-open", "--lang", lang], {
     stdio: ["ignore", "pipe", "pipe"],
-    // The boards' files of the person who runs the tests are none of their business.
-    env: { ...process.env, UMQTT_SIM_ROOT: join(home, "flash") },
+    // The certificates of the person who runs the tests are none of their business.
+    env: { ...process.env, XDG_DATA_HOME: home },
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   let said = "";

@@ -36,6 +36,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(30);
 pub struct Names {
     /// What the names of public brokers lead to.
     pub broker: SocketAddr,
+    /// What they lead to on the ports of MQTT over TLS.
+    pub secure: Option<SocketAddr>,
     /// Further names.
     pub others: BTreeMap<String, SocketAddr>,
 }

@@ -2,13 +2,18 @@
 //!
 //! Systems without pseudo-terminals have `sim_unsupported` in its place.
 
-use board_link::PortSpec;
-use board_sim::{Climate, HostMap, MicroPython, PinMode, SimBoard, SimConfig, SimError};
+use board_link::{Lang, PortSpec};
+use board_sim::{
+    BrokerHosts, Climate, HostMap, MicroPython, PinMode, SimBoard, SimConfig, SimError,
+};
 use tempfile::TempDir;
 
 use crate::board::Names;
 use crate::protocol::{PinView, PinsView, PwmView, Wifi};
 use crate::words::Words;
+
+/// The file by which a board trusts the laboratory's broker, as examples name it: DER, which every board reads.
+const AUTHORITY: &str = "ca.der";
 
 /// What simulated boards are made of.
 #[derive(Debug, Clone)]
@@ -33,26 +38,37 @@ impl Maker {
         self.micropython.implementation().version.clone()
     }
 
-    /// Starts a board whose host names lead as `names` says, or to themselves.
+    /// Starts a board whose host names lead as `names` says, or to themselves. It is born with the certificate of
+    /// `authority` among its files.
     ///
     /// # Errors
     /// Why it cannot be had.
-    pub fn start(&self, names: Option<Names>) -> Result<Sim, Words> {
+    pub fn start(&self, names: Option<Names>, authority: Option<&[u8]>) -> Result<Sim, Words> {
+        let no_room = |error| {
+            Words::new(
+                format!("there is no room for the simulated board's files: {error}"),
+                format!(
+                    "no hay sitio para los ficheros de la placa simulada: {}",
+                    Lang::Es.reason(&error)
+                ),
+            )
+        };
         let flash = tempfile::Builder::new()
             .prefix("umqtt-lab-")
             .tempdir()
-            .map_err(|error| {
-                Words::new(
-                    format!("there is no room for the simulated board's files: {error}"),
-                    format!("no hay sitio para los ficheros de la placa simulada: {error}"),
-                )
-            })?;
+            .map_err(no_room)?;
+        if let Some(authority) = authority {
+            std::fs::write(flash.path().join(AUTHORITY), authority).map_err(no_room)?;
+        }
         let mut config = SimConfig::new(flash.path(), self.micropython.clone());
-        if let Some(Names { broker, others }) = names {
+        if let Some(names) = names {
             config.hosts = HostMap {
-                names: others,
+                broker: Some(BrokerHosts {
+                    tcp: names.broker,
+                    tls: names.secure,
+                }),
+                names: names.others,
                 localhost: true,
-                ..HostMap::to_broker(broker)
             };
         }
         let board = SimBoard::start(config).map_err(|error| words(&error))?;

@@ -18,7 +18,7 @@ impl Maker {
         match *self {}
     }
 
-    pub fn start(&self, _: Option<Names>) -> Result<Sim, Words> {
+    pub fn start(&self, _: Option<Names>, _: Option<&[u8]>) -> Result<Sim, Words> {
         match *self {}
     }
 }

@@ -73,6 +73,7 @@ pub fn config(simulated: Option<Maker>) -> LabConfig {
     LabConfig {
         listen: "127.0.0.1:0".parse().expect("an address"),
         lang: Lang::Es,
+        secure: None,
         outfit: Arc::new(Prebuilt),
         simulated,
         boards: Vec::new(),

@@ -7,4 +7,5 @@ mod client;
 mod network;
 mod project;
 mod real;
+mod secure;
 mod security;

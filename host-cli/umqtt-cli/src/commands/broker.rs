@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use board_link::Lang;
 use broker::{
-    Broker, BrokerConfig, BrokerError, DEFAULT_PORT, Identity, Limits, StoreError, Tap, TapOptions,
-    TlsError, Trust, Users, WEBSOCKET_PATH,
+    Broker, BrokerConfig, BrokerError, DEFAULT_PORT, Identity, Limits, PortOwner, StoreError, Tap,
+    TapOptions, TlsError, Trust, Users, WEBSOCKET_PATH,
 };
 
 use crate::commands::passwd;
 use crate::data_folder;
 use crate::display::{Display, Form, Message, Sender};
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lan;
 use crate::lines;
 use crate::options::mqtt::{BrokerCommand, BrokerOptions};
@@ -137,11 +137,19 @@ fn identity(
     listen: IpAddr,
     lang: Lang,
 ) -> Result<(Identity, Option<Trust>), Failure> {
-    let failed = |error: TlsError| explain_tls(&error, lang);
     if let (Some(certificate), Some(key)) = (&options.cert, &options.key) {
-        let identity = Identity::from_files(certificate, key).map_err(failed)?;
-        return Ok((identity, None));
+        let identity = Identity::from_files(certificate, key);
+        return Ok((identity.map_err(|error| explain_tls(&error, lang))?, None));
     }
+    let (identity, trust) = make_identity(listen, lang)?;
+    Ok((identity, Some(trust)))
+}
+
+/// A certificate for the names and addresses by which this computer is reached, `listen` among them.
+///
+/// # Errors
+/// Where there is no folder for its authority, or that cannot be used.
+pub fn make_identity(listen: IpAddr, lang: Lang) -> Result<(Identity, Trust), Failure> {
     let folder = data_folder::find().ok_or_else(|| {
         Failure::new(
             Status::Failed,
@@ -163,9 +171,8 @@ fn identity(
     addresses.sort_unstable();
     addresses.dedup();
     let names = ["localhost".to_owned(), "umqtt.local".to_owned()];
-    let (identity, trust) =
-        Identity::make(&folder.join("umqtt/tls"), &names, &addresses).map_err(failed)?;
-    Ok((identity, Some(trust)))
+    Identity::make(&folder.join("umqtt/tls"), &names, &addresses)
+        .map_err(|error| explain_tls(&error, lang))
 }
 
 /// Says where else it is reached than by MQTT over TCP, and what clients need for that.
@@ -175,9 +182,13 @@ fn say_where(broker: &Broker, trust: Option<&Trust>, sender: &Sender, lang: Lang
         Lang::En => format!("in a WebSocket: ws://{address}{WEBSOCKET_PATH}"),
         Lang::Es => format!("en un WebSocket: ws://{address}{WEBSOCKET_PATH}"),
     });
-    let Some(secure) = broker.tls_addr() else {
-        return;
-    };
+    if let Some(secure) = broker.tls_addr() {
+        say_secure(secure, trust, sender, lang);
+    }
+}
+
+/// The same of TLS.
+pub fn say_secure(secure: SocketAddr, trust: Option<&Trust>, sender: &Sender, lang: Lang) {
     sender.note(match lang {
         Lang::En => format!("over TLS: mqtts://{secure} and wss://{secure}{WEBSOCKET_PATH}"),
         Lang::Es => format!("por TLS: mqtts://{secure} y wss://{secure}{WEBSOCKET_PATH}"),
@@ -199,10 +210,10 @@ fn explain_store(error: &StoreError, lang: Lang) -> Failure {
     let message = match (lang, error) {
         (Lang::En, _) => error.to_string(),
         (Lang::Es, StoreError::Read { path, source }) => {
-            format!("no se puede leer {}: {source}", path.display())
+            failure::cannot_read(path.display(), source, lang)
         }
         (Lang::Es, StoreError::Write { path, source }) => {
-            format!("no se puede escribir {}: {source}", path.display())
+            failure::cannot_write(path.display(), source, lang)
         }
         (Lang::Es, StoreError::InUse { folder }) => {
             format!("otro broker guarda sus sesiones en {}", folder.display())
@@ -232,14 +243,15 @@ fn explain_store(error: &StoreError, lang: Lang) -> Failure {
     Failure::new(Status::Failed, message, help)
 }
 
-fn explain_tls(error: &TlsError, lang: Lang) -> Failure {
+/// The errors of certificates in the language of the user.
+pub fn explain_tls(error: &TlsError, lang: Lang) -> Failure {
     let message = match (lang, error) {
         (Lang::En, _) => error.to_string(),
         (Lang::Es, TlsError::Read { path, source }) => {
-            format!("no se puede leer {}: {source}", path.display())
+            failure::cannot_read(path.display(), source, lang)
         }
         (Lang::Es, TlsError::Write { path, source }) => {
-            format!("no se puede escribir {}: {source}", path.display())
+            failure::cannot_write(path.display(), source, lang)
         }
         (Lang::Es, TlsError::NotPem { path, wanted }) => {
             let wanted = match *wanted {
@@ -352,8 +364,9 @@ pub fn explain(error: &BrokerError, lang: Lang) -> Failure {
         Status::Failed,
         match error {
             BrokerError::Taken { address, owner } => {
-                let owner = owner.as_deref().unwrap_or("otro programa");
-                let owner = owner.replace("(process ", "(proceso ");
+                let owner = owner
+                    .as_ref()
+                    .map_or("otro programa".to_owned(), PortOwner::to_spanish);
                 format!(
                     "no se puede escuchar en {address}: {owner} ya usa ese puerto; termínalo o elige otro puerto con --listen"
                 )
@@ -368,7 +381,7 @@ pub fn explain(error: &BrokerError, lang: Lang) -> Failure {
             ),
             BrokerError::Open { .. } | BrokerError::Store(_) => error.to_string(),
             BrokerError::Other { address, source } => {
-                format!("no se puede escuchar en {address}: {source}")
+                format!("no se puede escuchar en {address}: {}", lang.reason(source))
             }
         },
     )

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use board_link::{Board, Lang, LinkError, PortSpec};
-use lab::{Folder, FolderError, Lab, LabConfig, LabError, Outfit, Words};
+use broker::{TlsError, Trust};
+use lab::{Folder, FolderError, Lab, LabConfig, LabError, Outfit, Secure, Words};
 use serde_json::json;
 
-use crate::commands::broker;
+use crate::commands::broker as broker_command;
 use crate::display::{Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::loan::Loan;
@@ -35,9 +36,11 @@ pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
         .map_err(|error| explain_folder(&error, lang))?;
     super::shown(lang, |display, stop| {
         let simulated = simulated::maker(stop, lang)?;
+        let (secure, trust) = secure(display, lang);
         let config = |listen| LabConfig {
             listen,
             lang,
+            secure: secure.clone(),
             outfit: Arc::new(Lender { lang }),
             simulated: simulated.clone(),
             boards: boards.clone(),
@@ -58,7 +61,7 @@ pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
             }
         };
         let lab = lab.map_err(|error| explain(&error, lang))?;
-        welcome(&lab, options, display, lang);
+        welcome(&lab, trust.as_ref(), options, display, lang);
         while !stop.is_requested() {
             std::thread::sleep(LOOK_EVERY);
         }
@@ -66,7 +69,32 @@ pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
     })
 }
 
-fn welcome(lab: &Lab, options: &LabOptions, display: &Sender, lang: Lang) {
+/// The certificate of the laboratory's broker, with its authority; none where it cannot be made, which is said: all but
+/// TLS works without.
+fn secure(display: &Sender, lang: Lang) -> (Option<Secure>, Option<Trust>) {
+    let made = broker_command::make_identity(Ipv4Addr::LOCALHOST.into(), lang);
+    let read = made.and_then(|(identity, trust)| {
+        let authority = std::fs::read(&trust.der).map_err(|source| {
+            let path = trust.der.clone();
+            broker_command::explain_tls(&TlsError::Read { path, source }, lang)
+        })?;
+        let secure = Secure {
+            identity,
+            authority,
+        };
+        Ok((secure, trust))
+    });
+    match read {
+        Ok((secure, trust)) => (Some(secure), Some(trust)),
+        Err(failure) => {
+            let label = lang.pick("the broker does without TLS", "el broker se queda sin TLS");
+            display.note(format!("{label}: {failure}"));
+            (None, None)
+        }
+    }
+}
+
+fn welcome(lab: &Lab, trust: Option<&Trust>, options: &LabOptions, display: &Sender, lang: Lang) {
     let (page, broker) = (format!("http://{}/", lab.address()), lab.broker());
     display.show(Message::Result {
         text: match lang {
@@ -77,6 +105,7 @@ fn welcome(lab: &Lab, options: &LabOptions, display: &Sender, lang: Lang) {
             "event": "laboratory",
             "page": page,
             "broker": broker.to_string(),
+            "secure_broker": lab.secure_broker().map(|address| address.to_string()),
             "page_is_built": lab::page_is_built(),
         }),
     });
@@ -84,6 +113,9 @@ fn welcome(lab: &Lab, options: &LabOptions, display: &Sender, lang: Lang) {
         Lang::En => format!("its broker listens on {broker}"),
         Lang::Es => format!("su broker escucha en {broker}"),
     });
+    if let Some(secure) = lab.secure_broker() {
+        broker_command::say_secure(secure, trust, display, lang);
+    }
     if !lab::page_is_built() {
         display.note(lang.pick(
             "its page is not built into this umqtt: cargo xtask page, then build and start again",
@@ -124,7 +156,7 @@ fn open_browser(page: &str) {
 /// The address of `--listen`; none without it.
 fn listen(text: Option<&str>, lang: Lang) -> Result<Option<SocketAddr>, Failure> {
     let address = text
-        .map(|text| broker::address(Some(text), lang))
+        .map(|text| broker_command::address(Some(text), lang))
         .transpose()?;
     match address.filter(|address| !address.ip().is_loopback()) {
         Some(address) => Err(explain(&LabError::Open { address }, lang)),
@@ -168,7 +200,7 @@ fn explain_folder(error: &FolderError, lang: Lang) -> Failure {
 
 fn explain(error: &LabError, lang: Lang) -> Failure {
     match error {
-        LabError::Broker(error) => broker::explain(error, lang),
+        LabError::Broker(error) => broker_command::explain(error, lang),
         LabError::Open { address } => Failure::new(
             Status::Usage,
             match lang {
@@ -188,7 +220,10 @@ fn explain(error: &LabError, lang: Lang) -> Failure {
             Status::Failed,
             match lang {
                 Lang::En => format!("the page cannot listen on {address}: {source}"),
-                Lang::Es => format!("la página no puede escuchar en {address}: {source}"),
+                Lang::Es => format!(
+                    "la página no puede escuchar en {address}: {}",
+                    lang.reason(source)
+                ),
             },
             lang.pick(
                 "leave --listen out, or name another port",

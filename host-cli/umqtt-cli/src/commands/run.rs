@@ -114,7 +114,7 @@ enum Watch {
     Outside {
         _observer: Observer,
         /// The bad network in front of it, where one was asked for.
-        _networks: Vec<Network>,
+        _network: Option<Network>,
     },
     Nobody,
 }
@@ -301,7 +301,7 @@ impl Session<'_> {
         let (watch, broker) = match (&self.broker, simulated) {
             (Some(BrokerChoice::Outside(broker)), _) => {
                 let hosts = self.resolve(broker)?;
-                let (hosts, networks) = self.worsen(hosts, simulated)?;
+                let (hosts, network) = self.worsen(hosts, simulated)?;
                 let observer = Observer::start(broker, self.display.clone(), self.stop, self.lang)?;
                 let label = self
                     .lang
@@ -310,7 +310,7 @@ impl Session<'_> {
                 (
                     Watch::Outside {
                         _observer: observer,
-                        _networks: networks,
+                        _network: network,
                     },
                     Some(hosts),
                 )
@@ -344,33 +344,33 @@ impl Session<'_> {
     }
 
     /// Puts the network that was asked for in front of an outside broker.
-    fn worsen(&self, hosts: StandIn, simulated: bool) -> Result<(StandIn, Vec<Network>), Failure> {
+    fn worsen(
+        &self,
+        hosts: StandIn,
+        simulated: bool,
+    ) -> Result<(StandIn, Option<Network>), Failure> {
         let conditions = self.options.network.conditions();
         if conditions.is_clear() {
-            return Ok((hosts, Vec::new()));
+            return Ok((hosts, None));
         }
         if !simulated || self.options.online {
             return Err(self.no_network());
         }
-        let start = |broker| {
-            let network = Network::start(broker).map_err(|error| {
-                let label = self.lang.pick(
-                    "the network cannot be made worse",
-                    "no se puede empeorar la red",
-                );
-                Failure::complete(Status::Failed, format!("{label}: {error}"))
-            })?;
-            network.set_delay(conditions.delay);
-            network.set_loss(conditions.loss);
-            Ok(network)
-        };
-        let tcp = start(hosts.tcp)?;
-        let tls = hosts.tls.map(start).transpose()?;
+        let others = hosts.tls.as_slice();
+        let network = Network::with_others(hosts.tcp, others).map_err(|error| {
+            let label = self.lang.pick(
+                "the network cannot be made worse",
+                "no se puede empeorar la red",
+            );
+            Failure::complete(Status::Failed, format!("{label}: {error}"))
+        })?;
+        network.set_delay(conditions.delay);
+        network.set_loss(conditions.loss);
         let hosts = StandIn {
-            tcp: tcp.address(),
-            tls: tls.as_ref().map(Network::address),
+            tcp: network.address(),
+            tls: network.others().first().copied(),
         };
-        Ok((hosts, [tcp].into_iter().chain(tls).collect()))
+        Ok((hosts, Some(network)))
     }
 
     /// Where what the script sends does not pass through this command.
@@ -403,18 +403,15 @@ impl Session<'_> {
             Err(BrokerError::Taken { owner, .. }) => {
                 let broker =
                     start(0).map_err(|error| broker_command::explain(&error, self.lang))?;
-                let owner = owner.unwrap_or_else(|| {
-                    self.lang
-                        .pick("another program", "otro programa")
-                        .to_owned()
-                });
                 let address = broker.addr();
                 self.display.note(match self.lang {
                     Lang::En => format!(
-                        "port {DEFAULT_PORT} belongs to {owner}: the broker listens on {address}"
+                        "port {DEFAULT_PORT} belongs to {}: the broker listens on {address}",
+                        owner.map_or("another program".to_owned(), |owner| owner.to_string())
                     ),
                     Lang::Es => format!(
-                        "el puerto {DEFAULT_PORT} es de {owner}: el broker escucha en {address}"
+                        "el puerto {DEFAULT_PORT} es de {}: el broker escucha en {address}",
+                        owner.map_or("otro programa".to_owned(), |owner| owner.to_spanish())
                     ),
                 });
                 broker

@@ -125,6 +125,7 @@ export const en: Words = {
   loss: "Packets that get lost",
   brokerSwitch: "Broker running",
   brokerExternal: "The broker {address} is somebody else's: it cannot be stopped here.",
+  brokerSecure: "Over TLS: {address}",
   brokerStopped: "The broker is stopped.",
   ms: "{value} ms",
   percent: "{value} %",

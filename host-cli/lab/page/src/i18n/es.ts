@@ -123,6 +123,7 @@ export const es = {
   loss: "Paquetes que se pierden",
   brokerSwitch: "Broker en marcha",
   brokerExternal: "El broker {address} es de otro: aquí no se puede parar.",
+  brokerSecure: "Por TLS: {address}",
   brokerStopped: "El broker está parado.",
   ms: "{value} ms",
   percent: "{value} %",

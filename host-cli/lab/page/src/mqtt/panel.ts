@@ -50,7 +50,7 @@ export class MqttPanel {
     const { mqtt, broker } = this.lab;
     return html`<header>
         <h2 id="mqtt-title">${t("mqtt")}</h2>
-        <span class="broker ${broker.running ? "up" : "down"}"
+        <span class="broker ${broker.running ? "up" : "down"}" title=${broker.secure ? t("brokerSecure", { address: broker.secure }) : nothing}
           ><span class="dot" aria-hidden="true"></span>${broker.running ? html`${t("broker")} <span class="mono">${broker.address}</span>` : t("brokerStopped")}</span
         >
       </header>
