@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// mpremote on PATH, or freshly installed into a folder of the build, below `build`.
 ///
@@ -28,6 +29,9 @@ pub fn mpremote(build: &Path) -> Result<PathBuf, String> {
             ))
         }
     };
+    // Tests of one program that begin together install it once.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if !program.exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
         run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", "mpremote"]))?;

@@ -9,13 +9,14 @@ use std::time::Duration;
 use board_link::Lang;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::bench_options::BenchOptions;
-use crate::board_options::{
+use crate::options::bench::BenchOptions;
+use crate::options::board::{
     DeployOptions, ExecOptions, FsOptions, MountOptions, ReplOptions, ResetOptions,
 };
-use crate::lab_options::LabOptions;
-use crate::mqtt_options::{BrokerOptions, MonitorOptions, PubOptions, SubOptions};
-use crate::network_options::NetworkOptions;
+use crate::options::lab::LabOptions;
+use crate::options::mqtt::{BrokerOptions, MonitorOptions, PubOptions, SubOptions};
+use crate::options::network::NetworkOptions;
+use crate::options::{PortOption, seconds};
 use crate::usage::{self, Answer};
 
 /// MQTT lessons on MicroPython boards, real or simulated
@@ -251,6 +252,11 @@ pub struct PackageOptions {
     /// Default: every known board
     #[arg(long = "board", value_name = "NAME")]
     pub boards: Vec<String>,
+
+    /// The address of the folder that the package will be unpacked in, so that mip on a board can fetch its files:
+    /// http://…, https://…, github:USER/REPOSITORY/… or gitlab:…
+    #[arg(long, value_name = "ADDRESS")]
+    pub url: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -268,23 +274,6 @@ pub struct PortsOptions {
     /// Open no port: list only what the system says
     #[arg(long)]
     pub no_open: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct PortOption {
-    /// The board: a device (/dev/ttyUSB0, COM3), sim, socket://HOST:PORT, rfc2217://HOST:PORT,
-    /// id:SERIAL or auto. Default: auto, the one attached board, else the simulated one
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<String>,
-}
-
-/// A number of seconds above 0, with or without a fraction.
-pub fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| text.to_owned())?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(text.to_owned()),
-    }
 }
 
 /// The commands whose letters are those of Mosquitto's clients: -h is the host there, and -v is for messages.

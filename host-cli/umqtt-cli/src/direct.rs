@@ -1,13 +1,11 @@
 //! Decides how commands reach a board whose answer is their own standard output: notes go to standard error, and the
 //! board is left as it was found.
 
-use std::io::Write;
-
 use board_link::{Board, Lang, LinkError, Transport};
 
-use crate::cli::PortOption;
 use crate::display::Display;
-use crate::failure::{Failure, Status};
+use crate::failure::Failure;
+use crate::options::PortOption;
 use crate::simulated::Simulated;
 use crate::stop::Stop;
 use crate::target::{self, Target};
@@ -81,28 +79,4 @@ pub fn on_board_over<T>(
         }
     }
     done
-}
-
-/// Writes to standard output.
-///
-/// # Errors
-/// A quiet end where the reader has seen enough (`| head`), in words else.
-pub fn print(bytes: &[u8], lang: Lang) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::shown(Status::Failed))
-        }
-        Err(error) => {
-            let message = lang.pick(
-                "standard output cannot be written",
-                "no se puede escribir en la salida estándar",
-            );
-            Err(Failure::complete(
-                Status::Failed,
-                format!("{message}: {error}"),
-            ))
-        }
-    }
 }

@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use board_link::Lang;
 use serde_json::{Map, Value, json};
 
-use crate::direct;
 use crate::failure::{Failure, Status};
+use crate::output;
 
 /// Set once, where `--json` was asked for.
 static STARTED: OnceLock<SystemTime> = OnceLock::new();
@@ -35,7 +35,7 @@ pub fn event(event: &str, fields: Value) -> String {
 
 /// Prints such a line.
 pub fn print(name: &str, fields: Value, lang: Lang) -> Result<(), Failure> {
-    direct::print(event(name, fields).as_bytes(), lang)
+    output::print(event(name, fields).as_bytes(), lang)
 }
 
 /// A line with a piece of what the board's program printed.

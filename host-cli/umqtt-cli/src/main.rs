@@ -4,15 +4,13 @@
 //! |---|---|
 //! | `cli`, `usage` | what may be written on the command line, its help and its errors, in both languages |
 //! | `completion` | what a shell offers where the cursor is |
-//! | `board_options` | the same for the commands on a board's files and REPL |
-//! | `bench/`, `bench_options` | how umqtt in Python and the native module are compared, and what may be said of that on the command line |
+//! | `options/` | the same for the commands that have much to say, and what several of them share |
+//! | `bench/` | how umqtt in Python and the native module are compared |
 //! | `commands/` | what each subcommand does, one file each |
-//! | `lab_options` | the same for the laboratory |
-//! | `mqtt_options` | the same for the broker and its clients |
-//! | `network_options` | how a bad network is asked for |
 //! | `script` | which script is to run, and whether its text can be sent |
 //! | `source`, `settings` | what `deploy` puts on a board besides umqtt |
 //! | `target` | which board a command works on, and how it is reached |
+//! | `output` | how an answer is written to standard output |
 //! | `direct` | the same for commands whose answer is their own output, not a run's |
 //! | `data_folder` | where what is to stay is kept |
 //! | `simulated` | how the simulated board is started, and on which folder |
@@ -36,8 +34,6 @@
 //! | `stop` | Ctrl-C and the end of `--seconds` |
 
 mod bench;
-mod bench_options;
-mod board_options;
 mod broker_choice;
 mod cli;
 mod commands;
@@ -49,7 +45,6 @@ mod doctor;
 mod events;
 mod failure;
 mod fit;
-mod lab_options;
 mod lan;
 mod language;
 mod lines;
@@ -58,9 +53,9 @@ mod message_format;
 mod module;
 mod monitor;
 mod mqtt_client;
-mod mqtt_options;
-mod network_options;
 mod observer;
+mod options;
+mod output;
 mod package;
 mod progress;
 mod repl;

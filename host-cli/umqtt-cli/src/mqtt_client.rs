@@ -15,7 +15,7 @@ use crate::broker_choice::{BrokerChoice, OutsideBroker};
 use crate::display::text;
 use crate::events::Events;
 use crate::failure::{Failure, Status};
-use crate::mqtt_options::ClientOptions;
+use crate::options::mqtt::ClientOptions;
 use crate::stop::Stop;
 use crate::tls_client::{self, Trust};
 

@@ -30,8 +30,12 @@ fn packed(home: &Home) -> PathBuf {
         done.stdout.contains("main.py") && done.stdout.contains("x64"),
         "{done:#?}"
     );
-    let folder = home.path().join("www");
-    let file = fs::File::open(home.path().join("clase.zip")).expect("the file");
+    unpacked(home, "clase.zip", "www")
+}
+
+fn unpacked(home: &Home, name: &str, folder: &str) -> PathBuf {
+    let folder = home.path().join(folder);
+    let file = fs::File::open(home.path().join(name)).expect("the file");
     zip::ZipArchive::new(file)
         .expect("a zip file")
         .extract(&folder)
@@ -114,7 +118,8 @@ fn serve(folder: &Path) -> u16 {
                 .nth(1)
                 .unwrap_or_default()
                 .trim_start_matches('/');
-            let (status, body) = match fs::read(folder.join(path)) {
+            let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+            let (status, body) = match fs::read(folder.join(&*path)) {
                 Ok(body) => ("200 OK", body),
                 Err(_) => ("404 Not Found", Vec::new()),
             };
@@ -161,6 +166,183 @@ fn mpremote_installs_what_the_package_says() {
         assert!(run.status.success() && text.contains("Done"), "{text}");
         expect_lesson(&flash, &folder);
     }
+}
+
+/// A lesson with names that an address cannot have as they are.
+fn odd_lesson(home: &Home) {
+    let folder = home.path().join("lección 1");
+    fs::create_dir_all(folder.join("más datos")).expect("folders");
+    let every: Vec<u8> = (0..=255).cycle().take(5000).collect();
+    for (name, content) in [
+        ("main.py", "import ayuda\n".as_bytes()),
+        ("ayuda.py", b"print('ayuda')\n"),
+        ("más datos/50% \"ñ\"?#.bin", &every),
+        ("vacío.txt", b""),
+    ] {
+        fs::write(folder.join(name), content).expect("a file");
+    }
+}
+
+/// MicroPython's own mip, on the board: it fetches what `--url` says, and says itself what it makes of a package without.
+#[test]
+fn a_board_fetches_a_package_that_names_its_address() {
+    let name = "a_board_fetches_a_package_that_names_its_address";
+    let micropython = need!(name, micropython());
+    let mpremote = need!(
+        name,
+        testkit::mpremote(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    );
+    let home = Home::new();
+    odd_lesson(&home);
+    let www = home.path().join("www");
+    fs::create_dir(&www).expect("a folder");
+    let port = serve(&www);
+    let at = format!("http://127.0.0.1:{port}");
+    let lesson = home.path().join("lección 1");
+    let pack = |more: &[&str]| {
+        let arguments = ["package", "lección 1", "-o", "con.zip", "--board", "sim"];
+        let done = home.run(arguments.iter().chain(more));
+        done.expect_status(0);
+        done
+    };
+    let install = |board: &SimBoard, url: &str| {
+        let code = format!("import mip; mip.install({url:?}, target=\"/\")");
+        let device = board.device().display().to_string();
+        home.run(["exec", &code, "--port", &device])
+    };
+    let boards = |flash: &str| {
+        let flash = home.path().join(flash);
+        fs::create_dir(&flash).expect("a folder");
+        let board = SimBoard::start(SimConfig::new(&flash, micropython.clone())).expect("a board");
+        (board, flash)
+    };
+
+    let done = pack(&["--url", &format!("{at}/mi clase/")]);
+    let url = format!("{at}/mi%20clase/package.json");
+    assert!(
+        done.stdout
+            .contains(&format!("mip.install({url:?}, target=\"/\")")),
+        "{done:#?}"
+    );
+    let once = fs::read(home.path().join("con.zip")).expect("the file");
+    pack(&["--url", &format!("{at}/mi%20clase")]);
+    assert_eq!(once, fs::read(home.path().join("con.zip")).expect("again"));
+    let folder = unpacked(&home, "con.zip", "www/mi clase");
+    let (board, flash) = boards("flash1");
+    let done = install(&board, &url);
+    done.expect_status(0);
+    assert!(done.stdout.ends_with("Done\n"), "{done:#?}");
+    expect_same(&flash, &folder, &lesson);
+    // What it installed is what the board can use.
+    let device = board.device().display().to_string();
+    let done = home.run(["exec", "import main, umqtt.simple", "--port", &device]);
+    done.expect_status(0);
+    assert_eq!(done.stdout, "ayuda\n");
+
+    // The zip is also a lesson as any other.
+    let (board, flash) = boards("flash2");
+    let device = board.device().display().to_string();
+    home.run(["install", "con.zip", "--port", &device])
+        .expect_status(0);
+    expect_same(&flash, &folder, &lesson);
+
+    // mpremote takes it as well.
+    let (board, flash) = boards("flash3");
+    let run = Command::new(&mpremote)
+        .arg("connect")
+        .arg(board.device())
+        .args(["mip", "install", "--target", "/", &url])
+        .output()
+        .expect("mpremote starts");
+    assert!(run.status.success(), "{run:?}");
+    expect_same(&flash, &folder, &lesson);
+
+    // Without an address: nothing is written, and mip's own words are those that the help names.
+    pack(&[]);
+    unpacked(&home, "con.zip", "www/sin");
+    let (board, flash) = boards("flash4");
+    let done = install(&board, &format!("{at}/sin/package.json"));
+    if done.status == Some(0) {
+        // A newer mip.
+        expect_same(&flash, &home.path().join("www/sin"), &lesson);
+    } else {
+        assert!(done.stderr.contains("ValueError"), "{done:#?}");
+        assert_eq!(fs::read_dir(&flash).expect("it").count(), 0);
+    }
+}
+
+/// A flash holds what was packed, byte by byte, and the packed files are the lesson's.
+#[track_caller]
+fn expect_same(flash: &Path, folder: &Path, lesson: &Path) {
+    let listed = |path: &str| fs::read(folder.join(path)).expect(path);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&listed("manifest.json")).expect("a manifest");
+    let entries = manifest["files"].as_array().expect("files");
+    let paths: Vec<&str> = (entries.iter())
+        .filter_map(|entry| entry["path"].as_str())
+        .collect();
+    for path in &paths {
+        let packed = listed(&format!("files/{path}"));
+        assert_eq!(fs::read(flash.join(path)).expect(path), packed, "{path}");
+        if !path.starts_with("umqtt/") && *path != "upip.py" {
+            assert_eq!(fs::read(lesson.join(path)).expect(path), packed, "{path}");
+        }
+    }
+    assert!(paths.contains(&"más datos/50% \"ñ\"?#.bin") && paths.contains(&"vacío.txt"));
+    let module = fs::read(flash.join("umqtt/simple.mpy")).expect("the module");
+    assert_eq!(module, listed("modules/x64/umqtt/simple.mpy"));
+}
+
+#[test]
+fn an_address_that_mip_cannot_use_is_refused() {
+    let home = Home::new();
+    odd_lesson(&home);
+    for (url, lang, why) in [
+        (
+            "ftp://h/x",
+            "en",
+            "mip takes http://, https://, github: and gitlab:",
+        ),
+        (
+            "github:ana",
+            "es",
+            "debe seguir un usuario y un repositorio",
+        ),
+        ("http://h:x/", "en", "the port is no number"),
+        ("http://h/?a", "es", "su ruta tiene"),
+        ("", "en", "mip takes"),
+    ] {
+        let arguments = [
+            "package",
+            "lección 1",
+            "-o",
+            "x.zip",
+            "--url",
+            url,
+            "--lang",
+            lang,
+        ];
+        let done = home.run(arguments);
+        done.expect_status(2);
+        assert!(done.stderr.contains(why), "{done:#?}");
+        assert!(done.stderr.contains("--url github:"), "{done:#?}");
+        assert!(!home.path().join("x.zip").exists());
+    }
+    let arguments = [
+        "package",
+        "lección 1",
+        "--url",
+        "gitlab:ana/clase",
+        "--json",
+    ];
+    let done = home.run(arguments);
+    done.expect_status(0);
+    let fetched = done.said("package")["mip"].clone();
+    assert!(
+        fetched.as_array().is_some_and(|urls| urls.len() == 6
+            && urls.contains(&"gitlab:ana/clase/package-xtensawin.json".into())),
+        "{done:#?}"
+    );
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub struct Message {
 
 /// What the client tells of itself.
 pub enum Heard {
-    /// The broker let it in.
+    /// The broker let it in, and what it watches is on its way.
     Connected,
     /// The broker does not let it read what it asked for.
     Refused,
@@ -116,19 +116,20 @@ impl<H: FnMut(Heard)> Work<H> {
                 return;
             }
             match event {
-                Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                    (self.hear)(Heard::Connected);
-                    if let Some((client, filter)) = &self.watch {
-                        // The highest QoS, so that each message comes with its own. What waits to be sent may fill the
-                        // queue; then the connection is as good as lost, and the next one begins anew.
+                Ok(Event::Incoming(Packet::ConnAck(_))) => match &self.watch {
+                    Some((client, filter)) => {
+                        // The highest QoS, so that each message comes with its own. Nothing is handed over to be sent
+                        // before the answer, so there is room.
                         let _ = client.try_subscribe(filter, QoS::ExactlyOnce);
                     }
-                }
+                    None => (self.hear)(Heard::Connected),
+                },
                 Ok(Event::Incoming(Packet::SubAck(answer))) => {
                     let refused = |code: &_| matches!(code, SubscribeReasonCode::Failure);
                     if answer.return_codes.iter().any(refused) {
                         (self.hear)(Heard::Refused);
                     }
+                    (self.hear)(Heard::Connected);
                 }
                 Ok(Event::Incoming(Packet::Publish(publish))) => {
                     (self.hear)(Heard::Message(publish));

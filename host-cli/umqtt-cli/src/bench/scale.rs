@@ -12,14 +12,14 @@ use broker::{Broker, BrokerConfig};
 use serde_json::json;
 
 use super::computer;
-use crate::bench_options::BenchOptions;
 use crate::broker_choice::{self, BrokerChoice};
 use crate::commands::broker as broker_command;
-use crate::direct;
 use crate::display::{Display, Sender};
 use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::module::{self, InstallError};
+use crate::options::bench::BenchOptions;
+use crate::output;
 use crate::simulated::Simulated;
 use crate::stop::Stop;
 use crate::table::table;
@@ -365,7 +365,7 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
         ));
     }
     if lines::wanted() {
-        return direct::print(events.as_bytes(), lang);
+        return output::print(events.as_bytes(), lang);
     }
     let rounds = brokers.iter().map(|broker| broker.rounds.len()).min();
     let rounds = rounds.unwrap_or(0);
@@ -387,7 +387,7 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
     text.push_str(&computer::describe());
     text.push_str("\n\n");
     text.push_str(&table(&rows));
-    direct::print(text.as_bytes(), lang)
+    output::print(text.as_bytes(), lang)
 }
 
 #[cfg(test)]

@@ -12,14 +12,15 @@ use tempfile::NamedTempFile;
 
 use crate::bench::baseline::{self, Wanted};
 use crate::bench::{self, BoardsBroker, Comparison, Plan};
-use crate::bench_options::BenchOptions;
 use crate::broker_choice::{self, BrokerChoice, OutsideBroker};
 use crate::commands::broker as broker_command;
-use crate::direct::{self, Direct, on_board};
+use crate::direct::{Direct, on_board};
 use crate::display::Display;
 use crate::failure::{Failure, Status};
 use crate::lan;
 use crate::lines;
+use crate::options::bench::BenchOptions;
+use crate::output;
 
 const SIZES: [usize; 3] = [16, 256, 1024];
 const QOS: [u8; 3] = [0, 1, 2];
@@ -56,7 +57,7 @@ pub fn run(options: &BenchOptions, lang: Lang) -> Result<(), Failure> {
             false if lines::wanted() => events(&report),
             false => bench_report::table(&report, lang),
         };
-        direct::print(table.as_bytes(), lang)?;
+        output::print(table.as_bytes(), lang)?;
         for (output, text) in [
             (svg, bench_report::picture(&report, lang)),
             (html, bench_report::page(&report, lang)),

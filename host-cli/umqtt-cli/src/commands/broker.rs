@@ -16,7 +16,7 @@ use crate::display::{Display, Form, Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::lan;
 use crate::lines;
-use crate::mqtt_options::{BrokerCommand, BrokerOptions};
+use crate::options::mqtt::{BrokerCommand, BrokerOptions};
 use crate::stop::Stop;
 
 /// How often it is looked whether the end has come.

@@ -7,9 +7,9 @@ use clap_complete::env::{EnvCompleter, Fish, Powershell, Zsh};
 
 use crate::cli::{CompletionsOptions, Shell};
 use crate::completion::VARIABLE;
-use crate::direct;
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::output;
 
 /// What bash reads. clap_complete's own script hands on the words as bash has cut them, at every colon and equals sign,
 /// of which ports and the board's paths are full; this one puts them together again, and gives bash back only what is
@@ -71,7 +71,7 @@ pub fn run(options: &CompletionsOptions, lang: Lang) -> Result<(), Failure> {
         Shell::Bash => {
             let program = program();
             let quoted = format!("'{}'", program.replace('\'', r"'\''"));
-            return direct::print(BASH.replace("PROGRAM", &quoted).as_bytes(), lang);
+            return output::print(BASH.replace("PROGRAM", &quoted).as_bytes(), lang);
         }
         Shell::Zsh => &Zsh,
         Shell::Fish => &Fish,

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use board_link::{Board, Lang, LinkError, PortInfo, Step, Transport};
 use serde_json::json;
 
-use crate::board_options::DeployOptions;
 use crate::commands::shown;
 use crate::display::{Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::module::{self, InstallError, Item};
+use crate::options::board::DeployOptions;
 use crate::package::Package;
 use crate::progress::{Progress, Waiting, speed};
 use crate::settings;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use board_link::{Ending, Event, Lang};
 
-use crate::board_options::ExecOptions;
-use crate::direct::{self, Direct, on_board};
+use crate::direct::{Direct, on_board};
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::options::board::ExecOptions;
+use crate::output;
 
 pub fn run(options: &ExecOptions, lang: Lang) -> Result<(), Failure> {
     let code = code(&options.code, lang)?;
@@ -34,7 +35,7 @@ pub fn show(
     let mut show = |event: Event<'_>| match event {
         Event::Stdout(text) => {
             let text = pieces.of(text);
-            if direct::print(text.as_bytes(), lang).is_err() {
+            if output::print(text.as_bytes(), lang).is_err() {
                 stop.request();
             }
         }
@@ -50,7 +51,7 @@ pub fn show(
         if !run.stderr.is_empty() {
             last.push_str(&lines::script("stderr", &run.stderr));
         }
-        direct::print(last.as_bytes(), lang)?;
+        output::print(last.as_bytes(), lang)?;
     }
     match run.ending {
         Ending::Finished | Ending::Exited | Ending::Restarted => Ok(()),

@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use board_link::{Board, Digest, Entry, FileState, Lang, LinkError};
 use serde_json::{Value, json};
 
-use crate::board_options::{FsCommand, FsOptions, FsPaths};
 use crate::commands::fs_copy;
-use crate::direct::{self, Direct, on_board};
+use crate::direct::{Direct, on_board};
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::options::board::{FsCommand, FsOptions, FsPaths};
+use crate::output;
 use crate::progress::Waiting;
 
 pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
@@ -24,7 +25,7 @@ pub fn run(options: &FsOptions, lang: Lang) -> Result<(), Failure> {
             if lines::wanted() {
                 return lines::print("content", of_content(path, &content), lang);
             }
-            direct::print(&content, lang)
+            output::print(&content, lang)
         }),
         FsCommand::Cp(options) => fs_copy::run(options, lang),
         FsCommand::Mv(options) => on_board(&options.port, lang, |direct| {
@@ -171,7 +172,7 @@ fn list(options: &FsPaths, lang: Lang, deep: bool) -> Result<(), Failure> {
                     text.push_str(&line(&entry, deep));
                 }
             }
-            direct::print(text.as_bytes(), lang)?;
+            output::print(text.as_bytes(), lang)?;
         }
         Ok(())
     })
@@ -239,7 +240,7 @@ fn room(options: &FsPaths, lang: Lang) -> Result<(), Failure> {
                     ),
                 }
             };
-            direct::print(text.as_bytes(), lang)?;
+            output::print(text.as_bytes(), lang)?;
         }
         Ok(())
     })
@@ -270,7 +271,7 @@ fn checksums(options: &FsPaths, lang: Lang) -> Result<(), Failure> {
             } else {
                 format!("{digest}  {}\n", printable(&path))
             };
-            direct::print(text.as_bytes(), lang)?;
+            output::print(text.as_bytes(), lang)?;
         }
         Ok(())
     })

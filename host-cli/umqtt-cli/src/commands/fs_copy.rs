@@ -8,11 +8,12 @@ use std::time::Instant;
 use board_link::{Board, FileState, Lang, LinkError, NewFile};
 use serde_json::json;
 
-use crate::board_options::FsCopy;
 use crate::commands::fs::{join, last_name, printable};
-use crate::direct::{self, on_board};
+use crate::direct::on_board;
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::options::board::FsCopy;
+use crate::output;
 use crate::progress::{Progress, speed};
 
 /// One file on its way to the board.
@@ -62,7 +63,7 @@ pub fn run(options: &FsCopy, lang: Lang) -> Result<(), Failure> {
             Some(to) => to_board(board, to, sources, lang)?,
             None => to_computer(Path::new(to), sources, started, lang)?,
         };
-        direct::print(describe(&summary, lang).as_bytes(), lang)
+        output::print(describe(&summary, lang).as_bytes(), lang)
     })
 }
 

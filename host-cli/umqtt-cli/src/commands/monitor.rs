@@ -20,7 +20,7 @@ use crate::monitor::model::Model;
 use crate::monitor::screen::{self, Frame};
 use crate::monitor::terminal::{Key, Terminal};
 use crate::mqtt_client;
-use crate::mqtt_options::MonitorOptions;
+use crate::options::mqtt::MonitorOptions;
 use crate::stop::Stop;
 use crate::tls_client::Trust;
 

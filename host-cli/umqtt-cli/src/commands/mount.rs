@@ -8,12 +8,12 @@ use std::time::Duration;
 use board_link::{Board, Folder, Lang, LinkError, MOUNT_POINT, MountKey, Transport};
 use serde_json::json;
 
-use crate::board_options::MountOptions;
 use crate::commands::exec;
 use crate::commands::repl::{Wire, interact};
 use crate::direct::{self, Direct};
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::options::board::MountOptions;
 use crate::target;
 
 pub fn run(options: &MountOptions, lang: Lang) -> Result<(), Failure> {

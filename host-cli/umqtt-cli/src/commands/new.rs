@@ -6,9 +6,9 @@ use board_link::Lang;
 use serde_json::json;
 
 use crate::cli::NewOptions;
-use crate::direct;
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::output;
 
 /// The files of a project: path, text, text in Spanish. `{name}`, `{module}` and `{layer}` are filled in.
 const FILES: [(&str, [&str; 2]); 5] = [
@@ -154,7 +154,7 @@ pub fn run(options: &NewOptions, lang: Lang) -> Result<(), Failure> {
             "Ya está {name}/. Sigue con: cd {name} && umqtt build; lo demás, en {name}/README.md\n"
         ),
     };
-    direct::print(text.as_bytes(), lang)
+    output::print(text.as_bytes(), lang)
 }
 
 fn is_good(name: &str) -> bool {

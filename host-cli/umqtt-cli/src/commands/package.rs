@@ -12,9 +12,12 @@ use crate::cli::PackageOptions;
 use crate::commands::boards;
 use crate::failure::{Failure, Status};
 use crate::lines;
-use crate::package::{self, Package};
+use crate::package::{self, Address, Package};
 
 pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
+    let address = (options.url.as_deref())
+        .map(|url| Address::from_user(url, lang))
+        .transpose()?;
     let boards = match options.boards.as_slice() {
         [] => board_data::all().iter().collect(),
         names => names
@@ -35,7 +38,7 @@ pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
         };
         Failure::complete(Status::Failed, message)
     };
-    let bytes = package::bytes(&package).map_err(|error| failed(&error))?;
+    let bytes = package::bytes(&package, address.as_ref()).map_err(|error| failed(&error))?;
     let output = match &options.output {
         Some(path) => path.clone(),
         None => PathBuf::from(format!("{}.zip", package.name)),
@@ -48,16 +51,23 @@ pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
         let help = lang.pick("name another file with -o", "indica otro fichero con -o");
         Failure::new(Status::Failed, message, help)
     })?;
+    let fetched: Vec<String> = (address.iter())
+        .flat_map(|address| {
+            package::mip_names(&package)
+                .into_iter()
+                .map(|name| address.of(&name))
+        })
+        .collect();
     let text = if lines::wanted() {
         let paths: Vec<&String> = package.files.keys().collect();
         let archs: Vec<&str> = package.modules.keys().map(|arch| arch.name()).collect();
         let fields = json!({
             "file": output.display().to_string(), "size": bytes.len(),
-            "files": paths, "modules": archs, "left_out": left.out,
+            "files": paths, "modules": archs, "left_out": left.out, "mip": fetched,
         });
         lines::event("package", fields)
     } else {
-        describe(&output, &bytes, &package, &left.out, lang)
+        describe(&output, &bytes, &package, &left.out, &fetched, lang)
     };
     // A reader that has seen enough (`| head`) is no failure.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
@@ -116,10 +126,27 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-fn describe(output: &Path, bytes: &[u8], package: &Package, left: &[String], lang: Lang) -> String {
-    let [files, modules, out] = lang.pick(
-        ["files", "native modules for", "left out"],
-        ["ficheros", "módulos nativos para", "se quedó fuera"],
+fn describe(
+    output: &Path,
+    bytes: &[u8],
+    package: &Package,
+    left: &[String],
+    fetched: &[String],
+    lang: Lang,
+) -> String {
+    let [files, modules, out, fetch] = lang.pick(
+        [
+            "files",
+            "native modules for",
+            "left out",
+            "once it is unpacked there, on a board",
+        ],
+        [
+            "ficheros",
+            "módulos nativos para",
+            "se quedó fuera",
+            "una vez descomprimido allí, en una placa",
+        ],
     );
     let mut text = format!("{}: {} bytes\n", output.display(), bytes.len());
     let paths: Vec<&str> = package.files.keys().map(String::as_str).collect();
@@ -130,6 +157,11 @@ fn describe(output: &Path, bytes: &[u8], package: &Package, left: &[String], lan
     }
     if !left.is_empty() {
         text.push_str(&format!("  {out}: {}\n", left.join(", ")));
+    }
+    for url in fetched {
+        text.push_str(&format!(
+            "  {fetch}: import mip; mip.install({url:?}, target=\"/\")\n"
+        ));
     }
     text
 }

@@ -6,10 +6,10 @@ use board_link::Lang;
 use broker::UsersError;
 use serde_json::json;
 
-use crate::direct;
 use crate::failure::{Failure, Status};
 use crate::lines;
-use crate::mqtt_options::PasswdOptions;
+use crate::options::mqtt::PasswdOptions;
+use crate::output;
 
 pub fn run(options: &PasswdOptions, lang: Lang) -> Result<(), Failure> {
     let (file, user) = (&options.file, &options.user);
@@ -79,7 +79,7 @@ fn say(event: &str, options: &PasswdOptions, text: String, lang: Lang) -> Result
         let fields = json!({ "file": options.file.display().to_string(), "user": options.user });
         return lines::print(event, fields, lang);
     }
-    direct::print(format!("{text}\n").as_bytes(), lang)
+    output::print(format!("{text}\n").as_bytes(), lang)
 }
 
 /// Asks twice at a terminal; else the first line of standard input is the password.

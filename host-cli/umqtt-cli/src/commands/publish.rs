@@ -14,7 +14,7 @@ use crate::events::Events;
 use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::mqtt_client::{self, Named};
-use crate::mqtt_options::PubOptions;
+use crate::options::mqtt::PubOptions;
 use crate::stop::Stop;
 
 /// Messages that wait in this process before reading more of them.

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use board_link::{Lang, LinkError, PortSpec, Transport, share_nothing};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 
-use crate::board_options::ReplOptions;
 use crate::direct;
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::options::board::ReplOptions;
 use crate::repl::history::History;
 use crate::repl::screen::Screen;
 use crate::stop::Stop;

@@ -7,10 +7,11 @@ use board_data::Step;
 use board_link::{Board, Ending, Lang, LinkError, Transport};
 use serde_json::json;
 
-use crate::board_options::ResetOptions;
 use crate::direct;
 use crate::failure::{Failure, Status};
 use crate::lines;
+use crate::options::board::ResetOptions;
+use crate::output;
 use crate::stop::Stop;
 use crate::target;
 
@@ -119,7 +120,7 @@ fn tell(
             "the board waits for a firmware; umqtt flash puts one there\n",
             "la placa espera un firmware; umqtt flash le pone uno\n",
         );
-        return direct::print(text.as_bytes(), lang);
+        return output::print(text.as_bytes(), lang);
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::message_format::{Format, Moment};
 use crate::mqtt_client::{self, Named};
-use crate::mqtt_options::SubOptions;
+use crate::options::mqtt::SubOptions;
 use crate::stop::Stop;
 
 /// Requests that wait for the connection.

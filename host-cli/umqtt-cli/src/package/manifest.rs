@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::Package;
+use super::{Address, Package};
 
 /// The value of `format`.
 pub const FORMAT: &str = "umqtt-lesson";
@@ -22,6 +22,9 @@ pub struct Manifest {
     pub made_by: String,
     /// The version of the .mpy format that the modules have.
     pub mpy: String,
+    /// The address of the folder that the package will be unpacked in, where that was known: mip's urls begin with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     pub files: Vec<Entry>,
     /// By architecture.
     pub modules: BTreeMap<String, Vec<Entry>>,
@@ -54,7 +57,7 @@ pub fn sha256(content: &[u8]) -> String {
 }
 
 impl Manifest {
-    pub fn of(package: &Package) -> Self {
+    pub fn of(package: &Package, address: Option<&Address>) -> Self {
         let entries = |files: &BTreeMap<String, Vec<u8>>| {
             let entry = |(path, content): (&String, &Vec<u8>)| Entry {
                 path: path.clone(),
@@ -69,6 +72,7 @@ impl Manifest {
             name: package.name.clone(),
             made_by: concat!("umqtt ", env!("CARGO_PKG_VERSION")).to_owned(),
             mpy: "6.3".to_owned(),
+            url: address.map(Address::to_string),
             files: entries(&package.files),
             modules: package
                 .modules

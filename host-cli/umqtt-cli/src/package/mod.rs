@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lesson.zip
-//! ├── manifest.json         what is in it: paths, sizes, SHA-256
+//! ├── manifest.json         what is in it: paths, sizes, SHA-256; the address that it is meant for, if any
 //! ├── package.json          the same for `mpremote mip install` and `mip.install()`
 //! ├── package-ARCH.json     one per architecture where there are several, since mip cannot choose
 //! ├── files/main.py …       what goes to every board, below its root folder
@@ -13,11 +13,13 @@
 //! |---|---|
 //! | `manifest` | what the manifest says |
 //! | `mip` | what mip is told |
+//! | `address` | where mip will find the files |
 //! | `paths` | which paths may be on a board |
 //! | `collect` | what of a folder belongs to the lesson |
 //! | `write` | how that becomes the same bytes every time |
 //! | `read` | whether a file that somebody sent is such a lesson and nothing else |
 
+mod address;
 mod collect;
 mod manifest;
 mod mip;
@@ -31,7 +33,9 @@ use std::path::Path;
 use board_link::{BoardInfo, Lang};
 use mpy_link::Arch;
 
+pub use address::Address;
 pub use collect::collect;
+pub use mip::names as mip_names;
 pub use write::bytes;
 
 use crate::failure::{Failure, Status};

@@ -13,12 +13,12 @@ use zip::ZipArchive;
 
 use super::manifest::{Entry, FORMAT, Head, Manifest, VERSION, sha256};
 use super::paths::{self, BadPath};
-use super::{MAX_ALL, MAX_FILE, MAX_FILES, Package, mip};
+use super::{Address, MAX_ALL, MAX_FILE, MAX_FILES, Package, mip};
 use crate::failure::{Failure, Status};
 use crate::fit::File;
 
 /// The most bytes of a manifest, and of what mip is told.
-const MAX_TEXT: u64 = 4 << 20;
+const MAX_TEXT: u64 = 8 << 20;
 
 /// Why a file is refused.
 #[derive(Debug)]
@@ -88,7 +88,10 @@ pub fn package(bytes: &[u8]) -> Result<Package, Bad> {
 
     let mut known = vec!["manifest.json".to_owned()];
     // What mip would install must be what the manifest says, so it is compared with what we would have written.
-    for (name, content) in mip::files(&manifest) {
+    let address = (manifest.url.as_deref())
+        .map(|url| Address::parse(url).map_err(|_| Bad::Manifest("url".to_owned())))
+        .transpose()?;
+    for (name, content) in mip::files(&manifest, address.as_ref()) {
         let json = |text: &[u8]| serde_json::from_slice::<Value>(text).ok();
         if json(&member(&mut zip, &name, MAX_TEXT)?) != json(&content) {
             return Err(Bad::Differs(name));

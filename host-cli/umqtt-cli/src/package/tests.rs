@@ -73,7 +73,7 @@ fn a_folder_becomes_a_lesson_and_comes_back_whole() {
         ]
     );
 
-    let bytes = bytes(&lesson).expect("a file");
+    let bytes = bytes(&lesson, None).expect("a file");
     assert_eq!(read::package(&bytes).expect("the lesson"), lesson);
 
     let items = lesson
@@ -98,8 +98,8 @@ fn a_folder_becomes_a_lesson_and_comes_back_whole() {
 
 #[test]
 fn the_same_lesson_is_the_same_bytes() {
-    let once = bytes(&packed(&[Arch::X64, Arch::Rv32imc])).expect("a file");
-    let again = bytes(&packed(&[Arch::X64, Arch::Rv32imc])).expect("a file");
+    let once = bytes(&packed(&[Arch::X64, Arch::Rv32imc]), None).expect("a file");
+    let again = bytes(&packed(&[Arch::X64, Arch::Rv32imc]), None).expect("a file");
     // The folder's name is the lesson's, and each temporary folder has another one.
     let name = |package: &Package| Package {
         name: "lesson".to_owned(),
@@ -121,7 +121,68 @@ fn the_same_lesson_is_the_same_bytes() {
 }
 
 fn bytes_of(package: &Package) -> Vec<u8> {
-    bytes(package).expect("a file")
+    bytes(package, None).expect("a file")
+}
+
+/// The address is part of the bytes; the lesson that is read from them has none.
+#[test]
+fn an_address_goes_with_the_lesson_and_is_checked() {
+    let lesson = packed(&[Arch::Xtensawin, Arch::Armv6m]);
+    let address = Address::parse("https://example.org/3º").expect("an address");
+    let with = |address| bytes(&lesson, address).expect("a file");
+    assert_eq!(with(Some(&address)), with(Some(&address)));
+    assert_ne!(with(Some(&address)), with(None));
+    assert_eq!(
+        read::package(&with(Some(&address))).expect("the lesson"),
+        lesson
+    );
+    let mut zip = ZipArchive::new(Cursor::new(with(Some(&address)))).expect("a zip file");
+    for name in ["package.json", "package-armv6m.json"] {
+        let mut text = String::new();
+        let mut member = zip.by_name(name).expect(name);
+        member.read_to_string(&mut text).expect(name);
+        let said: Value = serde_json::from_str(&text).expect(name);
+        for pair in said["urls"].as_array().expect("urls") {
+            let url = pair[1].as_str().unwrap_or_default();
+            assert!(url.starts_with("https://example.org/3%C2%BA/"), "{pair}");
+            assert!(url.is_ascii() && !url.contains(' '), "{pair}");
+        }
+    }
+
+    // Somebody else's package: another address than the manifest's, and one that is none.
+    let changed = |member: usize, from: &str, to: &str| {
+        let mut members = members("a.py", b"a = 1\n");
+        for (number, text) in [
+            (0, r#""mpy":"6.3","url":"http://h/x""#),
+            (
+                1,
+                r#"["main.py","http://h/x/files/main.py"],["a.py","http://h/x/files/a.py"]"#,
+            ),
+        ] {
+            let old = match number {
+                0 => r#""mpy":"6.3""#,
+                _ => r#"["main.py","files/main.py"],["a.py","files/a.py"]"#,
+            };
+            let said = String::from_utf8(members[number].1.clone()).expect("text");
+            assert!(said.contains(old), "{said}");
+            members[number].1 = said.replace(old, text).into_bytes();
+        }
+        let said = String::from_utf8(members[member].1.clone()).expect("text");
+        members[member].1 = said.replace(from, to).into_bytes();
+        read::package(&zipped(&members))
+    };
+    assert!(changed(0, "", "").is_ok());
+    let other = changed(1, "http://h/x/files/a.py", "http://evil/x/files/a.py");
+    assert!(matches!(other, Err(read::Bad::Differs(_))), "{other:?}");
+    let relative = changed(1, "http://h/x/files/a.py", "files/a.py");
+    assert!(
+        matches!(relative, Err(read::Bad::Differs(_))),
+        "{relative:?}"
+    );
+    for wrong in ["file:///etc", "http://h/../x", ""] {
+        let read = changed(0, "http://h/x", wrong);
+        assert!(matches!(read, Err(read::Bad::Manifest(_))), "{read:?}");
+    }
 }
 
 #[test]

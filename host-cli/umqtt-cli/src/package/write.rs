@@ -7,27 +7,27 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::manifest::Manifest;
-use super::{Package, mip};
+use super::{Address, Package, mip};
 
-/// The file's content.
+/// The file's content; with an `address`, mip is told that the files lie there, else that they lie beside what tells it.
 ///
 /// # Errors
 /// Those of the zip library, which has none for what a [`Package`] may be.
-pub fn bytes(package: &Package) -> ZipResult<Vec<u8>> {
+pub fn bytes(package: &Package, address: Option<&Address>) -> ZipResult<Vec<u8>> {
     // The earliest time that a zip file can hold, and one set of permissions: nothing of the computer it was packed on.
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(9))
         .last_modified_time(DateTime::default())
         .unix_permissions(0o644);
-    let manifest = Manifest::of(package);
+    let manifest = Manifest::of(package, address);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let mut put = |name: &str, content: &[u8]| -> ZipResult<()> {
         zip.start_file(name, options)?;
         Ok(zip.write_all(content)?)
     };
     put("manifest.json", &manifest_text(&manifest))?;
-    for (name, content) in mip::files(&manifest) {
+    for (name, content) in mip::files(&manifest, address) {
         put(&name, &content)?;
     }
     for (path, content) in &package.files {

@@ -62,16 +62,24 @@ Estado de salida 1 si hay algún problema.",
             "Examples:
   umqtt package examples/publicar
   umqtt package publicar -o publicar.zip --board esp32 --board pico-w
+  umqtt package publicar --board esp32 --url https://example.org/publicar
 
-On a board, or with mpremote: unpack the file on a web server or here, then
+On a board: unpack the file on the web server that --url names (or commit it, for github: and gitlab:), then
+  import mip; mip.install('https://example.org/publicar/package.json', target='/')
+With mpremote, from there or from a folder of this computer, --url or not:
   mpremote mip install --target / publicar/package.json
+Without --url the addresses are relative; mip of MicroPython 1.25 and 1.26 takes none of those and raises ValueError.
 With several boards, package-ARCHITECTURE.json has the native module; package.json has umqtt.simple in Python.",
             "Ejemplos:
   umqtt package examples/publicar
   umqtt package publicar -o publicar.zip --board esp32 --board pico-w
+  umqtt package publicar --board esp32 --url https://example.org/publicar
 
-En una placa, o con mpremote: descomprime el fichero en un servidor web o aquí y
+En una placa: descomprime el fichero en el servidor web que dice --url (o publícalo, con github: y gitlab:) y
+  import mip; mip.install('https://example.org/publicar/package.json', target='/')
+Con mpremote, desde allí o desde una carpeta de este equipo, con --url o sin él:
   mpremote mip install --target / publicar/package.json
+Sin --url las direcciones son relativas; el mip de MicroPython 1.25 y 1.26 no las entiende y lanza ValueError.
 Con varias placas, package-ARQUITECTURA.json trae el módulo nativo; package.json, umqtt.simple en Python.",
         ],
     ),
@@ -164,6 +172,11 @@ pub const SPANISH: &[(&str, &str)] = &[
     (
         "package.boards",
         "Una placa cuyos módulos nativos van dentro, por ejemplo esp32 o pico-w; se puede repetir. Por defecto: todas",
+    ),
+    (
+        "package.url",
+        "La dirección de la carpeta en la que se descomprimirá, para que mip traiga los ficheros a una placa: http://…, \
+         https://…, github:USUARIO/REPOSITORIO/… o gitlab:…",
     ),
     (
         "boards",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::network_options::NetworkOptions;
+use crate::options::network::NetworkOptions;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -255,7 +255,7 @@ pub struct PubOptions {
     pub repeat: Option<u32>,
 
     /// Seconds between these
-    #[arg(long, value_name = "SECONDS", requires = "repeat", value_parser = crate::cli::seconds)]
+    #[arg(long, value_name = "SECONDS", requires = "repeat", value_parser = crate::options::seconds)]
     pub repeat_delay: Option<std::time::Duration>,
 
     /// Messages of QoS 1 and 2 on their way at a time. Default: 20
@@ -287,7 +287,7 @@ pub struct SubOptions {
     pub count: Option<u64>,
 
     /// End after this many seconds, with status 27
-    #[arg(short = 'W', long, value_name = "SECONDS", value_parser = crate::cli::seconds)]
+    #[arg(short = 'W', long, value_name = "SECONDS", value_parser = crate::options::seconds)]
     pub timeout: Option<std::time::Duration>,
 
     /// Print no line end after a message

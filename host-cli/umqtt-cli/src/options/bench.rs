@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::PortOption;
+use crate::options::PortOption;
 
 /// The largest payload that is compared, bytes; boards have little memory.
 const LARGEST: u64 = 65_535;

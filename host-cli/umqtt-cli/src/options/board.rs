@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::{PortOption, seconds};
+use crate::options::{PortOption, seconds};
 
 #[derive(Debug, Args)]
 #[command(disable_help_subcommand = true, arg_required_else_help = true)]
