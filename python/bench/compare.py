@@ -1,12 +1,16 @@
 # Decides how `umqtt bench` measures on a board. The computer sends this text to the raw REPL behind a line that sets
-# HOST, PORT, TLS_PORT, USER, PASSWORD, RUN (a name of this run), NATIVE and BASELINE (modules to import, or None) and
-# calls `pilot`, `rounds`, `heap`, `writes`, `endure`. What is printed: "@ who number messages" and further numbers, and
-# "! who exception" where something failed.
+# HOST (None on a board without a network), PORT and TLS_PORT (None where the broker has no such port), USER, PASSWORD,
+# RUN (a name of this run), NATIVE and BASELINE (modules to import, or None) and calls `probe`, `pilot`, `rounds`, `heap`,
+# `writes`, `endure`. What is printed: "@ who number messages" and further numbers, and "! who exception" where something
+# failed.
 import gc
+import io
 import socket
 import time
 
 ticks, diff = time.ticks_us, time.ticks_diff
+# What messages to a stream in memory may fill of it, bytes: the boards without a network have the least memory.
+STREAM = 4096
 
 
 def packet(first, body):
@@ -37,10 +41,23 @@ def context():
     return made
 
 
+def wrapped(sock):
+    # Many brokers choose their certificate by the name.
+    return context().wrap_socket(sock, server_hostname=HOST)
+
+
 def settle(sock):
-    # The broker has taken all that was written.
+    # The broker has taken all that was written; a stream in memory begins anew.
+    if HOST is None:
+        sock.seek(0)
+        return
     sock.write(b"\xc0\x00")
     sock.read(2)
+
+
+def batch(size):
+    # Messages between two calls of `settle`.
+    return 100 if HOST is not None else max(1, STREAM // (size + 32))
 
 
 class Floor:
@@ -50,11 +67,15 @@ class Floor:
         self.inbox = inbox(name)
 
     def connect(self, tls=False, place=None):
+        if HOST is None:
+            self.sock = io.BytesIO(bytearray(STREAM))
+            return
         flags, login = 2, b""
         if USER is not None:
             flags, login = 0xC2, field(USER) + field(PASSWORD)
         data = packet(0x10, b"\x00\x04MQTT\x04" + bytes([flags]) + b"\x00\x00" + field(RUN + self.name.encode()) + login)
         sock = socket.socket()
+        tls = tls or (place is None and PORT is None)
         host, port = place or (HOST, TLS_PORT if tls else PORT)
         sock.connect(socket.getaddrinfo(host, port)[0][-1])
         try:
@@ -62,10 +83,12 @@ class Floor:
         except (AttributeError, OSError):
             pass
         if tls:
-            sock = context().wrap_socket(sock)
+            sock = wrapped(sock)
         sock.write(data)
-        if sock.read(4) != b"\x20\x02\x00\x00":
-            raise OSError("the broker refuses")
+        said = sock.read(4)
+        if said != b"\x20\x02\x00\x00":
+            # Section 3.2.2.3; nothing at all from who is no broker.
+            raise OSError("CONNACK %d" % said[3] if said and len(said) == 4 else "no CONNACK")
         self.sock = sock
 
     def subscribe(self):
@@ -74,7 +97,8 @@ class Floor:
             raise OSError("no subscription")
 
     def close(self):
-        self.sock.write(b"\xe0\x00")
+        if HOST is not None:
+            self.sock.write(b"\xe0\x00")
         self.sock.close()
 
     def publish(self, qos, size, n):
@@ -125,10 +149,17 @@ class Library:
         self.module = module(NATIVE if name == "native" else BASELINE)
 
     def connect(self, tls=False, place=None):
+        if HOST is None:
+            self.client = self.module.MQTTClient(RUN + self.name.encode(), "nowhere")
+            self.sock = self.client.sock = io.BytesIO(bytearray(STREAM))
+            return
         login = {} if USER is None else {"user": USER, "password": PASSWORD}
+        tls = tls or (place is None and PORT is None)
         if tls:
             # The baseline's only word for TLS; it makes a context that verifies nothing, like ours.
             login["ssl"] = context() if self.name == "native" else True
+            if self.name != "native":
+                login["ssl_params"] = {"server_hostname": HOST}
         host, port = place or (HOST, TLS_PORT if tls else PORT)
         self.client = self.module.MQTTClient(RUN + self.name.encode(), host, port, **login)
         self.client.set_callback(lambda topic, message: None)
@@ -139,7 +170,8 @@ class Library:
         self.client.subscribe(self.inbox)
 
     def close(self):
-        self.client.disconnect()
+        if HOST is not None:
+            self.client.disconnect()
 
     def publish(self, qos, size, n):
         publish, topic, message = self.client.publish, self.inbox, b"m" * size
@@ -250,6 +282,18 @@ def rounds(what, qos, size, count, messages):
         pump.close()
 
 
+def probe():
+    # Whether the broker is there and lets us in.
+    try:
+        made = Floor("probe")
+        begun = ticks()
+        made.connect()
+        print("@ floor", diff(ticks(), begun), 1)
+        made.close()
+    except Exception as error:
+        failed("floor", error)
+
+
 def pilot(what, qos, size, names):
     # What everybody can do, and about how long it takes: the second of two rounds counts.
     for name in names:
@@ -262,6 +306,8 @@ def heap(qos, size, n, names):
         try:
             made = ready(name, "publish")
             made.publish(qos, size, 1)
+            n = min(n, batch(size))
+            settle(made.sock)
             gc.collect()
             gc.disable()
             before = gc.mem_alloc()
@@ -298,28 +344,39 @@ class Counting:
         self.sock.close()
 
 
-def writes(size, n, names, host, port):
-    # To a peer at `host` and `port` that answers the CONNECT only and counts segments. Then the writes are counted by a socket in
-    # between, on a connection of its own.
+def writes(qos, size, n, names):
+    # Counted by a socket between client and network.
     for name in names:
         try:
-            made = player(name)
-            made.connect(False, (host, port))
-            for _ in range(n):
-                made.publish(0, size, 1)
-                # Each is alone: what went before has been acknowledged, after 40 ms at most on Linux.
-                time.sleep_ms(100)
-            made.close()
             made = player(name)
             made.connect()
             counting = Counting(made.sock)
             made.sock = counting
             if name != "floor":
                 made.client.sock = counting
-            made.publish(0, size, n)
+            made.publish(qos, size, n)
             count = counting.count
             made.close()
             print("@", name, count, n)
+        except Exception as error:
+            failed(name, error)
+
+
+def segments(qos, size, n, names, host, port):
+    # To a peer at `host` and `port` that answers what has an answer and counts segments.
+    for name in names:
+        try:
+            made = player(name)
+            made.connect(False, (host, port))
+            for _ in range(n):
+                made.publish(qos, size, 1)
+                if not qos:
+                    # Each is alone: what went before has been acknowledged, after 40 ms at most on Linux.
+                    time.sleep_ms(100)
+            # DISCONNECT shares no segment with a message.
+            time.sleep_ms(300)
+            made.close()
+            print("@", name, 0, n)
         except Exception as error:
             failed(name, error)
 
@@ -345,9 +402,17 @@ def endure(name, size, count):
         made.publish(0, size, 1)
         gc.collect()
         before = largest()
-        for _ in range(count // 100):
-            made.publish(0, size, 100)
+        left, most, said = count, batch(size), count
+        while left:
             settle(made.sock)
+            n = min(left, most)
+            made.publish(0, size, n)
+            left -= n
+            if said - left >= 1000:
+                # A sign of life.
+                said = left
+                print("-", left)
+        settle(made.sock)
         gc.collect()
         print("@", name, before - largest(), count)
         made.close()

@@ -87,6 +87,14 @@ impl Task {
 }
 
 impl Report {
+    /// Nothing was measured yet; how large files are is known before.
+    pub fn is_empty(&self) -> bool {
+        let mut runs = self.measurements.iter().flat_map(|of| &of.runs);
+        let mut counts = self.counts.iter();
+        runs.all(|run| run.rounds.is_empty())
+            && counts.all(|of| of.quantity == Quantity::FileSize || of.values.is_empty())
+    }
+
     /// Puts what is alike together: by what was done, then by QoS and size.
     pub fn sort(&mut self) {
         self.measurements

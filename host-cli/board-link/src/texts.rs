@@ -86,19 +86,23 @@ pub(crate) fn message(error: &LinkError, lang: Lang) -> String {
             "{port} cannot be opened: {source}",
             "no se puede abrir {port}: {source}"
         ),
-        Unreachable { port, source } => say!(
-            "no connection to {port}: {source}",
-            "sin conexión con {port}: {source}"
-        ),
+        Unreachable { port, source } => {
+            let reason = lang.reason(source);
+            say!(
+                "no connection to {port}: {reason}",
+                "sin conexión con {port}: {reason}"
+            )
+        }
         Lost {
             port,
             step: doing,
             source,
         } => {
             let doing = step(*doing, lang);
+            let reason = lang.reason(source);
             say!(
-                "the connection to {port} broke while {doing}: {source}",
-                "se cortó la conexión con {port} {doing}: {source}"
+                "the connection to {port} broke while {doing}: {reason}",
+                "se cortó la conexión con {port} {doing}: {reason}"
             )
         }
         Silent {

@@ -62,6 +62,7 @@ use store::Store;
 
 pub use monitor::{BrokerState, ClientState, MONITOR_TOPIC, MonitorMessage, RetainedMessage};
 pub use password::StoredPassword;
+pub use port_owner::PortOwner;
 pub use store::StoreError;
 pub use tap::{CloseReason, Direction, Tap, TapEvent, TapOptions, TapPacket, TapWill, describe};
 pub use tls::{Identity, TlsError, Trust};
@@ -151,11 +152,11 @@ pub enum BrokerError {
     /// Another program has the port; `owner` names it where the system tells.
     #[error(
         "cannot listen on {address}: {} already uses that port; stop it or choose another port with --listen",
-        owner.as_deref().unwrap_or("another program")
+        owner.as_ref().map_or("another program".to_owned(), PortOwner::to_string)
     )]
     Taken {
         address: SocketAddr,
-        owner: Option<String>,
+        owner: Option<PortOwner>,
     },
     /// The system does not let this user have the port: ports below 1024, mostly.
     #[error("cannot listen on {address}: not permitted; choose a port of 1024 or above")]

@@ -1,10 +1,31 @@
 //! Decides which program has a TCP port, for the error that says that the port is taken.
 
+use std::fmt;
 use std::net::SocketAddr;
 
-/// The program that listens on `address`, as `name (process 123)`, where the system tells us: on
-/// Linux, and only for processes that we may look at.
-pub(crate) fn find(address: SocketAddr) -> Option<String> {
+/// A program that has a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortOwner {
+    /// The program's name, at most 15 bytes of it: the kernel keeps no more.
+    pub name: String,
+    pub process: u32,
+}
+
+impl fmt::Display for PortOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.name, self.process)
+    }
+}
+
+impl PortOwner {
+    /// The same in Spanish.
+    pub fn to_spanish(&self) -> String {
+        format!("{} (proceso {})", self.name, self.process)
+    }
+}
+
+/// The program that listens on `address`, where the system tells us: on Linux, and only for processes that we may look at.
+pub(crate) fn find(address: SocketAddr) -> Option<PortOwner> {
     #[cfg(target_os = "linux")]
     return linux::find(address);
     #[cfg(not(target_os = "linux"))]
@@ -19,10 +40,12 @@ mod linux {
     use std::fs;
     use std::net::SocketAddr;
 
+    use super::PortOwner;
+
     /// The state LISTEN in /proc/net/tcp, from the kernel's include/net/tcp_states.h.
     const LISTEN: &str = "0A";
 
-    pub(super) fn find(address: SocketAddr) -> Option<String> {
+    pub(super) fn find(address: SocketAddr) -> Option<PortOwner> {
         let sockets: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
             .iter()
             .filter_map(|table| fs::read_to_string(table).ok())
@@ -54,7 +77,10 @@ mod linux {
                     .any(|socket| target.as_os_str() == socket.as_str())
             }) {
                 let name = fs::read_to_string(process.path().join("comm")).ok()?;
-                return Some(format!("{} (process {pid})", name.trim()));
+                return Some(PortOwner {
+                    name: name.trim().to_owned(),
+                    process: pid,
+                });
             }
         }
         None

@@ -26,12 +26,15 @@ fn a_taken_port_is_an_error_that_names_address_and_program() {
     };
     assert_eq!(*address, broker.addr());
     if cfg!(target_os = "linux") {
-        let process = format!("(process {})", std::process::id());
-        assert!(
-            owner
-                .as_deref()
-                .is_some_and(|owner| owner.contains(&process)),
-            "{owner:?}"
+        let owner = owner.as_ref().expect("a program of this user's");
+        assert_eq!(owner.process, std::process::id());
+        assert_eq!(
+            owner.to_string(),
+            format!("{} (process {})", owner.name, owner.process)
+        );
+        assert_eq!(
+            owner.to_spanish(),
+            format!("{} (proceso {})", owner.name, owner.process)
         );
     }
     let message = error.to_string();

@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use board_link::Lang;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use thiserror::Error;
@@ -47,7 +48,10 @@ impl FolderError {
     /// The same in Spanish; texts of the system stay as they are.
     pub fn to_spanish(&self) -> String {
         match self {
-            Self::Read { path, source } => format!("no se puede leer {path}: {source}"),
+            Self::Read { path, source } => {
+                let reason = Lang::Es.reason(source);
+                format!("no se puede leer {path}: {reason}")
+            }
             Self::NoMain { path } => format!("en {path} no hay {MAIN}"),
             Self::NoText { path } => {
                 format!("{path} no es texto UTF-8, o pasa de {LONGEST} bytes")

@@ -30,8 +30,8 @@ pub enum LabBroker {
 
 /// The broker.
 pub enum Mqtt {
-    Embedded(Embedded),
-    Outside(Outside),
+    Embedded(Box<Embedded>),
+    Outside(Box<Outside>),
 }
 
 impl Mqtt {
@@ -43,11 +43,11 @@ impl Mqtt {
         Ok(match wanted {
             LabBroker::Embedded(wanted) => {
                 let (view, embedded) = Embedded::start(wanted)?;
-                (view, Self::Embedded(embedded))
+                (view, Self::Embedded(Box::new(embedded)))
             }
             LabBroker::Outside(wanted) => {
                 let (view, outside) = Outside::start(*wanted);
-                (view, Self::Outside(outside))
+                (view, Self::Outside(Box::new(outside)))
             }
         })
     }

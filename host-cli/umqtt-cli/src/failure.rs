@@ -1,7 +1,7 @@
 //! Decides what an error says (what failed and why, then what to try) and its exit status.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 
 use board_link::{Fault, Lang, LinkError};
 
@@ -96,6 +96,24 @@ impl Failure {
         }
         // There is nowhere left to report that standard error is closed.
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// What is said of a file or a stream that the system does not let us read.
+pub fn cannot_read(what: impl fmt::Display, error: &io::Error, lang: Lang) -> String {
+    let reason = lang.reason(error);
+    match lang {
+        Lang::En => format!("{what} cannot be read: {reason}"),
+        Lang::Es => format!("no se puede leer {what}: {reason}"),
+    }
+}
+
+/// What is said of one that it does not let us write.
+pub fn cannot_write(what: impl fmt::Display, error: &io::Error, lang: Lang) -> String {
+    let reason = lang.reason(error);
+    match lang {
+        Lang::En => format!("{what} cannot be written: {reason}"),
+        Lang::Es => format!("no se puede escribir {what}: {reason}"),
     }
 }
 

@@ -9,7 +9,7 @@ use board_link::{Board, BoardInfo, FileState, Lang, LinkError, NewFile, PutProgr
 use mpy_link::Arch;
 
 use crate::display::Sender;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::fit::{self, Aspect, File, Finding, Verdict};
 use crate::package::{self, Package};
 use crate::progress::Progress;
@@ -147,10 +147,7 @@ pub fn is_there(path: &Path, lang: Lang) -> Result<(), Failure> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
-    let message = match lang {
-        Lang::En => format!("{} cannot be read: {error}", path.display()),
-        Lang::Es => format!("no se puede leer {}: {error}", path.display()),
-    };
+    let message = failure::cannot_read(path.display(), error, lang);
     let help = lang.pick(
         "name a .mpy file, the folder that `umqtt build` wrote, or a lesson of `umqtt package`",
         "indica un fichero .mpy, la carpeta que escribió `umqtt build`, o una lección de `umqtt package`",

@@ -14,7 +14,7 @@ use rumqttc::{
 use crate::broker_choice::{BrokerChoice, OutsideBroker};
 use crate::display::text;
 use crate::events::Events;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::options::mqtt::ClientOptions;
 use crate::stop::Stop;
 use crate::tls_client::{self, Trust};
@@ -122,10 +122,7 @@ pub fn named(given: &ClientOptions, lang: Lang) -> Result<Named, Failure> {
     let mut files: Vec<_> = given.cafile.iter().cloned().collect();
     if let Some(folder) = &given.capath {
         let entries = std::fs::read_dir(folder).map_err(|error| {
-            let message = match lang {
-                Lang::En => format!("cannot read {}: {error}", folder.display()),
-                Lang::Es => format!("no se puede leer {}: {error}", folder.display()),
-            };
+            let message = failure::cannot_read(folder.display(), &error, lang);
             Failure::complete(Status::Usage, message)
         })?;
         files.extend(entries.flatten().map(|entry| entry.path()));

@@ -71,7 +71,10 @@ fn unreadable(path: &Path, error: &io::Error, lang: Lang) -> Failure {
     }
     let message = match lang {
         Lang::En => format!("the script {name} cannot be read: {error}"),
-        Lang::Es => format!("no se puede leer el programa {name}: {error}"),
+        Lang::Es => format!(
+            "no se puede leer el programa {name}: {}",
+            lang.reason(error)
+        ),
     };
     Failure::new(
         Status::Failed,

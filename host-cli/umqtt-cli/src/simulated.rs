@@ -141,7 +141,11 @@ fn simulated_weather(display: &Sender, lang: Lang) -> Option<Weather> {
         Err(error) => {
             display.note(match lang {
                 Lang::En => format!("{} cannot be simulated: {error}", weather::HOST),
-                Lang::Es => format!("no se puede simular {}: {error}", weather::HOST),
+                Lang::Es => format!(
+                    "no se puede simular {}: {}",
+                    weather::HOST,
+                    lang.reason(&error)
+                ),
             });
             None
         }
@@ -201,8 +205,9 @@ fn flash(display: &Sender, lang: Lang) -> Result<Flash, Failure> {
                 path.display()
             ),
             Lang::Es => format!(
-                "no se puede usar la carpeta de la placa simulada {}: {error}",
-                path.display()
+                "no se puede usar la carpeta de la placa simulada {}: {}",
+                path.display(),
+                lang.reason(&error)
             ),
         };
         let help = match lang {

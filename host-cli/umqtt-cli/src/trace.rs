@@ -43,7 +43,10 @@ pub fn start_transcript(path: &Path, lang: Lang) -> Result<(), Failure> {
         let path = path.display();
         let message = match lang {
             Lang::En => format!("the transcript {path} cannot be written: {error}"),
-            Lang::Es => format!("no se puede escribir la transcripción {path}: {error}"),
+            Lang::Es => format!(
+                "no se puede escribir la transcripción {path}: {}",
+                lang.reason(&error)
+            ),
         };
         let help = lang.pick(
             "name a file in a folder of yours behind --trace",

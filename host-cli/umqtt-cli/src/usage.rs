@@ -553,8 +553,8 @@ mod tests {
             ),
             (
                 "umqtt fs cp main.py",
-                "<PATHS> <PATHS>...: 2 are needed, 1 was given",
-                "<PATHS> <PATHS>...: hacen falta 2, se ha dado 1",
+                "<FROM> <TO>...: 2 are needed, 1 was given",
+                "<FROM> <TO>...: hacen falta 2, se ha dado 1",
             ),
             (
                 "umqtt ports --lang fr",

@@ -5,7 +5,6 @@
 mod common;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 
 use common::{Done, Home, expect_no_process, finish, micropython};
 use serde_json::Value;
@@ -204,84 +203,6 @@ fn a_run_that_is_interrupted_keeps_what_it_has_and_marks_it() {
     expect_left_alone(&home);
 }
 
-/// As many messages as the board's program says it sent are what Mosquitto's own client receives.
-#[test]
-fn mosquitto_sub_counts_the_same_messages() {
-    let test = "mosquitto_sub_counts_the_same_messages";
-    need!(test, micropython());
-    let mosquitto = need!(test, Mosquitto::start(&Access::Anonymous));
-    let address = mosquitto.address();
-    let port = address.port().to_string();
-    let home = Home::new();
-    let publish = |topic: &str, more: &[&str]| {
-        let message = [
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-q",
-            "1",
-            "-m",
-            "x",
-            "-t",
-            topic,
-        ];
-        home.run(["pub"].iter().chain(&message).chain(more))
-            .expect_status(0);
-    };
-    // It is there before, and comes when the subscription is.
-    publish("begin", &["-r"]);
-    let subscriber = Command::new("mosquitto_sub")
-        .args(["-h", "127.0.0.1", "-p", &port, "-q", "1", "-F", "%q %l %t"])
-        .args(["-t", "begin", "-t", "bench/#", "-t", "end"])
-        .stdout(Stdio::piped())
-        .spawn();
-    let mut subscriber = need!(test, subscriber.map_err(|error| error.to_string()));
-    let mut output = BufReader::new(subscriber.stdout.take().expect("its output"));
-    let mut line = String::new();
-    output.read_line(&mut line).expect("a line");
-    assert_eq!(line, "1 1 begin\n");
-    let counting = std::thread::spawn(move || {
-        let lines = output.lines().map(|line| line.expect("UTF-8"));
-        let until_end = lines.take_while(|line| !line.ends_with(" end"));
-        until_end.collect::<Vec<_>>()
-    });
-    let broker = address.to_string();
-    let done = home.run([
-        "bench",
-        "--port",
-        "sim",
-        "--broker",
-        &broker,
-        "--baseline",
-        "none",
-        "--sizes",
-        "33",
-        "--qos",
-        "1",
-        "--rounds",
-        "9",
-        "--messages",
-        "0",
-        "--json",
-    ]);
-    done.expect_status(0);
-    publish("end", &[]);
-    let received = counting.join().expect("no panic");
-    subscriber.kill().expect("it runs");
-    subscriber.wait().expect("it ends");
-    let lines = done.json();
-    let runs = &measured(&lines, "publish", Some(1))["runs"];
-    for who in ["floor", "native"] {
-        // Two pilot rounds of three; eleven while the heap is counted.
-        let said = runs[who]["messages"].as_u64().expect("a number") + 2 * 3 + 11;
-        let mark = format!("/{who}");
-        let mine = |line: &&String| line.starts_with("1 33 ") && line.contains(&mark);
-        let came = received.iter().filter(mine).count() as u64;
-        assert_eq!(came, said, "{who}: {runs}");
-    }
-}
-
 #[test]
 fn many_boards_load_a_broker_and_nothing_is_lost() {
     let test = "many_boards_load_a_broker_and_nothing_is_lost";
@@ -352,7 +273,6 @@ fn bad_input_is_refused_before_anything_is_measured() {
     expect(&["--baseline", "none.py"], 2, "cannot be read");
     expect(&["--baseline", "frozen"], 1, "no umqtt.simple of its own");
     expect(&["--html", "none/r.html"], 1, "cannot be written");
-    expect(&["--broker", "mqtts://h"], 2, "without TLS");
     expect(&["--broker", "a", "--broker", "b"], 2, "--scale only");
     // A file without the class, and a broker that is not there: the board says so, and is left as it was.
     let nobody = format!("127.0.0.1:{}", common::free_port());

@@ -12,7 +12,7 @@ use testkit::{Version, paho};
 use crate::fuzz;
 
 /// Debian's packages that tests need, and what for.
-const PACKAGES: [(&str, &str); 31] = [
+const PACKAGES: [(&str, &str); 32] = [
     ("mosquitto", "a real broker"),
     ("mosquitto-clients", "its clients"),
     ("libclang-dev", "bindgen, which checks the ABI"),
@@ -44,6 +44,7 @@ const PACKAGES: [(&str, &str); 31] = [
     ("python3-pyelftools", "MicroPython's own linker"),
     ("python3-venv", "installing mpremote beside the system"),
     ("strace", "counting the client's system calls"),
+    ("tcpdump", "counting its TCP segments"),
     ("valgrind", "counting the client's instructions"),
     ("xz-utils", "unpacking Debian's sources"),
     ("zsh", "completions in another shell"),

@@ -2,7 +2,7 @@
 //!
 //! Systems without pseudo-terminals have `sim_unsupported` in its place.
 
-use board_link::PortSpec;
+use board_link::{Lang, PortSpec};
 use board_sim::{
     BrokerHosts, Climate, HostMap, MicroPython, PinMode, SimBoard, SimConfig, SimError,
 };
@@ -47,7 +47,10 @@ impl Maker {
         let no_room = |error| {
             Words::new(
                 format!("there is no room for the simulated board's files: {error}"),
-                format!("no hay sitio para los ficheros de la placa simulada: {error}"),
+                format!(
+                    "no hay sitio para los ficheros de la placa simulada: {}",
+                    Lang::Es.reason(&error)
+                ),
             )
         };
         let flash = tempfile::Builder::new()

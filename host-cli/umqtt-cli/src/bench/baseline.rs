@@ -5,7 +5,7 @@ use std::process::Command;
 
 use board_link::{Board, Execution, Lang, LinkError};
 
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 
 /// PyPI's package, and the version that the project is compatible with.
 const PACKAGE: &str = "micropython-umqtt.simple";
@@ -111,10 +111,7 @@ fn read(path: &Path, lang: Lang) -> Result<Baseline, Failure> {
         }
     };
     let content = std::fs::read(path).map_err(|error| {
-        let message = match lang {
-            Lang::En => format!("{} cannot be read: {error}", path.display()),
-            Lang::Es => format!("no se puede leer {}: {error}", path.display()),
-        };
+        let message = failure::cannot_read(path.display(), &error, lang);
         let help = lang.pick("check its name", "revisa el nombre");
         Failure::new(Status::Usage, message, help)
     })?;

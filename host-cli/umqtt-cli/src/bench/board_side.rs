@@ -15,23 +15,23 @@ const PROGRAM: &str = include_str!("../../../../python/bench/compare.py");
 const SILENCE: Duration = Duration::from_secs(90);
 
 /// The board's program behind what it needs to know.
-pub fn prelude(broker: &BoardsBroker, baseline: Option<&str>) -> String {
-    let word = |word: &Option<String>| {
-        word.as_deref()
-            .map_or("None".to_owned(), |word| bytes_literal(word.as_bytes()))
+pub fn prelude(broker: Option<&BoardsBroker>, baseline: Option<&str>) -> String {
+    let word = |word: Option<&String>| {
+        word.map_or("None".to_owned(), |word| bytes_literal(word.as_bytes()))
     };
-    let number = |number: Option<u16>| number.map_or("None".to_owned(), |n| n.to_string());
+    let none = || "None".to_owned();
+    let number = |number: Option<u16>| number.map_or_else(none, |n| n.to_string());
     // Topics and client identifiers that no other run has.
     let run = format!("bench/{:08x}", std::process::id());
     format!(
         "import sys\nsys.path.insert(0, '{}')\nsys.path.insert(0, '.frozen')\nHOST = {}\nPORT = {}\nTLS_PORT = {}\n\
          USER = {}\nPASSWORD = {} or b''\nRUN = {}\nNATIVE = '{NATIVE}'\nBASELINE = {}\n{PROGRAM}",
         super::FOLDER,
-        str_literal(&broker.host),
-        broker.port,
-        number(broker.tls_port),
-        word(&broker.user),
-        word(&broker.password),
+        broker.map_or_else(none, |broker| str_literal(&broker.host)),
+        number(broker.and_then(|broker| broker.port)),
+        number(broker.and_then(|broker| broker.tls_port)),
+        word(broker.and_then(|broker| broker.user.as_ref())),
+        word(broker.and_then(|broker| broker.password.as_ref())),
         bytes_literal(run.as_bytes()),
         baseline.map_or("None".to_owned(), str_literal),
     )

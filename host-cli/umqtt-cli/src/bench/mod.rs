@@ -6,13 +6,16 @@
 pub mod baseline;
 mod board_side;
 mod computer;
+mod counts;
+mod imports;
+pub mod reach;
 pub mod scale;
 mod sink;
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bench_report::{Count, Measurement, Quantity, Report, Run, Summary, Task, Who};
+use bench_report::{Count, Measurement, Quantity, Report, Task, Who};
 use board_link::{Board, BoardInfo, Execution, Lang, LinkError};
 
 use crate::display::Sender;
@@ -23,7 +26,9 @@ use crate::stop::Stop;
 use baseline::Baseline;
 use board_side::{Ended, Said, Talk};
 pub use computer::describe as describe_computer;
-use sink::Sink;
+use counts::{ALONE, WRITE_MESSAGES};
+use imports::Imports;
+use reach::{Reach, STAND_INS};
 
 /// A run that was killed leaves it on the board until the next one.
 const FOLDER: &str = "/.umqtt-bench";
@@ -32,12 +37,6 @@ const BASELINE: &str = "umqtt_bench_baseline";
 /// What the firmware calls its own.
 const FROZEN: &str = "umqtt.simple";
 
-/// Each import needs a soft reset, which takes a real board a second and more.
-const IMPORT_ROUNDS: usize = 9;
-/// Messages over which the heap is counted: few, since nothing is collected meanwhile.
-const HEAP_MESSAGES: usize = 10;
-/// Messages over which writes and segments are counted; each is alone for 100 ms.
-const WRITE_MESSAGES: usize = 10;
 /// Rounds are short, so that most of them pass undisturbed, and long beside the clock's step of 1 µs.
 const ROUND_HERE: f64 = 4e3;
 const ROUND_ON_BOARD: f64 = 100e3;
@@ -45,6 +44,8 @@ const MOST_MESSAGES: usize = 100;
 /// What may wait at the board for a round of receiving, bytes: real boards' windows are small.
 const WAITING_HERE: usize = 32_768;
 const WAITING_ON_BOARD: usize = 4_096;
+/// Rounds and messages of a pilot, as `python/bench/compare.py` has them.
+const PILOT_MESSAGES: f64 = 6.0;
 /// What a packet has around its payload, about.
 const AROUND: usize = 32;
 
@@ -62,7 +63,8 @@ pub struct Plan {
 pub struct BoardsBroker {
     pub name: String,
     pub host: String,
-    pub port: u16,
+    /// MQTT over TCP; without it all goes over TLS.
+    pub port: Option<u16>,
     pub tls_port: Option<u16>,
     pub user: Option<String>,
     pub password: Option<String>,
@@ -79,28 +81,33 @@ struct Step {
 }
 
 impl Plan {
-    fn steps(&self, tls: bool) -> Vec<Step> {
+    /// What is made in rounds with this broker, or without any.
+    fn steps(&self, broker: Option<&BoardsBroker>) -> Vec<Step> {
         let mut steps = Vec::new();
+        let step = |task, qos, size| Step { task, qos, size };
         for &size in &self.sizes {
             let size = Some(size);
-            for &qos in &self.qos {
-                let qos = Some(qos);
-                let task = Task::Publish;
-                steps.push(Step { task, qos, size });
+            for qos in self.qualities(broker) {
+                steps.push(step(Task::Publish, Some(qos), size));
             }
-            for task in [Task::Delivered, Task::RoundTrip, Task::Receive] {
-                let qos = None;
-                steps.push(Step { task, qos, size });
+            if broker.is_some() {
+                let tasks = [Task::Delivered, Task::RoundTrip, Task::Receive];
+                steps.extend(tasks.map(|task| step(task, None, size)));
             }
         }
-        let (qos, size) = (None, None);
-        let task = Task::Connect;
-        steps.push(Step { task, qos, size });
-        if tls {
-            let task = Task::ConnectTls;
-            steps.push(Step { task, qos, size });
+        if broker.is_some_and(|broker| broker.port.is_some()) {
+            steps.push(step(Task::Connect, None, None));
+        }
+        if broker.is_some_and(|broker| broker.tls_port.is_some()) {
+            steps.push(step(Task::ConnectTls, None, None));
         }
         steps
+    }
+
+    /// Nobody answers where there is no broker.
+    fn qualities(&self, broker: Option<&BoardsBroker>) -> Vec<u8> {
+        let qos = self.qos.iter().copied();
+        qos.filter(|qos| *qos == 0 || broker.is_some()).collect()
     }
 }
 
@@ -110,11 +117,15 @@ pub struct Comparison<'a> {
     pub info: &'a BoardInfo,
     pub simulated: bool,
     pub plan: &'a Plan,
-    pub broker: &'a BoardsBroker,
+    pub reach: Reach,
+    /// None for a board without a network.
+    pub broker: Option<&'a BoardsBroker>,
     pub baseline: Option<&'a Baseline>,
     pub display: &'a Sender,
     pub stop: &'a Stop,
     pub lang: Lang,
+    /// Seconds that a board takes to be fresh again, as far as is known.
+    pub renewal: f64,
 }
 
 /// Why a comparison was not made to its end.
@@ -167,28 +178,54 @@ impl Comparison<'_> {
     }
 
     fn measure(&mut self, report: &mut Report) -> Result<(), Broken> {
+        report.remarks = self.reach.remarks(self.lang);
+        if self.broker.is_some_and(|broker| broker.port.is_none()) {
+            let unchecked = self.lang.pick(
+                "all goes over TLS; the board checks no certificate, as umqtt in Python cannot, and TCP segments are counted without TLS",
+                "todo va por TLS; la placa no comprueba el certificado, porque umqtt en Python no sabe, y los segmentos TCP se cuentan sin TLS",
+            );
+            report.remarks.push(unchecked.to_owned());
+        }
+        for remark in &report.remarks {
+            self.display.note(remark.clone());
+        }
         self.install(report)?;
-        self.import(report)?;
+        if self.broker.is_some() {
+            self.fresh()?;
+            self.probe()?;
+        }
+        let mut imports = Imports::of(&self.libraries());
+        let done = self.all(&mut imports, report);
+        imports.note(self.plan.rounds, self.reach.clock, report);
+        done
+    }
+
+    /// What is measured once board and broker are known to be there.
+    fn all(&mut self, imports: &mut Imports, report: &mut Report) -> Result<(), Broken> {
+        // A module that cannot be imported is said first; and how long an import takes is known then.
+        self.import(imports, 1)?;
         self.fresh()?;
-        let steps = self.plan.steps(self.broker.tls_port.is_some());
-        let pilots = self.pilots(&steps)?;
-        let seconds = self.seconds(&pilots);
+        let pilots = self.pilots(&self.plan.steps(self.broker))?;
+        let seconds = self.seconds(&pilots) + imports.rest(self.plan.rounds);
         self.display.note(match self.lang {
             Lang::En => format!("this takes about {}", duration(seconds)),
             Lang::Es => format!("esto tarda unos {}", duration(seconds)),
         });
-        let progress = Steps::new(pilots.len() + 3);
+        let progress = Steps::new(pilots.len() + 4);
+        self.import(imports, self.plan.rounds)?;
+        self.fresh()?;
         for (index, pilot) in pilots.iter().enumerate() {
-            progress.at(index);
-            self.rounds(pilot, report)?;
+            progress.at(1 + index);
+            if self.reach.clock {
+                self.rounds(pilot, report)?;
+            }
         }
-        progress.at(pilots.len());
-        self.heap(report)?;
         progress.at(pilots.len() + 1);
-        self.writes(report)?;
+        self.heap(&pilots, report)?;
         progress.at(pilots.len() + 2);
-        self.endure(report)?;
-        Ok(())
+        self.writes(&pilots, report)?;
+        progress.at(pilots.len() + 3);
+        self.endure(report)
     }
 
     /// Puts the modules into a folder of their own.
@@ -251,6 +288,10 @@ impl Comparison<'_> {
         [Who::Floor].into_iter().chain(self.libraries()).collect()
     }
 
+    fn qualities(&self) -> Vec<u8> {
+        self.plan.qualities(self.broker)
+    }
+
     fn module(&self, who: Who) -> &'static str {
         match who {
             Who::Baseline if self.baseline.is_some_and(|of| of.file.is_none()) => FROZEN,
@@ -259,95 +300,22 @@ impl Comparison<'_> {
         }
     }
 
-    /// Times imports in fresh interpreters, in turns.
-    fn import(&mut self, report: &mut Report) -> Result<(), Broken> {
-        let libraries = self.libraries();
-        let mut runs: Vec<Run> = libraries.iter().copied().map(Run::new).collect();
-        let mut kept: Vec<Vec<f64>> = vec![Vec::new(); runs.len()];
-        let rounds = IMPORT_ROUNDS.min(self.plan.rounds);
-        let mut done = Ok(());
-        'rounds: for round in 0..rounds {
-            for turn in 0..runs.len() {
-                let party = (round + turn) % runs.len();
-                let code = import_code(self.module(runs[party].who));
-                match self.import_once(&code) {
-                    Ok((time, bytes)) => {
-                        runs[party].rounds.push(Some(time));
-                        runs[party].messages += 1;
-                        kept[party].push(bytes);
-                    }
-                    Err(Broken::Link(LinkError::Raised { traceback })) => {
-                        // Without its module there is nothing to compare.
-                        let why = traceback.lines().last().unwrap_or_default().to_owned();
-                        done = Err(self.no_import(runs[party].who, &why));
-                        break 'rounds;
-                    }
-                    Err(broken) => {
-                        done = Err(broken);
-                        break 'rounds;
-                    }
-                }
-            }
-        }
-        let medians = runs.iter().zip(&kept).filter_map(|(run, kept)| {
-            let middle = Summary::of(kept)?;
-            Some((run.who, middle.median))
-        });
-        report.counts.push(Count {
-            quantity: Quantity::RamAfterImport,
-            qos: None,
-            size: None,
-            messages: None,
-            values: medians.collect(),
-        });
-        report.measurements.push(Measurement {
-            task: Task::Import,
-            qos: None,
-            size: None,
-            rounds,
-            runs,
-        });
-        done
-    }
-
-    fn no_import(&self, who: Who, why: &str) -> Broken {
-        let name = match who {
-            Who::Baseline => self.baseline.map_or("", |of| of.name.as_str()),
-            _ => self.lang.pick("the native module", "el módulo nativo"),
-        };
-        let message = match self.lang {
-            Lang::En => format!("the board cannot import {name}: {why}"),
-            Lang::Es => format!("la placa no puede importar {name}: {why}"),
-        };
-        let help = self.lang.pick(
-            "try another --baseline, or a board with more memory",
-            "prueba con otro --baseline, o con una placa con más memoria",
-        );
-        Broken::Said(Failure::new(Status::Failed, message, help))
-    }
-
-    fn import_once(&mut self, code: &str) -> Result<(f64, f64), Broken> {
-        if self.stop.is_requested() {
-            return Err(Broken::Interrupted);
-        }
-        self.board.soft_reset()?;
-        let said = self.board.exec(code).and_then(Execution::into_stdout)?;
-        let numbers = said.split_whitespace().map(str::parse);
-        match numbers.collect::<Result<Vec<f64>, _>>().as_deref() {
-            Ok([time, bytes]) => Ok((*time, *bytes)),
-            _ => Err(LinkError::Raised { traceback: said }.into()),
-        }
-    }
-
     /// Sends the board's program to a fresh interpreter.
     fn fresh(&mut self) -> Result<(), Broken> {
+        let begun = Instant::now();
         self.board.soft_reset()?;
         let prelude = board_side::prelude(
             self.broker,
             self.baseline.map(|_| self.module(Who::Baseline)),
         );
+        if !self.reach.is_whole() {
+            self.board
+                .exec(STAND_INS)
+                .and_then(Execution::into_stdout)?;
+        }
         let _hidden = crate::trace::hide();
         let sent = self.board.exec(&prelude).and_then(Execution::into_stdout)?;
+        self.renewal = begun.elapsed().as_secs_f64();
         match sent.trim() {
             "" => Ok(()),
             said => Err(LinkError::Raised {
@@ -371,10 +339,15 @@ impl Comparison<'_> {
         let mut pilots = Vec::new();
         for &step in steps {
             let code = format!("pilot({}, {names:?})", board_side::arguments(step));
+            let begun = Instant::now();
             let said = self.talk().run(&code)?;
+            // All that is known of a board whose own clock stands still.
+            let here = begun.elapsed().as_secs_f64() * 1e6 / PILOT_MESSAGES / names.len() as f64;
+            let clock = self.reach.clock;
             let parties = parties.iter().map(|who| {
                 let heard = said.rounds.iter().filter(|round| round.who == *who);
                 let last = heard.filter_map(board_side::Round::per_message).next_back();
+                let last = last.map(|time| if clock { time } else { here });
                 let failure = said.failures.iter().find(|(of, _)| of == who);
                 let why = || failure.map_or_else(String::new, |(_, why)| why.clone());
                 (*who, last.ok_or_else(why))
@@ -415,17 +388,19 @@ impl Comparison<'_> {
             true => (ROUND_HERE, WAITING_HERE),
             false => (ROUND_ON_BOARD, WAITING_ON_BOARD),
         };
-        let most = match step.task {
-            Task::Receive => (waiting / (step.size.unwrap_or(0) + AROUND)).max(1),
+        let fit = (waiting / (step.size.unwrap_or(0) + AROUND)).max(1);
+        let most = match (step.task, self.broker) {
+            // They wait at the board, or in a stream in memory.
+            (Task::Receive, _) | (_, None) => fit,
             _ => MOST_MESSAGES,
         };
         ((round / time.max(1.0)) as usize).clamp(1, most.min(MOST_MESSAGES))
     }
 
-    /// About how long all rounds take.
+    /// About how long all but the imports takes.
     fn seconds(&self, pilots: &[Pilot]) -> f64 {
         let mut sum = 0.0;
-        for pilot in pilots {
+        for pilot in pilots.iter().filter(|_| self.reach.clock) {
             for (_, time) in &pilot.parties {
                 if let Ok(time) = time {
                     let messages = self.messages(pilot.step, *time) as f64;
@@ -433,14 +408,18 @@ impl Comparison<'_> {
                 }
             }
         }
-        let first = pilots.iter().find(|pilot| {
-            pilot.step.task == Task::Publish
-                && pilot.parties.iter().any(|(who, _)| *who == Who::Native)
-        });
+        let first = (pilots.iter()).find(|pilot| pilot.step.task == Task::Publish);
         let publish = first.and_then(|pilot| pilot.parties.last()?.1.as_ref().ok());
         let parties = self.parties().len() as f64;
-        sum + publish.map_or(0.0, |time| time * self.plan.messages as f64 / 1e6 * parties)
-            + WRITE_MESSAGES as f64 * 0.1 * parties
+        let alone = match self.broker.and_then(|broker| broker.here) {
+            Some(_) => self.packets().iter().filter(|(qos, _)| *qos == 0).count(),
+            None => 0,
+        };
+        // Before the rounds, and before everybody's many messages.
+        let renewals = 1 + self.libraries().len();
+        sum + renewals as f64 * self.renewal
+            + publish.map_or(0.0, |time| time * self.plan.messages as f64 / 1e6 * parties)
+            + alone as f64 * WRITE_MESSAGES as f64 * ALONE * parties
     }
 
     fn rounds(&mut self, pilot: &Pilot, report: &mut Report) -> Result<(), Broken> {
@@ -485,140 +464,6 @@ impl Comparison<'_> {
             ended => self.note_end(ended),
         }
     }
-
-    fn heap(&mut self, report: &mut Report) -> Result<(), Broken> {
-        let names = self.names();
-        for &size in &self.plan.sizes {
-            for &qos in &self.plan.qos {
-                let code = format!("heap({qos}, {size}, {HEAP_MESSAGES}, {names})");
-                let said = self.talk().run(&code)?;
-                self.count(
-                    &said,
-                    Quantity::HeapPerMessage,
-                    Some(qos),
-                    Some(size),
-                    report,
-                );
-                self.note_end(said.ended)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn names(&self) -> String {
-        let names: Vec<&str> = self.parties().iter().map(|who| who.name()).collect();
-        format!("{names:?}")
-    }
-
-    /// Notes a count per message.
-    fn count(
-        &self,
-        said: &Said,
-        quantity: Quantity,
-        qos: Option<u8>,
-        size: Option<usize>,
-        report: &mut Report,
-    ) {
-        let values = said.rounds.iter();
-        let values: Vec<(Who, f64)> = values
-            .filter_map(|round| Some((round.who, round.per_message()?)))
-            .collect();
-        if !values.is_empty() {
-            report.counts.push(Count {
-                quantity,
-                qos,
-                size,
-                messages: None,
-                values,
-            });
-        }
-    }
-
-    fn writes(&mut self, report: &mut Report) -> Result<(), Broken> {
-        let Some(&size) = self.plan.sizes.first() else {
-            return Ok(());
-        };
-        let sink = match self.broker.here.map(Sink::start) {
-            Some(Ok(sink)) => sink,
-            Some(Err(error)) => {
-                report.remarks.push(error.to_string());
-                return Ok(());
-            }
-            None => return Ok(()),
-        };
-        let names = self.names();
-        let code = format!(
-            "writes({size}, {WRITE_MESSAGES}, {names}, {}, {})",
-            self.broker
-                .here
-                .map_or_else(String::new, |ip| board_link::str_literal(&ip.to_string())),
-            sink.port()
-        );
-        let said = self.talk().run(&code)?;
-        self.count(
-            &said,
-            Quantity::WritesPerMessage,
-            Some(0),
-            Some(size),
-            report,
-        );
-        let values: Vec<(Who, f64)> = (sink.counted().into_iter())
-            // The last one brought DISCONNECT.
-            .map(|(who, segments)| {
-                let messages = segments.saturating_sub(1) as f64;
-                (who, messages / WRITE_MESSAGES as f64)
-            })
-            .collect();
-        if values.is_empty() {
-            report.remarks.push(
-                self.lang
-                    .pick(
-                        "TCP segments cannot be counted on this computer",
-                        "en este equipo no se pueden contar los segmentos TCP",
-                    )
-                    .to_owned(),
-            );
-        } else {
-            report.counts.push(Count {
-                quantity: Quantity::SegmentsPerMessage,
-                qos: Some(0),
-                size: Some(size),
-                messages: None,
-                values,
-            });
-        }
-        self.note_end(said.ended)
-    }
-
-    /// What many messages leave of the heap; everybody begins with a fresh one.
-    fn endure(&mut self, report: &mut Report) -> Result<(), Broken> {
-        let Some(&size) = self.plan.sizes.first() else {
-            return Ok(());
-        };
-        let messages = self.plan.messages;
-        if messages == 0 {
-            return Ok(());
-        }
-        let mut values = Vec::new();
-        for who in self.libraries() {
-            self.fresh()?;
-            let code = format!("endure({:?}, {size}, {messages})", who.name());
-            let said = self.talk().run(&code)?;
-            values.extend(said.rounds.iter().map(|round| (who, round.number)));
-            for (_, why) in &said.failures {
-                report.remarks.push(format!("{}: {why}", who.name()));
-            }
-            self.note_end(said.ended)?;
-        }
-        report.counts.push(Count {
-            quantity: Quantity::LargestBlockLost,
-            qos: Some(0),
-            size: Some(size),
-            messages: Some(messages),
-            values,
-        });
-        Ok(())
-    }
 }
 
 /// What a pilot found of one step.
@@ -626,22 +471,6 @@ struct Pilot {
     step: Step,
     /// Microseconds per message, or why somebody cannot do it.
     parties: Vec<(Who, Result<f64, String>)>,
-}
-
-/// Imports a module and prints microseconds and bytes. Only what is kept counts.
-fn import_code(module: &str) -> String {
-    format!(
-        "import gc, sys, time\n\
-         sys.path.insert(0, '{FOLDER}')\n\
-         sys.path.insert(0, '.frozen')\n\
-         gc.collect()\n\
-         _a = gc.mem_alloc()\n\
-         _t = time.ticks_us()\n\
-         import {module}\n\
-         _t = time.ticks_diff(time.ticks_us(), _t)\n\
-         gc.collect()\n\
-         print(_t, gc.mem_alloc() - _a)\n"
-    )
 }
 
 /// Seconds for people: `40 s`, `3 min`.

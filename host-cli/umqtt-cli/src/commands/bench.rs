@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::bench::baseline::{self, Wanted};
+use crate::bench::reach::Reach;
 use crate::bench::{self, BoardsBroker, Comparison, Plan};
 use crate::broker_choice::{self, BrokerChoice, OutsideBroker};
 use crate::commands::broker as broker_command;
 use crate::direct::{Direct, on_board};
 use crate::display::Display;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lan;
 use crate::lines;
 use crate::options::bench::BenchOptions;
@@ -51,7 +52,7 @@ pub fn run(options: &BenchOptions, lang: Lang) -> Result<(), Failure> {
     let done = on_board(&options.port, lang, |direct| {
         compare(direct, options, &plan, &choice, &mut report, lang)
     });
-    if report.measurements.iter().any(has_rounds) {
+    if !report.is_empty() {
         let table = match options.csv {
             true => bench_report::csv(&report),
             false if lines::wanted() => events(&report),
@@ -68,10 +69,6 @@ pub fn run(options: &BenchOptions, lang: Lang) -> Result<(), Failure> {
         }
     }
     done
-}
-
-fn has_rounds(measurement: &Measurement) -> bool {
-    measurement.runs.iter().any(|run| !run.rounds.is_empty())
 }
 
 fn plan(options: &BenchOptions) -> Plan {
@@ -109,13 +106,19 @@ fn compare(
     let info = board.info().map_err(link)?;
     let wanted = Wanted::from_word(options.baseline.as_deref());
     let baseline = baseline::find(board, &wanted, lang)?;
+    let reach = Reach::of(board).map_err(link)?;
     // It serves until the end of this function.
     let (_embedded, broker) = match choice {
+        _ if !reach.network => (None, None),
         BrokerChoice::Embedded => {
             let (embedded, broker) = embed(simulated, lang)?;
-            (Some(embedded), broker)
+            (Some(embedded), Some(broker))
         }
-        BrokerChoice::Outside(outside) => (None, outside_broker(outside, simulated, lang)?),
+        BrokerChoice::Outside(outside) => (None, Some(outside_broker(outside, simulated, lang)?)),
+    };
+    let no_broker = || {
+        lang.pick("none: a stream in memory", "ninguno: un flujo en memoria")
+            .to_owned()
     };
     report.setting = Setting {
         board: info.machine.clone(),
@@ -125,7 +128,7 @@ fn compare(
             false => clock(board).map_err(link)?,
         },
         simulated,
-        broker: broker.name.clone(),
+        broker: (broker.as_ref()).map_or_else(no_broker, |broker| broker.name.clone()),
         baseline: baseline.as_ref().map(|of| of.name.clone()),
         date: chrono::Utc::now().format("%Y-%m-%d %H:%M").to_string(),
         computer: bench::describe_computer(),
@@ -137,11 +140,13 @@ fn compare(
         info: &info,
         simulated,
         plan,
-        broker: &broker,
+        reach,
+        broker: broker.as_ref(),
         baseline: baseline.as_ref(),
         display: &sender,
         stop: &direct.stop,
         lang,
+        renewal: 0.0,
     }
     .run(report);
     drop(sender);
@@ -193,7 +198,7 @@ fn embed(simulated: bool, lang: Lang) -> Result<(Broker, BoardsBroker), Failure>
             lang.pick("embedded", "incluido")
         ),
         host: ip.to_string(),
-        port: broker.addr().port(),
+        port: Some(broker.addr().port()),
         tls_port: broker.tls_addr().map(|address| address.port()),
         user: None,
         password: None,
@@ -207,17 +212,6 @@ fn outside_broker(
     simulated: bool,
     lang: Lang,
 ) -> Result<BoardsBroker, Failure> {
-    if outside.tls {
-        let message = lang.pick(
-            "bench needs a broker without TLS: umqtt in Python checks no certificate",
-            "bench necesita un broker sin TLS: umqtt en Python no comprueba certificados",
-        );
-        let help = lang.pick(
-            "--broker embedded measures connecting over TLS too",
-            "--broker embedded mide también la conexión por TLS",
-        );
-        return Err(Failure::new(Status::Usage, message, help));
-    }
     let loopback = outside.host == "localhost"
         || outside
             .host
@@ -241,8 +235,8 @@ fn outside_broker(
     Ok(BoardsBroker {
         name: outside.to_string(),
         host: outside.host.clone(),
-        port: outside.port,
-        tls_port: None,
+        port: (!outside.tls).then_some(outside.port),
+        tls_port: outside.tls.then_some(outside.port),
         user: outside.user.clone(),
         password: outside.password.clone(),
         here,
@@ -296,10 +290,7 @@ impl Output {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
-    let message = match lang {
-        Lang::En => format!("{} cannot be written: {error}", path.display()),
-        Lang::Es => format!("no se puede escribir {}: {error}", path.display()),
-    };
+    let message = failure::cannot_write(path.display(), error, lang);
     let help = lang.pick("name another file", "indica otro fichero");
     Failure::new(Status::Failed, message, help)
 }

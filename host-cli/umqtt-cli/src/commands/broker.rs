@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use board_link::Lang;
 use broker::{
-    Broker, BrokerConfig, BrokerError, DEFAULT_PORT, Identity, Limits, StoreError, Tap, TapOptions,
-    TlsError, Trust, Users, WEBSOCKET_PATH,
+    Broker, BrokerConfig, BrokerError, DEFAULT_PORT, Identity, Limits, PortOwner, StoreError, Tap,
+    TapOptions, TlsError, Trust, Users, WEBSOCKET_PATH,
 };
 
 use crate::commands::passwd;
 use crate::data_folder;
 use crate::display::{Display, Form, Message, Sender};
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lan;
 use crate::lines;
 use crate::options::mqtt::{BrokerCommand, BrokerOptions};
@@ -210,10 +210,10 @@ fn explain_store(error: &StoreError, lang: Lang) -> Failure {
     let message = match (lang, error) {
         (Lang::En, _) => error.to_string(),
         (Lang::Es, StoreError::Read { path, source }) => {
-            format!("no se puede leer {}: {source}", path.display())
+            failure::cannot_read(path.display(), source, lang)
         }
         (Lang::Es, StoreError::Write { path, source }) => {
-            format!("no se puede escribir {}: {source}", path.display())
+            failure::cannot_write(path.display(), source, lang)
         }
         (Lang::Es, StoreError::InUse { folder }) => {
             format!("otro broker guarda sus sesiones en {}", folder.display())
@@ -248,10 +248,10 @@ pub fn explain_tls(error: &TlsError, lang: Lang) -> Failure {
     let message = match (lang, error) {
         (Lang::En, _) => error.to_string(),
         (Lang::Es, TlsError::Read { path, source }) => {
-            format!("no se puede leer {}: {source}", path.display())
+            failure::cannot_read(path.display(), source, lang)
         }
         (Lang::Es, TlsError::Write { path, source }) => {
-            format!("no se puede escribir {}: {source}", path.display())
+            failure::cannot_write(path.display(), source, lang)
         }
         (Lang::Es, TlsError::NotPem { path, wanted }) => {
             let wanted = match *wanted {
@@ -364,8 +364,9 @@ pub fn explain(error: &BrokerError, lang: Lang) -> Failure {
         Status::Failed,
         match error {
             BrokerError::Taken { address, owner } => {
-                let owner = owner.as_deref().unwrap_or("otro programa");
-                let owner = owner.replace("(process ", "(proceso ");
+                let owner = owner
+                    .as_ref()
+                    .map_or("otro programa".to_owned(), PortOwner::to_spanish);
                 format!(
                     "no se puede escuchar en {address}: {owner} ya usa ese puerto; termínalo o elige otro puerto con --listen"
                 )
@@ -380,7 +381,7 @@ pub fn explain(error: &BrokerError, lang: Lang) -> Failure {
             ),
             BrokerError::Open { .. } | BrokerError::Store(_) => error.to_string(),
             BrokerError::Other { address, source } => {
-                format!("no se puede escuchar en {address}: {source}")
+                format!("no se puede escuchar en {address}: {}", lang.reason(source))
             }
         },
     )

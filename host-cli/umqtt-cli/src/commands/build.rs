@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::cli::BuildOptions;
 use crate::commands::shown;
 use crate::display::{Message, Sender};
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::{fit, stop::Stop, target};
 
 /// Where files go below the project's folder unless `--release-dir` says otherwise.
@@ -124,10 +124,7 @@ fn build_one(
         native_build::build(project, arch, options).map_err(|error| explain(&error, lang))?;
     let path = release.join(arch.name()).join(project.path());
     write(&path, &built.linked.mpy).map_err(|error| {
-        let message = match lang {
-            Lang::En => format!("{} cannot be written: {error}", path.display()),
-            Lang::Es => format!("no se puede escribir {}: {error}", path.display()),
-        };
+        let message = failure::cannot_write(path.display(), &error, lang);
         let help = lang.pick(
             "name another folder with --release-dir",
             "indica otra carpeta con --release-dir",

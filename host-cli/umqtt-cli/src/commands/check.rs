@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cli::CheckOptions;
 use crate::commands::shown;
 use crate::display::{Message, Sender};
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::fit::{self, File, Verdict};
 use crate::stop::Stop;
 use crate::target;
@@ -15,10 +15,7 @@ pub fn run(options: &CheckOptions, lang: Lang) -> Result<(), Failure> {
     let path = options.file.display();
     let help = lang.pick("name a .mpy file", "indica un fichero .mpy");
     let bytes = std::fs::read(&options.file).map_err(|error| {
-        let message = match lang {
-            Lang::En => format!("{path} cannot be read: {error}"),
-            Lang::Es => format!("no se puede leer {path}: {error}"),
-        };
+        let message = failure::cannot_read(options.file.display(), &error, lang);
         Failure::new(Status::Failed, message, help)
     })?;
     let file = File::read(&bytes)

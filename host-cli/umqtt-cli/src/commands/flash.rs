@@ -189,7 +189,11 @@ impl Work<'_> {
             // The board has its firmware; a full disk here is worth a word and no more.
             self.display.note(match lang {
                 Lang::En => format!("the firmware is not kept in {}: {error}", folder.display()),
-                Lang::Es => format!("el firmware no se guarda en {}: {error}", folder.display()),
+                Lang::Es => format!(
+                    "el firmware no se guarda en {}: {}",
+                    folder.display(),
+                    lang.reason(&error)
+                ),
             });
         }
         Ok(report)
@@ -384,7 +388,7 @@ fn explain(error: &FlashError, lang: Lang) -> Failure {
     let (status, message, help) = match error {
         FlashError::Unreadable { path, source } => (
             Status::Failed,
-            if es { format!("no se puede leer {}: {source}", show(path)) } else { format!("{} cannot be read: {source}", show(path)) },
+            if es { format!("no se puede leer {}: {}", show(path), Lang::Es.reason(source)) } else { format!("{} cannot be read: {source}", show(path)) },
             lang.pick("name a firmware file with --firmware", "indica un fichero de firmware con --firmware").to_owned(),
         ),
         FlashError::NoFirmware { path, reason } => (
@@ -452,7 +456,7 @@ fn explain(error: &FlashError, lang: Lang) -> Failure {
         ),
         FlashError::Copy { path, source } => (
             Status::NoBoard,
-            if es { format!("no se pudo copiar a {}: {source}", show(path)) } else { format!("copying to {} failed: {source}", show(path)) },
+            if es { format!("no se pudo copiar a {}: {}", show(path), Lang::Es.reason(source)) } else { format!("copying to {} failed: {source}", show(path)) },
             lang.pick("plug it in anew with BOOTSEL held, and run this again", "enchúfala de nuevo con BOOTSEL pulsado y ejecútalo otra vez").to_owned(),
         ),
         FlashError::NotTaken { path } => (

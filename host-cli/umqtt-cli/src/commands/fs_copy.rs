@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::commands::fs::{join, last_name, printable};
 use crate::direct::on_board;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lines;
 use crate::options::board::FsCopy;
 use crate::output;
@@ -243,10 +243,7 @@ fn needs_recursive(path: &str, lang: Lang) -> Failure {
 
 fn unreadable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
     let path = path.display();
-    let message = match lang {
-        Lang::En => format!("{path} cannot be read: {error}"),
-        Lang::Es => format!("no se puede leer {path}: {error}"),
-    };
+    let message = failure::cannot_read(path, error, lang);
     let help = lang.pick("check the path", "revisa la ruta");
     Failure::new(Status::Failed, message, help)
 }
@@ -415,10 +412,7 @@ fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
 
 fn unwritable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
     let path = path.display();
-    let message = match lang {
-        Lang::En => format!("{path} cannot be written: {error}"),
-        Lang::Es => format!("no se puede escribir {path}: {error}"),
-    };
+    let message = failure::cannot_write(path, error, lang);
     let help = lang.pick(
         "check the folder's owner and the room on this computer's disk",
         "revisa el dueño de la carpeta y el espacio del disco de este equipo",

@@ -282,7 +282,10 @@ fn explain(error: &LabError, lang: Lang) -> Failure {
             Status::Failed,
             match lang {
                 Lang::En => format!("the page cannot listen on {address}: {source}"),
-                Lang::Es => format!("la página no puede escuchar en {address}: {source}"),
+                Lang::Es => format!(
+                    "la página no puede escuchar en {address}: {}",
+                    lang.reason(source)
+                ),
             },
             lang.pick(
                 "leave --listen out, or name another port",

@@ -71,7 +71,7 @@ fn no_folder(options: &MountOptions, error: &std::io::Error, lang: Lang) -> Fail
     let path = options.folder.display();
     let message = match lang {
         Lang::En => format!("the folder {path} cannot be used: {error}"),
-        Lang::Es => format!("no se puede usar la carpeta {path}: {error}"),
+        Lang::Es => format!("no se puede usar la carpeta {path}: {}", lang.reason(error)),
     };
     let help = lang.pick(
         "name a folder of this computer that you may read: umqtt mount .",

@@ -116,7 +116,7 @@ pub fn run(options: &NewOptions, lang: Lang) -> Result<(), Failure> {
             (Lang::En, true) => format!("there is a {path} here already, which is left alone"),
             (Lang::Es, true) => format!("aquí ya hay un {path}, que queda como está"),
             (Lang::En, false) => format!("{path} cannot be made: {error}"),
-            (Lang::Es, false) => format!("no se puede crear {path}: {error}"),
+            (Lang::Es, false) => format!("no se puede crear {path}: {}", lang.reason(&error)),
         };
         let help = lang.pick(
             "another name, or another folder",

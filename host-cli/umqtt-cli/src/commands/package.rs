@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::PackageOptions;
 use crate::commands::boards;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lines;
 use crate::package::{self, Address, Package};
 
@@ -44,10 +44,7 @@ pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
         None => PathBuf::from(format!("{}.zip", package.name)),
     };
     write(&output, &bytes).map_err(|error| {
-        let message = match lang {
-            Lang::En => format!("{} cannot be written: {error}", output.display()),
-            Lang::Es => format!("no se puede escribir {}: {error}", output.display()),
-        };
+        let message = failure::cannot_write(output.display(), &error, lang);
         let help = lang.pick("name another file with -o", "indica otro fichero con -o");
         Failure::new(Status::Failed, message, help)
     })?;

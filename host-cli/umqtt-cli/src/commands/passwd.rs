@@ -6,7 +6,7 @@ use board_link::Lang;
 use broker::UsersError;
 use serde_json::json;
 
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lines;
 use crate::options::mqtt::PasswdOptions;
 use crate::output;
@@ -124,10 +124,10 @@ pub fn explain(error: &UsersError, lang: Lang) -> Failure {
     let message = match (lang, error) {
         (Lang::En, _) => error.to_string(),
         (Lang::Es, UsersError::Read { path, source }) => {
-            format!("no se puede leer {}: {source}", path.display())
+            failure::cannot_read(path.display(), source, lang)
         }
         (Lang::Es, UsersError::Write { path, source }) => {
-            format!("no se puede escribir {}: {source}", path.display())
+            failure::cannot_write(path.display(), source, lang)
         }
         (Lang::Es, UsersError::Line { path, line, reason }) => {
             format!(

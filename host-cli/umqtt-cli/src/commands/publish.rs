@@ -11,7 +11,7 @@ use rumqttc::{Client, Event, Outgoing, Packet, QoS};
 use serde_json::json;
 
 use crate::events::Events;
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::lines;
 use crate::mqtt_client::{self, Named};
 use crate::options::mqtt::PubOptions;
@@ -184,10 +184,7 @@ fn message(options: &PubOptions, lang: Lang) -> Result<Option<Vec<u8>>, Failure>
 }
 
 fn unreadable(what: &str, error: &io::Error, lang: Lang) -> Failure {
-    let message = match lang {
-        Lang::En => format!("cannot read {what}: {error}"),
-        Lang::Es => format!("no se puede leer {what}: {error}"),
-    };
+    let message = failure::cannot_read(what, error, lang);
     Failure::complete(Status::Failed, message)
 }
 

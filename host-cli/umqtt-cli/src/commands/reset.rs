@@ -188,7 +188,10 @@ impl Outcome {
                 .to_owned(),
             Self::NoLines(error) => match lang {
                 Lang::En => format!("the port has no reset lines (DTR, RTS): {error}"),
-                Lang::Es => format!("el puerto no tiene líneas de reinicio (DTR, RTS): {error}"),
+                Lang::Es => format!(
+                    "el puerto no tiene líneas de reinicio (DTR, RTS): {}",
+                    lang.reason(error)
+                ),
             },
             Self::NoEffect => lang
                 .pick(

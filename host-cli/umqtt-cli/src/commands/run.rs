@@ -366,18 +366,15 @@ impl Session<'_> {
             Err(BrokerError::Taken { owner, .. }) => {
                 let broker =
                     start(0).map_err(|error| broker_command::explain(&error, self.lang))?;
-                let owner = owner.unwrap_or_else(|| {
-                    self.lang
-                        .pick("another program", "otro programa")
-                        .to_owned()
-                });
                 let address = broker.addr();
                 self.display.note(match self.lang {
                     Lang::En => format!(
-                        "port {DEFAULT_PORT} belongs to {owner}: the broker listens on {address}"
+                        "port {DEFAULT_PORT} belongs to {}: the broker listens on {address}",
+                        owner.map_or("another program".to_owned(), |owner| owner.to_string())
                     ),
                     Lang::Es => format!(
-                        "el puerto {DEFAULT_PORT} es de {owner}: el broker escucha en {address}"
+                        "el puerto {DEFAULT_PORT} es de {}: el broker escucha en {address}",
+                        owner.map_or("otro programa".to_owned(), |owner| owner.to_spanish())
                     ),
                 });
                 broker

@@ -14,7 +14,7 @@ pub struct BenchOptions {
     #[command(flatten)]
     pub port: PortOption,
 
-    /// The broker: embedded, or [mqtt://][user[:password]@]host[:port] as the board reaches it; with --scale it may be given
+    /// The broker: embedded, or [mqtt[s]://][user[:password]@]host[:port] as the board reaches it; with --scale it may be given
     /// more than once. Default: embedded
     #[arg(long = "broker", value_name = "BROKER")]
     pub brokers: Vec<String>,

@@ -52,7 +52,7 @@ pub struct FsPaths {
 #[derive(Debug, Args)]
 pub struct FsCopy {
     /// What to copy, then where to: `:` is the board's folder, `:/lib/` the one named there
-    #[arg(required = true, num_args = 2..)]
+    #[arg(required = true, num_args = 2.., value_names = ["FROM", "TO"])]
     pub paths: Vec<String>,
 
     /// Copy folders with all that is in them

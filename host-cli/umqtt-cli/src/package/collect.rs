@@ -8,7 +8,7 @@ use board_link::Lang;
 use mpy_link::Arch;
 
 use super::{MAX_ALL, MAX_FILE, MAX_FILES, Package, paths};
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::module;
 
 /// What was left out, for people to know.
@@ -234,10 +234,7 @@ fn refuse_path(path: &str, lang: Lang) -> Failure {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {
-    let message = match lang {
-        Lang::En => format!("{} cannot be read: {error}", path.display()),
-        Lang::Es => format!("no se puede leer {}: {error}", path.display()),
-    };
+    let message = failure::cannot_read(path.display(), error, lang);
     let help = lang.pick(
         "name the lesson's folder",
         "indica la carpeta de la lección",

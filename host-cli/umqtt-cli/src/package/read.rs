@@ -14,7 +14,7 @@ use zip::ZipArchive;
 use super::manifest::{Entry, FORMAT, Head, Manifest, VERSION, sha256};
 use super::paths::{self, BadPath};
 use super::{Address, MAX_ALL, MAX_FILE, MAX_FILES, Package, mip};
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 use crate::fit::File;
 
 /// The most bytes of a manifest, and of what mip is told.
@@ -198,10 +198,7 @@ impl Bad {
         let es = lang == Lang::Es;
         let why = match self {
             Self::Unreadable(error) => {
-                let message = match lang {
-                    Lang::En => format!("{path} cannot be read: {error}"),
-                    Lang::Es => format!("no se puede leer {path}: {error}"),
-                };
+                let message = failure::cannot_read(path, &error, lang);
                 let help = lang.pick(
                     "name a file of umqtt package",
                     "indica un fichero de umqtt package",

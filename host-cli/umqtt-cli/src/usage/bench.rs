@@ -33,7 +33,7 @@ pub const SPANISH: &[(&str, &str)] = &[
     ("bench.port", PORT_ES),
     (
         "bench.brokers",
-        "El broker: embedded (el incluido) o [mqtt://][usuario[:contraseña]@]host[:puerto] tal como lo ve la placa; con \
+        "El broker: embedded (el incluido) o [mqtt[s]://][usuario[:contraseña]@]host[:puerto] tal como lo ve la placa; con \
          --scale se puede repetir. Por defecto: embedded",
     ),
     (

@@ -9,6 +9,8 @@
 pub mod ser2net;
 #[cfg(target_os = "linux")]
 pub mod terminal;
+#[cfg(target_os = "linux")]
+pub mod traffic;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -188,7 +190,12 @@ pub fn feed(command: &mut Command, input: &str) -> Done {
 }
 
 /// Reads all that a child prints and waits for its end, or kills it and fails.
-pub fn finish(mut child: Child) -> Done {
+pub fn finish(child: Child) -> Done {
+    finish_within(child, LIMIT)
+}
+
+/// The same for what takes longer than most.
+pub fn finish_within(mut child: Child, limit: Duration) -> Done {
     let started = Instant::now();
     let stdout = child
         .stdout
@@ -202,14 +209,14 @@ pub fn finish(mut child: Child) -> Done {
         if let Some(status) = child.try_wait().expect("its status") {
             break status;
         }
-        if started.elapsed() > LIMIT {
+        if started.elapsed() > limit {
             let _ = child.kill();
             let _ = child.wait();
             let text = |reader: Option<std::thread::JoinHandle<String>>| {
                 reader.and_then(|reader| reader.join().ok())
             };
             panic!(
-                "umqtt did not end within {LIMIT:?}: {:?} {:?}",
+                "umqtt did not end within {limit:?}: {:?} {:?}",
                 text(stdout),
                 text(stderr)
             );
