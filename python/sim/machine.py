@@ -113,8 +113,8 @@ class Pin:
             outside = _page[at + 3]
             mode = _page[at]
             if outside == 0:
-                # GPIO 0 has a resistor to 3.3 V on every board with a BOOT button; else only the chip's own can help.
-                pull = _page[at + 1] or (2 if self._id == 0 else 0)
+                # A resistor outside, or the chip's own; GPIO 0 has one to 3.3 V on every board with a BOOT button.
+                pull = _page[at + 5] or _page[at + 1] or (2 if self._id == 0 else 0)
                 if pull == 0 and mode == 1:
                     return _noise()
                 outside = pull == 2

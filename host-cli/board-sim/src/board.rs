@@ -122,15 +122,21 @@ impl SimBoard {
     /// Connects a pin to a level from outside, as a button or another board does; None disconnects it.
     /// An edge that the script waits for reaches its handler. Numbers no ESP32 has are ignored.
     pub fn set_input(&self, pin: u8, level: Option<bool>) {
-        let value = match level {
-            None => 0,
-            Some(false) => 1,
-            Some(true) => 2,
-        };
         if usize::from(pin) < PINS {
             self.order(Order::Input {
                 pin: pin.into(),
-                value,
+                value: connection(level),
+            });
+        }
+    }
+
+    /// Puts a resistor from a pin to 3.3 V (true) or ground (false), or takes it away: it holds the pin's level while
+    /// nothing drives it. Numbers no ESP32 has are ignored.
+    pub fn set_resistor(&self, pin: u8, level: Option<bool>) {
+        if usize::from(pin) < PINS {
+            self.order(Order::Resistor {
+                pin: pin.into(),
+                value: connection(level),
             });
         }
     }
@@ -165,6 +171,15 @@ impl SimBoard {
         if self.orders.send(order).is_ok() {
             self.waker.wake();
         }
+    }
+}
+
+/// How the shared page writes what a pin is connected to.
+fn connection(level: Option<bool>) -> u8 {
+    match level {
+        None => 0,
+        Some(false) => 1,
+        Some(true) => 2,
     }
 }
 

@@ -9,7 +9,7 @@
 //! 5      KBD_INTR      board: 0 while the script reads Ctrl-C itself (micropython.kbd_intr)
 //! 6      IRQ_OFF       board: 1 between machine.disable_irq and enable_irq
 //! 7      DISPATCHING   board: 1 while it hands out events; a Ctrl-C then waits
-//! 64…    pins          8 bytes for each of 48 pins: mode, pull, output, input, irq, 3 unused
+//! 64…    pins          8 bytes for each of 48 pins: mode, pull, output, input, irq, resistor, 2 unused
 //! 512…   ADC           4 bytes for each of 48 pins: microvolts, little-endian
 //! ```
 
@@ -31,6 +31,9 @@ const DISPATCHING: usize = 7;
 pub(crate) const PINS: usize = 48;
 const PIN_BASE: usize = 64;
 const ADC_BASE: usize = 512;
+/// The two of a pin's bytes that say what is connected to it.
+const INPUT: usize = 3;
+const RESISTOR: usize = 5;
 
 /// A mapping of the page into this process.
 pub(crate) struct Page {
@@ -95,7 +98,7 @@ impl Page {
     }
 }
 
-/// One pin's bytes. The board writes all but `input`.
+/// One pin's bytes. The board writes all but `input` and `resistor`.
 pub(crate) struct PinBytes<'a> {
     page: &'a Page,
     at: usize,
@@ -133,11 +136,31 @@ impl PinBytes<'_> {
 
     /// 0: nothing is connected; 1: driven low; 2: driven high.
     pub(crate) fn input(&self) -> u8 {
-        self.page.get(self.at + 3)
+        self.page.get(self.at + INPUT)
     }
 
     pub(crate) fn set_input(&self, value: u8) {
-        self.page.set(self.at + 3, value);
+        self.page.set(self.at + INPUT, value);
+    }
+
+    /// A resistor outside the chip: 0 none, 1 to ground, 2 to 3.3 V.
+    pub(crate) fn set_resistor(&self, value: u8) {
+        self.page.set(self.at + RESISTOR, value);
+    }
+
+    /// What holds the pin where nothing drives it: 0 nothing, 1 low, 2 high. A resistor outside is stronger than the
+    /// chip's own, and GPIO 0 has one on every board with a BOOT button.
+    fn held(&self) -> u8 {
+        match (self.page.get(self.at + RESISTOR), self.pull()) {
+            (0, 0) if self.at == PIN_BASE => 2,
+            (0, own) => own,
+            (outside, _) => outside,
+        }
+    }
+
+    /// An input that nothing drives and nothing holds: it reads now this, now that.
+    pub(crate) fn floats(&self) -> bool {
+        self.mode() == PinMode::Input && self.input() == 0 && self.held() == 0
     }
 
     /// Edges that the script wants to hear of: 1 rising, 2 falling.
@@ -148,7 +171,7 @@ impl PinBytes<'_> {
     /// What a meter on the pin would show.
     pub(crate) fn level(&self) -> bool {
         let outside = match self.input() {
-            0 => self.pull() == 2,
+            0 => self.held() == 2,
             driven => driven == 2,
         };
         match self.mode() {
@@ -158,9 +181,10 @@ impl PinBytes<'_> {
         }
     }
 
-    pub(crate) fn clear(&self, keep_input: bool) {
+    /// Forgets what the script set; what is connected from outside stays.
+    pub(crate) fn clear(&self) {
         for i in 0..8 {
-            if !(keep_input && i == 3) {
+            if i != INPUT && i != RESISTOR {
                 self.page.set(self.at + i, 0);
             }
         }

@@ -187,18 +187,12 @@ impl Laboratory {
             FromPage::Reset { board } => self.board(board)?.reset(),
             FromPage::Input { board, text } => self.board(board)?.type_in(&text),
             FromPage::Pin { board, pin, level } => {
-                let level = match level {
-                    None => None,
-                    Some(0) => Some(false),
-                    Some(1) => Some(true),
-                    Some(other) => {
-                        return Err(Words::new(
-                            format!("a pin is at 0 or 1, not {other}"),
-                            format!("un pin está a 0 o a 1, no a {other}"),
-                        ));
-                    }
-                };
+                let level = of_level(level)?;
                 self.board(board)?.sim()?.set_input(pin, level);
+            }
+            FromPage::Resistor { board, pin, level } => {
+                let level = of_level(level)?;
+                self.board(board)?.sim()?.set_resistor(pin, level);
             }
             FromPage::Press {
                 board,
@@ -450,12 +444,25 @@ fn simulated_weather(view: &Arc<View>) -> Option<Weather> {
                 weather::HOST
             ),
         );
-        pages.notice(Level::Info, None, words);
+        pages.notice(Level::Warning, None, words);
     });
     if let Err(error) = &started {
         log::warn!("{} cannot be simulated: {error}", weather::HOST);
     }
     started.ok()
+}
+
+/// What a page says a pin is connected to.
+fn of_level(level: Option<u8>) -> Result<Option<bool>, Words> {
+    match level {
+        None => Ok(None),
+        Some(0) => Ok(Some(false)),
+        Some(1) => Ok(Some(true)),
+        Some(other) => Err(Words::new(
+            format!("a pin is at 0 or 1, not {other}"),
+            format!("un pin está a 0 o a 1, no a {other}"),
+        )),
+    }
 }
 
 /// What a sensor is to measure; none is an unplugged one.

@@ -136,6 +136,8 @@ pub struct PinView {
     pub pin: u8,
     pub mode: &'static str,
     pub level: u8,
+    /// It is an input that nothing drives and no resistor holds.
+    pub floats: bool,
 }
 
 /// A square wave.
@@ -192,6 +194,8 @@ pub struct MqttEvent {
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     Info,
+    /// It stays on the page until somebody takes it away.
+    Warning,
     Error,
 }
 
@@ -281,6 +285,12 @@ pub enum FromPage {
     },
     /// Drives a pin from outside; null lets it go.
     Pin {
+        board: BoardId,
+        pin: u8,
+        level: Option<u8>,
+    },
+    /// A resistor holds a pin at a level while nothing drives it; null takes it away.
+    Resistor {
         board: BoardId,
         pin: u8,
         level: Option<u8>,

@@ -360,15 +360,20 @@ fn page_is_built(count: &mut Count) -> bool {
 /// Tries the page in a browser, against the command that has it.
 fn page_tests(count: &mut Count) -> Result<()> {
     crate::output(cargo().args(["build", "--quiet", "--package", "umqtt-cli"]))?;
+    let board = ["--package", "board-sim", "--example", "board"];
+    crate::output(cargo().args(["build", "--quiet"]).args(board))?;
     // This program and the command are built into the same folder.
-    let program = std::env::current_exe()
-        .context("where this program lies")?
-        .with_file_name(format!("umqtt{}", std::env::consts::EXE_SUFFIX));
+    let this = std::env::current_exe().context("where this program lies")?;
+    let suffix = std::env::consts::EXE_SUFFIX;
+    let program = this.with_file_name(format!("umqtt{suffix}"));
+    let board = this.with_file_name(format!("examples/board{suffix}"));
     let mut command = Command::new("node");
     command
         .arg("tests/all.mjs")
         .current_dir(testkit::repository().join("host-cli/lab/page"))
         .env("UMQTT", program)
+        // What stands in for a real board.
+        .env("UMQTT_BOARD", board)
         .stdout(Stdio::piped());
     counted(command, "the laboratory's page", count)
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::child::Child;
 use crate::config::WifiNetwork;
-use crate::page::{PINS, Page, PinMode};
+use crate::page::{PINS, Page, PinBytes, PinMode};
 use crate::supervisor::ResetCause;
 
 pub use wifi::WifiState;
@@ -44,6 +44,8 @@ pub struct PinState {
     pub mode: PinMode,
     /// What a meter on the pin would show.
     pub level: bool,
+    /// It is an input that nothing drives and no resistor holds: what it reads is chance.
+    pub floats: bool,
 }
 
 /// A square wave on a pin.
@@ -166,6 +168,7 @@ fn pin_state(page: &Page, pin: usize) -> PinState {
         pin: pin as u8,
         mode: bytes.mode(),
         level: bytes.level(),
+        floats: bytes.floats(),
     }
 }
 
@@ -209,7 +212,7 @@ impl Peripherals {
     /// Everything a script set is gone; what is connected from outside stays.
     pub(crate) fn hard_reset(&mut self, cause: ResetCause) {
         for pin in 0..PINS {
-            self.view.page.pin(pin).clear(true);
+            self.view.page.pin(pin).clear();
         }
         self.timers.clear();
         self.storage.reset(cause);
@@ -249,9 +252,23 @@ impl Peripherals {
 
     /// Something outside drives a pin: 0 nothing, 1 low, 2 high. An edge the script waits for reaches it.
     pub(crate) fn set_input(&mut self, pin: usize, value: u8, child: Option<&mut Child>) {
+        self.connect(pin, child, |bytes| bytes.set_input(value));
+    }
+
+    /// A resistor outside holds a pin: 0 none, 1 low, 2 high. An edge the script waits for reaches it.
+    pub(crate) fn set_resistor(&mut self, pin: usize, value: u8, child: Option<&mut Child>) {
+        self.connect(pin, child, |bytes| bytes.set_resistor(value));
+    }
+
+    fn connect(
+        &mut self,
+        pin: usize,
+        child: Option<&mut Child>,
+        change: impl FnOnce(&PinBytes<'_>),
+    ) {
         let bytes = self.view.page.pin(pin);
         let before = bytes.level();
-        bytes.set_input(value);
+        change(&bytes);
         let after = bytes.level();
         if before == after {
             return;

@@ -34,6 +34,11 @@ pub(crate) enum Order {
         pin: usize,
         value: u8,
     },
+    /// A resistor outside holds this pin: 0 none, 1 low, 2 high.
+    Resistor {
+        pin: usize,
+        value: u8,
+    },
     Microvolts {
         pin: usize,
         microvolts: u32,
@@ -228,6 +233,10 @@ impl Supervisor {
             Order::Reset => return Err(Halt::Reset(ResetCause::Reset)),
             Order::Input { pin, value } => {
                 self.peripherals.set_input(pin, value, self.child.as_mut());
+            }
+            Order::Resistor { pin, value } => {
+                self.peripherals
+                    .set_resistor(pin, value, self.child.as_mut());
             }
             Order::Microvolts { pin, microvolts } => self.page.set_microvolts(pin, microvolts),
             Order::Answer { session, packet } => {

@@ -5,6 +5,9 @@ import type { Board, Lab } from "./state";
 
 /** Lines that stand in the page; older ones are in the board's memory only as long as `Terminal` keeps them. */
 const SHOWN = 1000;
+/** Lines that are read aloud within so many milliseconds at most. */
+const SPOKEN = 6;
+const SPOKEN_IN = 3000;
 
 export class Console {
   readonly root = document.createElement("section");
@@ -20,6 +23,9 @@ export class Console {
   /** How many ended lines are in the page, counted from the board's first. */
   private drawn = 0;
   private version = -1;
+  private cleared = 0;
+  /** When the newest lines came, so that a screen reader is not asked to read more than can be listened to. */
+  private readonly arrivals: number[] = [];
   private readonly typed: string[] = [];
   private recalled = 0;
 
@@ -55,21 +61,23 @@ export class Console {
     prompt.setAttribute("aria-hidden", "true");
     prompt.textContent = "›";
     this.form.append(prompt, this.input, this.send);
+    this.output.append(this.current);
     this.root.append(head, this.empty, this.output, this.form);
   }
 
   update(board: Board | undefined): void {
     this.words();
-    if (board !== this.board) {
+    const terminal = board?.terminal;
+    const other = board !== this.board;
+    if (other || terminal?.cleared !== this.cleared) {
       this.board = board;
-      this.output.replaceChildren();
+      this.current.textContent = "";
+      this.output.replaceChildren(this.current);
       this.drawn = 0;
       this.version = -1;
+      this.cleared = terminal?.cleared ?? 0;
     }
-    const terminal = board?.terminal;
-    const empty = terminal?.empty ?? true;
-    this.empty.hidden = !empty;
-    this.output.hidden = empty;
+    this.empty.hidden = !(terminal?.empty ?? true);
     this.input.disabled = this.send.disabled = board === undefined || board.info.state === "gone";
     if (!terminal || terminal.version === this.version) {
       return;
@@ -77,27 +85,35 @@ export class Console {
     this.version = terminal.version;
     const atEnd = this.output.scrollHeight - this.output.scrollTop - this.output.clientHeight < 40;
     const { ended, current } = terminal.content();
-    if (ended.length === 0) {
-      this.output.replaceChildren();
-      this.drawn = terminal.ended;
-    }
     const fresh = Math.min(terminal.ended - this.drawn, ended.length, SHOWN);
-    this.current.remove();
+    this.pace(other ? Infinity : fresh);
     for (const text of fresh > 0 ? ended.slice(-fresh) : []) {
       const line = document.createElement("div");
       line.className = "line";
       line.textContent = text;
-      this.output.append(line);
+      this.current.before(line);
     }
     this.drawn = terminal.ended;
     while (this.output.childElementCount > SHOWN) {
       this.output.firstElementChild?.remove();
     }
-    this.current.textContent = current;
-    this.output.append(this.current);
+    if (this.current.textContent !== current) {
+      this.current.textContent = current;
+    }
     if (atEnd) {
       this.output.scrollTop = this.output.scrollHeight;
     }
+  }
+
+  /** A screen reader is told of so many new lines, unless they come faster than they can be read aloud. */
+  private pace(lines: number): void {
+    const now = performance.now();
+    for (let at = 0; at < Math.min(lines, SPOKEN); at++) {
+      this.arrivals.push(now);
+    }
+    this.arrivals.splice(0, this.arrivals.length - SPOKEN);
+    const oldest = this.arrivals.length < SPOKEN ? -Infinity : (this.arrivals[0] ?? -Infinity);
+    this.output.setAttribute("aria-live", now - oldest < SPOKEN_IN ? "off" : "polite");
   }
 
   private words(): void {

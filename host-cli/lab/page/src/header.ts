@@ -37,6 +37,12 @@ export function stateOf(board: Board): string {
   return t(STATES[board.info.state]);
 }
 
+/** The board's name; one that only counts is in the page's language. */
+export function nameOf(board: Board): string {
+  const count = /^(?:Placa|Board) (\d+)$/.exec(board.info.name)?.[1];
+  return count === undefined ? board.info.name : `${t("board")} ${count}`;
+}
+
 export class Header {
   constructor(
     private readonly lab: Lab,
@@ -101,11 +107,11 @@ export class Header {
     return html`
       ${connected === true
         ? nothing
-        : html`<p class="notice ${connected === false ? "error" : "info"}" role="status">${t(connected === false ? "lost" : "connecting")}</p>`}
+        : html`<p class="notice ${connected === false ? "error" : "info"}">${t(connected === false ? "lost" : "connecting")}</p>`}
       ${repeat(
         notices,
         ({ key }) => key,
-        ({ key, level, text }) => html`<p class="notice ${level}" role=${level === "error" ? "alert" : "status"}>
+        ({ key, level, text }) => html`<p class="notice ${level}" role=${level === "error" ? "alert" : nothing}>
           <span>${text}</span>
           <button type="button" class="quiet icon" aria-label=${t("dismiss")} title=${t("dismiss")} @click=${() => this.lab.dismiss(key)}>✕</button>
         </p>`,
@@ -114,7 +120,7 @@ export class Header {
   }
 
   private tab(board: Board): TemplateResult {
-    const { id, name, state } = board.info;
+    const { id, state } = board.info;
     const selected = id === this.lab.selected;
     return html`<button
       type="button"
@@ -127,7 +133,7 @@ export class Header {
       title=${stateOf(board)}
       @click=${() => this.lab.select(id)}
     >
-      <span class="dot" aria-hidden="true"></span>${name}<span class="visually-hidden">, ${stateOf(board)}</span>
+      <span class="dot" aria-hidden="true"></span>${nameOf(board)}<span class="visually-hidden">, ${stateOf(board)}</span>
     </button>`;
   }
 

@@ -6,7 +6,7 @@ import { BoardPanel } from "./board/panel";
 import { Connection } from "./connection";
 import { Console } from "./console";
 import { Dialogs } from "./dialogs";
-import { Header, remembered } from "./header";
+import { Header, nameOf, remembered } from "./header";
 import { setLang, t } from "./i18n";
 import { MqttPanel } from "./mqtt/panel";
 import { Program } from "./program";
@@ -54,6 +54,8 @@ skip.addEventListener("click", (event) => {
 });
 const notices = document.createElement("div");
 notices.className = "notices";
+// It is there before what it says, or else no screen reader would tell of it.
+notices.setAttribute("role", "log");
 const code = document.createElement("div");
 code.className = "column code";
 code.append(program.root, console_.root);
@@ -89,7 +91,7 @@ function drawViews(): void {
 
 watch(["chrome"], () => {
   skip.textContent = t("skip");
-  document.title = `${lab.board ? `${lab.board.info.name} · ` : ""}umqtt lab`;
+  document.title = `${lab.board ? `${nameOf(lab.board)} · ` : ""}umqtt lab`;
   render(header.bar(), top);
   render(header.notices(), notices);
   notices.setAttribute("aria-label", t("notices"));

@@ -29,6 +29,7 @@ export class Program {
     this.root.setAttribute("aria-labelledby", "program-title");
     this.head.className = "program-head";
     this.foot.className = "program-foot";
+    this.foot.setAttribute("role", "status");
     this.body.className = "program-body";
     this.body.id = "editor";
     this.body.setAttribute("role", "tabpanel");
@@ -117,11 +118,11 @@ export class Program {
     }
     const { traceback } = ended;
     if (!traceback) {
-      return html`<div class="ending ${ended.how}" role="status"><p>${t(ENDINGS[ended.how])}</p></div>`;
+      return html`<div class="ending ${ended.how}"><p>${t(ENDINGS[ended.how])}</p></div>`;
     }
     const { file, line, message } = traceback;
     const known = file !== null && line !== null && board.files.some(({ name }) => name === file);
-    return html`<div class="ending ${ended.how}" role="status">
+    return html`<div class="ending ${ended.how}">
       <p><strong>${message}</strong>${file === null || line === null ? nothing : html` <span class="hint">${t("errorAt", { file, line })}</span>`}</p>
       ${known
         ? html`<button

@@ -76,6 +76,8 @@ export interface PinState {
   pin: number;
   mode: "unused" | "input" | "output" | "open_drain";
   level: 0 | 1 | boolean;
+  /** An input that nothing drives and no resistor holds: what it reads is chance. */
+  floats?: boolean;
 }
 
 export interface Pwm {
@@ -223,6 +225,7 @@ export type PageMessage =
   | { type: "stop" | "reset"; board: BoardId }
   | { type: "input"; board: BoardId; text: string }
   | { type: "pin"; board: BoardId; pin: number; level: 0 | 1 | null }
+  | { type: "resistor"; board: BoardId; pin: number; level: 0 | 1 | null }
   | { type: "press"; board: BoardId; pin: number; pressed: boolean; active_low: boolean }
   | { type: "adc"; board: BoardId; pin: number; microvolts: number }
   | { type: "climate"; board: BoardId; pin: number; temperature: number; humidity: number }

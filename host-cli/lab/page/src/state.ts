@@ -2,7 +2,8 @@
 //! the server change it here and nowhere else.
 
 import { BARE, readDiagram } from "./board/diagram";
-import { resolve } from "./board/wiring";
+import { setUp } from "./board/inputs";
+import { resolve, type Held } from "./board/wiring";
 import { lang, setLang, t } from "./i18n";
 import { MqttModel } from "./mqtt/model";
 import { SeriesStore } from "./mqtt/series";
@@ -45,6 +46,9 @@ export class Board {
   main = "main.py";
   canSave = false;
   wiring: WiredPart[] = [];
+  held: Held = new Map();
+  /** Its parts are to be connected as the diagram has them, as soon as the board is there. */
+  unconnected = false;
   /** Counts what replaced the files from outside, so that the editor knows when to read them again. */
   generation = 0;
   /** The files as the server last had them. */
@@ -55,12 +59,17 @@ export class Board {
   }
 
   take(info: BoardInfo): void {
+    if (info.state === "running" && this.info.state === "starting") {
+      // What a program prints begins on a line of its own, not behind the prompt.
+      this.terminal.beginLine();
+    }
     this.info = info;
     this.main = info.main ?? this.main;
     this.canSave = info.can_save ?? this.canSave;
     if (info.diagram !== undefined) {
       this.diagram = readDiagram(info.diagram) ?? BARE;
-      this.wiring = resolve(this.diagram);
+      ({ wiring: this.wiring, held: this.held } = resolve(this.diagram));
+      this.unconnected = true;
     }
     // Only what changed over there replaces what was typed here.
     const signature = JSON.stringify(info.files);
@@ -299,6 +308,15 @@ export class Lab {
       board.take(info);
     } else {
       this.boards.set(info.id, new Board(info));
+    }
+    this.connect(info.id);
+  }
+
+  private connect(id: BoardId): void {
+    const board = this.boards.get(id);
+    if (board?.unconnected && board.info.state !== "starting") {
+      board.unconnected = false;
+      setUp(this, board);
     }
   }
 

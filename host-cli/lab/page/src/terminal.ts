@@ -15,6 +15,8 @@ export class Terminal {
   private escape = "";
   /** Changes with every write, so that a reader knows whether to look. */
   version = 0;
+  /** Changes when all lines are dropped at once. */
+  cleared = 0;
 
   write(text: string): void {
     this.version += 1;
@@ -25,9 +27,18 @@ export class Terminal {
 
   clear(): void {
     this.version += 1;
+    this.cleared += 1;
     this.lines.clear();
     this.line = [];
     this.column = 0;
+  }
+
+  /** Ends the line that is being written, if there is anything in it. */
+  beginLine(): void {
+    if (this.line.length > 0) {
+      this.version += 1;
+      this.end();
+    }
   }
 
   get empty(): boolean {

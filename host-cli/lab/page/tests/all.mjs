@@ -2,4 +2,7 @@
 
 import "./examples.mjs";
 import "./page.mjs";
+import "./wokwi.mjs";
+import "./boards.mjs";
 import "./access.mjs";
+import "./class.mjs";

@@ -24,8 +24,8 @@ let passed = 0;
 let failed = 0;
 
 /** A test, and a line about it as cargo writes them, which `cargo xtask test` counts. */
-export function test(name, body) {
-  nodeTest(name, { timeout: 10 * PATIENCE }, async (context) => {
+export function test(name, body, timeout = 10 * PATIENCE) {
+  nodeTest(name, { timeout }, async (context) => {
     try {
       await body(context);
       passed += 1;
@@ -137,6 +137,36 @@ export async function startMosquitto() {
       child.kill("SIGTERM");
       await ended;
       rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A simulated board with a serial line of its own, as if it were plugged in. */
+export async function startBoard() {
+  const program = process.env.UMQTT_BOARD;
+  if (!program) {
+    throw new Error("UMQTT_BOARD has to name the example `board` of board-sim: cargo build -p board-sim --example board");
+  }
+  const flash = mkdtempSync(join(tmpdir(), "umqtt-board-"));
+  const child = spawn(program, [flash], { stdio: ["pipe", "pipe", "ignore"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const device = await new Promise((resolve, reject) => {
+    let said = "";
+    child.stdout.on("data", (data) => {
+      said += data;
+      if (said.includes("\n")) {
+        resolve(said.trim());
+      }
+    });
+    child.once("exit", (status) => reject(new Error(`the board ended (${status})`)));
+  });
+  return {
+    device,
+    async stop() {
+      // Enter ends it.
+      child.stdin.end("\n");
+      await ended;
+      rmSync(flash, { recursive: true, force: true });
     },
   };
 }
@@ -280,6 +310,22 @@ export class Page {
   async shot(name) {
     mkdirSync(SCREENSHOTS, { recursive: true });
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  /** The same in both themes and both languages; the page is light and Spanish afterwards. */
+  async accessibleInAll(what) {
+    for (const lang of ["en", "es"]) {
+      await this.locator("#language").selectOption(lang);
+      await this.locator(`html[lang=${lang}]`).waitFor();
+      for (const colorScheme of ["dark", "light"]) {
+        await this.page.emulateMedia({ colorScheme });
+        await this.locator(`html[data-theme=${colorScheme}]`).waitFor();
+        await this.accessible(`${what}, ${lang}, ${colorScheme}`);
+        if (colorScheme === "dark" && lang === "en") {
+          await this.shot(`${what.replace(/\W+/g, "-")}-dark-en`);
+        }
+      }
+    }
   }
 
   /** No fault that axe calls serious or critical. */

@@ -99,6 +99,11 @@ impl Sim {
         self.board.set_input(pin, level);
     }
 
+    /// A resistor holds a pin high or low while nothing drives it, or is taken away.
+    pub fn set_resistor(&self, pin: u8, level: Option<bool>) {
+        self.board.set_resistor(pin, level);
+    }
+
     pub fn set_adc(&self, pin: u8, microvolts: u32) {
         self.board.set_adc(pin, microvolts);
     }
@@ -129,6 +134,7 @@ impl Sim {
                     pin: pin.pin,
                     mode: mode_name(pin.mode),
                     level: pin.level.into(),
+                    floats: pin.floats,
                 })
                 .collect(),
             pwm: snapshot

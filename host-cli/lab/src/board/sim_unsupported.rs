@@ -40,6 +40,10 @@ impl Sim {
         match *self {}
     }
 
+    pub fn set_resistor(&self, _: u8, _: Option<bool>) {
+        match *self {}
+    }
+
     pub fn set_adc(&self, _: u8, _: u32) {
         match *self {}
     }

@@ -208,8 +208,12 @@ impl Worker {
             .micropython(self.id, &format!("{major}.{minor}.{patch}"));
         let (view, id) = (Arc::clone(&self.view), self.id);
         let with_files = self.kind == Kind::Real && files.len() > 1;
+        let real = self.kind == Kind::Real;
         self.loan.give(board, with_files, &mut |words| {
-            view.notice(Level::Info, Some(id), words);
+            // What a simulated board is lent goes with it: nobody has to think about installing.
+            if real {
+                view.notice(Level::Info, Some(id), words);
+            }
         })?;
         files::put(board, self.kind, files, main)?;
         board.soft_reset()?;

@@ -31,7 +31,7 @@ fn a_program_runs_prints_moves_pins_and_ends() {
             .is_some_and(|text| text.contains("import machine")),
         "{hello}"
     );
-    let lit = json!([{"pin": 2, "mode": "output", "level": 1}]);
+    let lit = json!([{"pin": 2, "mode": "output", "level": 1, "floats": false}]);
     late.wait("pins", |message| {
         message["board"] == board && message["pins"] == lit
     });

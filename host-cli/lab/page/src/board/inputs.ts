@@ -4,6 +4,7 @@
 import type { DiagramPart, WiredPart } from "../protocol";
 import { touch } from "../schedule";
 import type { Board, Lab } from "../state";
+import { kindOf } from "./elements";
 import { gpioOf } from "./light";
 
 /** GPIO0 has the button BOOT on every board of Espressif's. */
@@ -108,6 +109,35 @@ export function setClimate(lab: Lab, board: Board, part: DiagramPart, change: Pa
     lab.send({ type: "climate", board: board.info.id, pin, ...values });
   }
   touch("lights");
+}
+
+/** The resistors that were put there for an earlier diagram. */
+const resistors = new WeakMap<Board, Iterable<number>>();
+
+/** Connects a simulated board's parts as its diagram has them; what the server says is set stays. */
+export function setUp(lab: Lab, board: Board): void {
+  const { info, held, diagram } = board;
+  if (info.kind !== "sim") {
+    return;
+  }
+  for (const pin of resistors.get(board) ?? []) {
+    if (!held.has(pin)) {
+      lab.send({ type: "resistor", board: info.id, pin, level: null });
+    }
+  }
+  resistors.set(board, [...held.keys()]);
+  for (const [pin, level] of held) {
+    lab.send({ type: "resistor", board: info.id, pin, level });
+  }
+  for (const part of diagram.parts) {
+    const pins = wiredPart(board, part.id)?.pins ?? {};
+    const kind = kindOf(part);
+    if (kind === "dht22" && info.inputs?.climate?.[String(gpioOf(pins["SDA"]))] === undefined) {
+      setClimate(lab, board, part, {});
+    } else if (kind === "potentiometer" && info.inputs?.adc?.[String(gpioOf(pins["SIG"]))] === undefined) {
+      turn(lab, board, part, turned(board, part));
+    }
+  }
 }
 
 export function turned(board: Board, part: DiagramPart): number {

@@ -49,24 +49,33 @@ export function gpioOf(net: Net | undefined): number | undefined {
   return net && "gpio" in net ? net.gpio : undefined;
 }
 
-/** Pixels that a part of a chain shows: how many there are before it, and what the chip sent. */
-export function pixelsOf(board: Board, diagram: Diagram, wired: WiredPart): Pixel[] {
+/** Where a part of a chain gets its colours: the chip's pin, the part before it, and how many pixels are before it. */
+export function sourceOf(
+  board: Board,
+  diagram: Diagram,
+  wired: WiredPart,
+): { pin: number | undefined; through: string | undefined; before: number } {
   let before = 0;
+  let through: string | undefined;
   let id = wired.id;
   const seenIds = new Set<string>();
   for (;;) {
     seenIds.add(id);
-    const gpio = gpioOf(board.wiring.find((part) => part.id === id)?.pins["DIN"]);
-    if (gpio !== undefined) {
-      return (board.pixels[String(gpio)] ?? []).slice(before);
-    }
-    const previous = feeds(diagram, id);
+    const pin = gpioOf(board.wiring.find((part) => part.id === id)?.pins["DIN"]);
+    const previous = pin === undefined ? feeds(diagram, id) : undefined;
     if (previous === undefined || seenIds.has(previous)) {
-      return [];
+      return { pin, through, before };
     }
+    through ??= previous;
     before += pixelCount(diagram, previous);
     id = previous;
   }
+}
+
+/** Pixels that a part of a chain shows, and those behind it. */
+export function pixelsOf(board: Board, diagram: Diagram, wired: WiredPart): Pixel[] {
+  const { pin, before } = sourceOf(board, diagram, wired);
+  return pin === undefined ? [] : (board.pixels[String(pin)] ?? []).slice(before);
 }
 
 /** The part whose DOUT leads to this one's DIN. */
@@ -80,7 +89,7 @@ function feeds(diagram: Diagram, id: string): string | undefined {
   return undefined;
 }
 
-function pixelCount(diagram: Diagram, id: string): number {
+export function pixelCount(diagram: Diagram, id: string): number {
   const part = diagram.parts.find((candidate) => candidate.id === id);
   const attribute = (name: string, otherwise: number) => Number(part?.attrs?.[name] ?? otherwise);
   switch (part?.type) {

@@ -11,7 +11,7 @@ import type { DiagramPart, Net } from "../protocol";
 import type { Board, Lab } from "../state";
 import { kindOf } from "./elements";
 import { BOOT, BOOT_PIN, climate, contact, isPressed, press, setClimate, turn, turned, wiredPart } from "./inputs";
-import { brightness, gpioOf, pixelsOf, rgb } from "./light";
+import { brightness, gpioOf, pixelCount, pixelsOf, rgb, sourceOf } from "./light";
 import { holdable } from "./picture";
 
 const MODES = { input: "modeInput", output: "modeOutput", open_drain: "modeOpenDrain" } as const;
@@ -51,9 +51,11 @@ function row(lab: Lab, board: Board, part: DiagramPart): TemplateResult | typeof
     case "potentiometer":
       return potentiometer(lab, board, part);
     case "pixel":
+      return pixels(board, part, "pixel");
     case "ring":
+      return pixels(board, part, "ring");
     case "matrix":
-      return pixels(board, part);
+      return pixels(board, part, "matrix");
     case "buzzer": {
       const pins = wiredPart(board, part.id)?.pins ?? {};
       const sounds = brightness(board, pins["2"], pins["1"]) > 0;
@@ -136,11 +138,16 @@ function hold(lab: Lab, board: Board, id: string, element: HTMLElement): void {
 function button(lab: Lab, board: Board, part: DiagramPart): TemplateResult {
   const joined = contact(board, part.id);
   const name = named(t("button"), part);
+  const floats = joined && board.pins.some(({ pin, floats }) => pin === joined.pin && floats);
   return item(
     name,
     joined ? t("pinLabel", { pin: joined.pin }) : t("notConnected"),
     pressControl(lab, board, part.id, name),
-    joined ? undefined : t("floating"),
+    joined
+      ? floats
+        ? t("floating", { pin: joined.pin, pull: joined.activeLow ? "PULL_UP" : "PULL_DOWN" })
+        : undefined
+      : t("buttonAlone"),
   );
 }
 
@@ -202,19 +209,46 @@ function potentiometer(lab: Lab, board: Board, part: DiagramPart): TemplateResul
   );
 }
 
-function pixels(board: Board, part: DiagramPart): TemplateResult {
+/** Pixels of one part that are listed at most; all are drawn. */
+const SWATCHES = 8;
+
+function pixels(board: Board, part: DiagramPart, kind: "pixel" | "ring" | "matrix"): TemplateResult {
   const wired = wiredPart(board, part.id);
-  const shown = (wired ? pixelsOf(board, board.diagram, wired) : []).slice(0, 8);
+  const all = (wired ? pixelsOf(board, board.diagram, wired) : []).slice(0, pixelCount(board.diagram, part.id));
+  const name = t(kind === "ring" ? "ring" : kind === "matrix" ? "matrix" : "neopixel");
+  const { pin, through } = wired ? sourceOf(board, board.diagram, wired) : { pin: undefined, through: undefined };
+  const source = pin === undefined ? t("notConnected") : t("pinLabel", { pin });
   return item(
-    named(t("neopixel"), part),
-    pinOf(wired?.pins["DIN"]),
-    shown.length === 0
+    named(name, part),
+    through === undefined ? source : `${source} · ${t("behind", { part: through })}`,
+    all.length === 0
       ? html`<span>${t("off")}</span>`
-      : shown.map(
-          (pixel) =>
-            html`<span class="swatch" role="img" aria-label=${pixel.slice(0, 3).join(" ")} style="background: rgb(${pixel.slice(0, 3).join(" ")})"></span>`,
-        ),
+      : html`${all.slice(0, SWATCHES).map((pixel) => {
+          const values = pixel.slice(0, 3).join(" ");
+          return html`<span class="swatch" role="img" aria-label=${values} style="background: rgb(${values})"></span>`;
+        })}${all.length > SWATCHES ? html`<span class="hint">+${all.length - SWATCHES}</span>` : nothing}`,
   );
+}
+
+/** What the program uses, by number: pins, square waves and strips of pixels. */
+function usedPins(board: Board): { pin: number; mode: string; level: string }[] {
+  const { pins, pwm, pixels } = board;
+  const used = new Map<number, { pin: number; mode: string; level: string }>();
+  for (const { pin, mode, level, floats } of pins) {
+    if (mode !== "unused") {
+      used.set(pin, { pin, mode: t(MODES[mode]), level: floats ? t("floats") : String(Number(level)) });
+    }
+  }
+  for (const [name, colours] of Object.entries(pixels)) {
+    const pin = Number(name);
+    used.set(pin, { pin, mode: t("neopixel"), level: t("pixelCount", { count: colours.length }) });
+  }
+  for (const [name, { frequency, duty }] of Object.entries(pwm)) {
+    const pin = Number(name);
+    const level = t("percent", { value: number((duty / 65535) * 100, 0) });
+    used.set(pin, { pin, mode: t("modePwm", { frequency }), level });
+  }
+  return [...used.values()].sort((one, other) => one.pin - other.pin);
 }
 
 /** The pins that the program set up, as a table. */
@@ -222,7 +256,7 @@ export function pinTable(board: Board): TemplateResult {
   if (board.info.kind === "real") {
     return html`<p class="hint">${t("realNoPins")}</p>`;
   }
-  const used = board.pins.filter((pin) => pin.mode !== "unused");
+  const used = usedPins(board);
   return html`<details class="pins">
     <summary>${t("pins")} <span class="count">${used.length}</span></summary>
     ${used.length === 0
@@ -236,15 +270,13 @@ export function pinTable(board: Board): TemplateResult {
             </tr>
           </thead>
           <tbody>
-            ${used.map((pin) => {
-              const pwm = board.pwm[String(pin.pin)];
-              const mode = pin.mode === "unused" ? "" : t(MODES[pin.mode]);
-              return html`<tr>
-                <td>${pin.pin}</td>
-                <td>${pwm ? t("modePwm", { frequency: pwm.frequency }) : mode}</td>
-                <td>${pwm ? t("percent", { value: number((pwm.duty / 65535) * 100, 0) }) : Number(pin.level)}</td>
-              </tr>`;
-            })}
+            ${used.map(
+              ({ pin, mode, level }) => html`<tr>
+                <td>${pin}</td>
+                <td>${mode}</td>
+                <td>${level}</td>
+              </tr>`,
+            )}
           </tbody>
         </table>`}
   </details>`;

@@ -250,6 +250,8 @@ export class Picture {
         const button = inner?.querySelector("button");
         button?.setAttribute("aria-label", `${t("button")} ${label}`);
         button?.setAttribute("tabindex", "-1");
+        // The element's own grey is too pale to be read.
+        inner?.querySelector<HTMLElement>(".label")?.style.setProperty("color", "var(--ink-soft)");
       } else if (kind === "potentiometer") {
         const input = inner?.querySelector("input");
         input?.setAttribute("aria-label", `${t("potentiometer")} ${label}`);
