@@ -8,8 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use board_link::Lang;
 use rumqttc::{
     Client, ConnectionError, Event, LastWill, MqttOptions, Outgoing, Packet, QoS, StateError,
-    TlsConfiguration,
-    Transport,
+    TlsConfiguration, Transport,
 };
 
 use crate::broker_choice::{BrokerChoice, OutsideBroker};
