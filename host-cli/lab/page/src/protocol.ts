@@ -175,11 +175,16 @@ export interface RetainedMessage {
 }
 
 export interface BrokerInfo {
+  /** IP:PORT, or the name of an outside one. */
   address: string;
+  /** An outside one runs where the laboratory is connected to it. */
   running: boolean;
+  /** It is somebody else's: it cannot be stopped, and only its messages are seen. */
   external: boolean;
   /** Where it listens for TLS. */
   secure: string | null;
+  /** Boards of the local network reach it, and their programs are told where it is. */
+  lan: boolean;
 }
 
 export type ServerMessage =
