@@ -69,14 +69,14 @@ const ALL: [Benchmark; 7] = [
     },
     Benchmark {
         name: "broker",
-        about: "messages per second between simulated boards, embedded broker as `cargo build` makes it: Mosquitto",
+        about: "messages per second between simulated boards, embedded broker: Mosquitto",
         run: broker::run,
         ratios: of_broker,
         noise: 0.25,
     },
     Benchmark {
         name: "startup",
-        about: "the command's start, as `cargo build` makes it: mpremote",
+        about: "the command's start: mpremote",
         run: startup::run,
         ratios: of_startup,
         noise: 0.15,
