@@ -51,8 +51,8 @@ pub unsafe fn make_place(state: *mut State) -> Result<()> {
 
 /// The entry for a message, to be put into a place. May raise MemoryError.
 pub fn entry(message: Message) -> Obj {
-    let owed = (message.packet_id as isize) << 8 | (message.connection & 0xff) as isize;
-    Obj::from_items(&[message.topic, message.payload, Obj::from_int(owed)])
+    let owed = i32::from(message.packet_id) << 8 | i32::from(message.connection & 0xff);
+    Obj::from_items(&[message.topic, message.payload, Obj::small(owed)])
 }
 
 /// Puts an entry into the place that [`make_place`] has found. Does not raise.
@@ -104,15 +104,26 @@ unsafe fn take(state: *mut State) -> Option<Message> {
 ///
 /// # Safety
 /// `state` must come from [`State::of`].
+#[inline(always)]
 pub unsafe fn hand_over_deferred(this: Obj, state: *mut State) -> Result<bool> {
-    let mut any = false;
     // SAFETY: as the caller promises.
+    unsafe {
+        if (*state).deferred_len == 0 {
+            return Ok(false);
+        }
+        hand_over_all(this, state)
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn hand_over_all(this: Obj, state: *mut State) -> Result<bool> {
+    // SAFETY: as for `hand_over_deferred`.
     while let Some(message) = unsafe { take(state) } {
-        any = true;
         // SAFETY: as above.
         unsafe { hand_over(this, state, message)? };
     }
-    Ok(any)
+    Ok(true)
 }
 
 /// Calls the callback with a message, and acknowledges the message.
@@ -167,7 +178,7 @@ pub unsafe fn call_back<const N: usize>(
         (*state).in_callback = 1;
         (*state).role = 0;
         let result = catch(|| {
-            this.call_own(qstr!("cb"), &CB, args);
+            this.get_own(qstr!("cb"), &CB).call(args);
         });
         (*state).in_callback = outer;
         (*state).role = role;

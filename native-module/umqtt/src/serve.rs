@@ -49,7 +49,7 @@ fn wait_once(wait: &mut Wait) -> Result<Served> {
 fn after(wait: &Wait) -> Result<()> {
     // SAFETY: the state is the client's own.
     unsafe {
-        if (*wait.state).deferred_len != 0 && (*wait.state).in_callback == 0 {
+        if (*wait.state).in_callback == 0 {
             hand_over_deferred(wait.this, wait.state)?;
         }
     }
@@ -104,7 +104,7 @@ fn check_once(this: Obj, state: *mut State) -> Result<Served> {
 
 fn returned(served: &Served) -> Obj {
     match served {
-        Served::Packet(byte) => Obj::from_int(isize::from(*byte)),
+        Served::Packet(byte) => Obj::small(*byte),
         Served::Pong { .. } | Served::Nothing => Obj::none(),
     }
 }

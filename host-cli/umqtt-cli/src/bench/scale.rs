@@ -13,9 +13,8 @@ use broker::{Broker, BrokerConfig};
 use serde_json::json;
 
 use super::computer;
-use crate::broker_choice::BrokerChoice;
+use crate::broker_choice::{self, BrokerChoice};
 use crate::commands::broker as broker_command;
-use crate::commands::run::choose_broker;
 use crate::display::{Display, Sender};
 use crate::failure::{Failure, Status};
 use crate::lines;
@@ -126,7 +125,7 @@ fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
     let named = if named.is_empty() { &embedded } else { named };
     let mut brokers = Vec::new();
     for text in named {
-        brokers.push(match choose_broker(text, lang)? {
+        brokers.push(match broker_choice::named(text, lang)? {
             BrokerChoice::Outside(outside) => Loaded {
                 name: outside.to_string(),
                 host: outside.host,
