@@ -35,14 +35,18 @@ def conectar_wifi():
             time.sleep_ms(100)
     print("Conectada, mi dirección es", wifi.ifconfig()[0])
 
-def pintar(leds, color):
-    # Cada valor va de 0 a 255; PWM enciende y apaga el LED mil veces por segundo, y el ojo ve el promedio.
-    for nombre, led in leds.items():
+
+def comprobar(color):
+    for nombre in PINES:
         valor = color[nombre]
         if not isinstance(valor, int) or not 0 <= valor <= 255:
             raise ValueError(nombre + " no es un número de 0 a 255")
-        led.duty_u16((255 - valor if ANODO_COMUN else valor) * 257)
-    print("Color:", color["r"], color["g"], color["b"])
+
+
+def pintar(leds, color):
+    # Cada valor va de 0 a 255; PWM enciende y apaga el LED mil veces por segundo, y el ojo ve el promedio.
+    for nombre, led in leds.items():
+        led.duty_u16((255 - color[nombre] if ANODO_COMUN else color[nombre]) * 257)
 
 
 def main():
@@ -53,9 +57,13 @@ def main():
     def al_recibir(tema, mensaje):
         # Un mensaje lo puede mandar cualquiera: si no es un color, se dice y se sigue.
         try:
-            pintar(leds, json.loads(mensaje))
+            color = json.loads(mensaje)
+            comprobar(color)
         except (ValueError, KeyError, TypeError) as error:
             print("No es un color:", mensaje, "-", error)
+            return
+        pintar(leds, color)
+        print("Color:", color["r"], color["g"], color["b"])
 
     cliente = MQTTClient("rgb-" + PLACA, BROKER, keepalive=60)
     cliente.set_callback(al_recibir)

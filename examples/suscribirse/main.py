@@ -35,7 +35,11 @@ def conectar_wifi():
 
 def al_recibir(tema, mensaje):
     # Los dos llegan como bytes; decode() los convierte en texto.
-    print("Recibido en", tema.decode(), "->", mensaje.decode())
+    try:
+        texto = mensaje.decode()
+    except UnicodeError:
+        texto = mensaje  # No todo lo que se manda es texto.
+    print("Recibido en", tema.decode(), "->", texto)
 
 
 def main():

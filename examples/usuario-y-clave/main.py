@@ -36,7 +36,11 @@ def conectar_wifi():
 
 
 def al_recibir(tema, mensaje):
-    print("Recibido en", tema.decode(), "->", mensaje.decode())
+    try:
+        texto = mensaje.decode()
+    except UnicodeError:
+        texto = mensaje  # No todo lo que se manda es texto.
+    print("Recibido en", tema.decode(), "->", texto)
 
 
 def main():

@@ -31,6 +31,9 @@ const TLS_PORTS: &[u16] = &[8883, 8884, 8885, 8886, 8887];
 /// Ports on which they speak plain MQTT.
 const TCP_PORTS: &[u16] = &[1883, 1884];
 
+/// Where a connection to a port that our broker does not serve leads: tcpmux, which no system has served for decades.
+const REFUSING_PORT: u16 = 1;
+
 /// The address for `host` and `port`, if this name is not to be looked up.
 pub(crate) fn mapped(map: &HostMap, host: &str, port: u16) -> Option<SocketAddr> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
@@ -50,16 +53,13 @@ pub(crate) fn mapped(map: &HostMap, host: &str, port: u16) -> Option<SocketAddr>
     if !(is_public || to_broker && is_computer) {
         return None;
     }
-    Some(if TCP_PORTS.contains(&port) {
-        broker.tcp
-    } else if TLS_PORTS.contains(&port) {
-        // With no listener for TLS the port stays as it is, and nobody listens there.
-        broker
-            .tls
-            .unwrap_or_else(|| SocketAddr::new(broker.tcp.ip(), port))
+    let listener = if TCP_PORTS.contains(&port) {
+        Some(broker.tcp)
     } else {
-        SocketAddr::new(broker.tcp.ip(), port)
-    })
+        broker.tls.filter(|_| TLS_PORTS.contains(&port))
+    };
+    // The same port of this computer may be some other program's: a lesson must not talk to that.
+    Some(listener.unwrap_or(SocketAddr::new(broker.tcp.ip(), REFUSING_PORT)))
 }
 
 /// Looks a name up as this computer does; blocks for as long as that takes. IPv4 comes first, since an
@@ -82,10 +82,12 @@ mod tests {
         for host in ["test.mosquitto.org", "Broker.HiveMQ.com", "broker.emqx.io."] {
             assert_eq!(mapped(&map, host, 1883), Some(ours), "{host}");
         }
-        assert_eq!(
-            mapped(&map, "test.mosquitto.org", 8883).map(|a| a.port()),
-            Some(8883)
-        );
+        for unserved in [8883, 8080] {
+            assert_eq!(
+                mapped(&map, "test.mosquitto.org", unserved).map(|a| a.port()),
+                Some(REFUSING_PORT)
+            );
+        }
         assert_eq!(mapped(&map, "example.org", 1883), None);
         map.names
             .insert("mi-broker".to_string(), "10.0.0.7:0".parse().unwrap());

@@ -60,6 +60,7 @@ mod package;
 mod progress;
 mod repl;
 mod script;
+mod script_error;
 mod settings;
 #[cfg_attr(not(unix), path = "simulated_unsupported.rs")]
 mod simulated;

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use board_link::Lang;
 use rumqttc::{
-    ConnectionError, Event, LastWill, MqttOptions, Outgoing, QoS, TlsConfiguration, Transport,
+    ConnectionError, Event, LastWill, MqttOptions, Outgoing, QoS, StateError, TlsConfiguration,
+    Transport,
 };
 
 use crate::broker_choice::{BrokerChoice, OutsideBroker};
@@ -186,49 +187,80 @@ pub fn check_topic(topic: &str, lang: Lang) -> Result<(), Failure> {
 
 /// Why there is no connection, and what to try.
 pub fn unreachable(broker: &OutsideBroker, error: &ConnectionError, lang: Lang) -> Failure {
-    let (why, help) = match error {
-        ConnectionError::ConnectionRefused(code) => (
-            text::refusal(*code as u8, lang),
-            lang.pick(
-                "check user and password (-u and -P, or USER:PASSWORD@HOST)",
-                "revisa usuario y contraseña (-u y -P, o USUARIO:CONTRASEÑA@HOST)",
-            ),
-        ),
-        ConnectionError::Tls(error) => (
-            format!("TLS: {error}"),
-            lang.pick(
-                "if its certificate has an authority of your own, name that with --cafile or in SSL_CERT_FILE",
-                "si su certificado tiene una autoridad propia, indícala con --cafile o en SSL_CERT_FILE",
-            ),
-        ),
-        ConnectionError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => (
-            lang.pick("nobody listens there", "nadie escucha ahí")
-                .to_owned(),
-            lang.pick(
-                "check host and port, and that the broker runs (umqtt broker starts one)",
-                "revisa host y puerto, y que el broker esté en marcha (umqtt broker inicia uno)",
-            ),
-        ),
-        ConnectionError::NetworkTimeout => (
-            lang.pick("no answer", "no responde").to_owned(),
-            lang.pick(
-                "check host, port, and TLS against none",
-                "revisa host, puerto, y si es con TLS o sin él",
-            ),
-        ),
-        other => (
-            other.to_string(),
-            lang.pick(
-                "check host, port, and TLS against none",
-                "revisa host, puerto, y si es con TLS o sin él",
-            ),
-        ),
-    };
+    let (why, help) = why(error, lang);
     let message = match lang {
         Lang::En => format!("no connection to the broker {broker}: {why}"),
         Lang::Es => format!("sin conexión con el broker {broker}: {why}"),
     };
     Failure::new(Status::Failed, message, help)
+}
+
+/// What is wrong with a connection, and what to try.
+pub fn why(error: &ConnectionError, lang: Lang) -> (String, &'static str) {
+    let elsewhere = lang.pick(
+        "check host, port, and TLS against none",
+        "revisa host, puerto, y si es con TLS o sin él",
+    );
+    let (english, spanish) = match error {
+        ConnectionError::ConnectionRefused(code) => {
+            let help = lang.pick(
+                "check user and password (-u and -P, or USER:PASSWORD@HOST)",
+                "revisa usuario y contraseña (-u y -P, o USUARIO:CONTRASEÑA@HOST)",
+            );
+            return (text::refusal(*code as u8, lang), help);
+        }
+        ConnectionError::Tls(error) => {
+            let help = lang.pick(
+                "if its certificate has an authority of your own, name that with --cafile or in SSL_CERT_FILE",
+                "si su certificado tiene una autoridad propia, indícala con --cafile o en SSL_CERT_FILE",
+            );
+            return (format!("TLS: {error}"), help);
+        }
+        ConnectionError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            let help = lang.pick(
+                "check host and port, and that the broker runs (umqtt broker starts one)",
+                "revisa host y puerto, y que el broker esté en marcha (umqtt broker inicia uno)",
+            );
+            let nobody = lang.pick("nobody listens there", "nadie escucha ahí");
+            return (nobody.to_owned(), help);
+        }
+        // What Rust's own look-up says; the kind of this error is not public.
+        ConnectionError::Io(error) if error.to_string().contains("lookup address") => {
+            let help = lang.pick(
+                "check how it is spelt, and this computer's network",
+                "revisa cómo está escrito, y la red de este equipo",
+            );
+            let nobody = lang.pick(
+                "nobody knows that host name",
+                "nadie conoce ese nombre de host",
+            );
+            return (nobody.to_owned(), help);
+        }
+        ConnectionError::NetworkTimeout => ("no answer", "no responde"),
+        ConnectionError::MqttState(StateError::ConnectionAborted) => {
+            ("the broker ended the connection", "el broker la cerró")
+        }
+        ConnectionError::MqttState(StateError::AwaitPingResp) => (
+            "the broker does not answer PINGREQ",
+            "el broker no responde a PINGREQ",
+        ),
+        ConnectionError::MqttState(StateError::Deserialization(_))
+        | ConnectionError::NotConnAck(_) => (
+            "what answers there is no MQTT 3.1.1",
+            "lo que contesta ahí no es MQTT 3.1.1",
+        ),
+        ConnectionError::MqttState(StateError::Io(error)) | ConnectionError::Io(error) => {
+            match error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                    ("the connection broke", "se cortó")
+                }
+                io::ErrorKind::TimedOut => ("no answer", "no responde"),
+                _ => return (error.to_string(), elsewhere),
+            }
+        }
+        other => return (other.to_string(), elsewhere),
+    };
+    (lang.pick(english, spanish).to_owned(), elsewhere)
 }
 
 /// A line about a packet for `-d`.

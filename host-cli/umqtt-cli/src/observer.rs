@@ -23,6 +23,12 @@ use crate::tls_client::Trust;
 /// How long the broker may take to accept the observer.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether to end.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The pause before a lost connection is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// Watches until it is dropped.
 pub struct Observer {
     client: Client,
@@ -71,7 +77,8 @@ impl Observer {
         let ended = Stop::detached();
         let thread = std::thread::spawn({
             let (ended, name) = (ended.clone(), broker.to_string());
-            move || watch(&mut connection, &display, &ended, &name, lang)
+            let client = client.clone();
+            move || watch(&client, &mut connection, &display, &ended, &name, lang)
         });
         Ok(Self {
             client,
@@ -92,9 +99,18 @@ impl Drop for Observer {
     }
 }
 
-fn watch(connection: &mut Events, display: &Sender, ended: &Stop, name: &str, lang: Lang) {
+/// Shows messages until it is to end. A connection that is lost is made again when that is possible.
+fn watch(
+    client: &Client,
+    connection: &mut Events,
+    display: &Sender,
+    ended: &Stop,
+    name: &str,
+    lang: Lang,
+) {
+    let mut lost = false;
     while !ended.is_requested() {
-        match connection.recv_timeout(Duration::from_millis(50)) {
+        match connection.recv_timeout(LOOK_EVERY) {
             Ok(Ok(Event::Incoming(Packet::Publish(publish)))) => {
                 display.show(Message::Mqtt(TapEvent {
                     time: SystemTime::now(),
@@ -112,16 +128,34 @@ fn watch(connection: &mut Events, display: &Sender, ended: &Stop, name: &str, la
                     },
                 }))
             }
-            Ok(Err(error)) if !ended.is_requested() => {
+            Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) if lost => {
+                // The queue is empty: nothing else is asked for.
+                let _ = client.try_subscribe("#", QoS::AtMostOnce);
+            }
+            Ok(Ok(Event::Incoming(Packet::SubAck(_)))) if lost => {
+                lost = false;
                 display.note(match lang {
-                    Lang::En => format!(
-                        "the connection to {name} ended, its messages are no longer shown: {error}"
-                    ),
-                    Lang::Es => format!(
-                        "se cortó la conexión con {name}, ya no se muestran sus mensajes: {error}"
-                    ),
+                    Lang::En => format!("{name} is there again, its messages are shown"),
+                    Lang::Es => format!("{name} ha vuelto, se muestran sus mensajes"),
                 });
-                return;
+            }
+            Ok(Err(error)) if !ended.is_requested() => {
+                if !lost {
+                    lost = true;
+                    let (why, _) = mqtt_client::why(&error, lang);
+                    display.note(match lang {
+                        Lang::En => format!(
+                            "the connection to {name} was lost, its messages are not shown until it is back: {why}"
+                        ),
+                        Lang::Es => format!(
+                            "se perdió la conexión con {name}, no se muestran sus mensajes hasta que vuelva: {why}"
+                        ),
+                    });
+                }
+                let again = Instant::now() + AGAIN_AFTER;
+                while Instant::now() < again && !ended.is_requested() {
+                    std::thread::sleep(LOOK_EVERY);
+                }
             }
             Err(RecvTimeoutError::Disconnected) => return,
             _ => {}

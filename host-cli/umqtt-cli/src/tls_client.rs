@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use board_link::Lang;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::failure::{Failure, Status};
+use crate::failure::{self, Failure, Status};
 
 /// Whose certificates count, and what the client shows of itself.
 #[derive(Debug, Default)]
@@ -53,7 +53,8 @@ pub fn config(trust: &Trust, lang: Lang) -> Result<Arc<ClientConfig>, Failure> {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let chain = certificates(certificate, lang)?;
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|_| no_pem(key, lang))?;
+            let key =
+                PrivateKeyDer::from_pem_file(key).map_err(|error| unread(key, &error, lang))?;
             builder
                 .with_client_auth_cert(chain, key)
                 .map_err(|error| unusable(&error.to_string(), lang))?
@@ -63,12 +64,22 @@ pub fn config(trust: &Trust, lang: Lang) -> Result<Arc<ClientConfig>, Failure> {
 }
 
 fn certificates(file: &Path, lang: Lang) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let found = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .ok();
-    found
-        .filter(|found| !found.is_empty())
-        .ok_or_else(|| no_pem(file, lang))
+    match CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) => Err(no_pem(file, lang)),
+        Err(error) => Err(unread(file, &error, lang)),
+    }
+}
+
+/// Why nothing was found in a file.
+fn unread(file: &Path, error: &pem::Error, lang: Lang) -> Failure {
+    let pem::Error::Io(error) = error else {
+        return no_pem(file, lang);
+    };
+    Failure::complete(
+        Status::Usage,
+        failure::cannot_read(file.display(), error, lang),
+    )
 }
 
 fn no_pem(file: &Path, lang: Lang) -> Failure {

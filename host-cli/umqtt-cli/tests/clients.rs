@@ -370,7 +370,12 @@ fn what_cannot_be_done_is_explained() {
         ("sub -t t --insecure", 2, "--cafile"),
         ("pub -t t -m x --unix /x", 2, "TCP"),
         ("pub -t t -m x --nothing", 2, "there is no option --nothing"),
-        ("pub -t t -f nothing", 1, "cannot read nothing"),
+        ("pub -t t -f nothing", 1, "nothing cannot be read"),
+        (
+            "pub -t t -m x --cafile nothing",
+            2,
+            "nothing cannot be read",
+        ),
         ("pub -L mqtt://ana:secreta@host -m x", 2, "names no broker"),
         ("sub -t t -q 3", 2, "3"),
     ] {

@@ -243,3 +243,102 @@ fn examples(publishes: &str, subscribes: &str) {
         );
     }
 }
+
+/// The shell commands of a section of docs/LECCIONES.md, block by block.
+fn commands_of(section: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(repository().join("docs/LECCIONES.md")).expect("the page");
+    let (_, rest) = page
+        .split_once(&format!("\n## {section}\n"))
+        .expect("the section");
+    let section = rest.split("\n## ").next().expect("its text");
+    section
+        .split("```sh\n")
+        .skip(1)
+        .map(|block| block.split("```").next().expect("its end").to_owned())
+        .collect()
+}
+
+/// What docs/LECCIONES.md has the student type to give Mosquitto a password file, as it stands there, but in a folder of
+/// this test's own and without what is for a whole computer: packages, owners, services.
+#[test]
+fn the_steps_for_mosquitto_on_debian_do_what_the_page_says() {
+    let name = "the_steps_for_mosquitto_on_debian_do_what_the_page_says";
+    drop(need!(
+        name,
+        testkit::Mosquitto::start(&testkit::Access::Anonymous)
+    ));
+    let [install, try_it, _] = commands_of("Mosquitto en Debian")
+        .try_into()
+        .expect("installing, trying, and the same with umqtt");
+    let home = Home::new();
+    let port = common::free_port();
+    let folder = home.path().join("mosquitto");
+    std::fs::create_dir_all(folder.join("conf.d")).expect("a folder");
+    let here = |text: &str| {
+        text.replace("sudo ", "")
+            .replace("/etc/mosquitto", &folder.display().to_string())
+            .replace("listener 1883", &format!("listener {port} 127.0.0.1"))
+    };
+    let (systems, own): (Vec<&str>, Vec<&str>) = install.lines().partition(|line| {
+        ["apt ", "systemctl ", "chown "]
+            .iter()
+            .any(|word| line.contains(&format!("sudo {word}")))
+    });
+    assert_eq!((systems.len(), own.len()), (4, 3), "{install}");
+    let shell = |text: &str, input: &str| {
+        let mut command = std::process::Command::new("sh");
+        command
+            .args(["-e", "-c", text])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
+        common::feed(&mut command, input)
+    };
+    // mosquitto_passwd asks twice.
+    shell(&here(&own.join("\n")), "secreta\nsecreta\n").expect_status(0);
+    let passwords = std::fs::read_to_string(folder.join("passwd")).expect("the password file");
+    assert!(passwords.starts_with("ana:$") && !passwords.contains("secreta"));
+    let me = std::process::Command::new("id").arg("-un").output();
+    let me = String::from_utf8(me.expect("id").stdout).expect("a name");
+    let config = std::fs::read_to_string(folder.join("conf.d/default.conf")).expect("it is there");
+    let config = home.script("mosquitto.conf", format!("{config}user {me}"));
+    let mut mosquitto = std::process::Command::new("/usr/sbin/mosquitto")
+        .arg("-c")
+        .arg(config)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("mosquitto starts");
+    let begun = std::time::Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed().as_secs() < 60, "mosquitto never listened");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // Whoever listens ends with the first message. It may come before the subscription stands, so it is sent until then.
+    let lines: Vec<&str> = try_it.lines().collect();
+    assert_eq!(lines.len(), 3, "{try_it}");
+    let with_port = |line: &str| {
+        let line = line.replace("mosquitto_pub", &format!("mosquitto_pub -p {port}"));
+        line.replace(
+            "mosquitto_sub",
+            &format!("mosquitto_sub -p {port} -C 1 -W 60"),
+        )
+    };
+    let text = format!(
+        "{}\nwhile kill -0 $! 2>/dev/null; do {}; sleep 0.2; done\nwait\n",
+        with_port(lines[0]),
+        with_port(lines[1]),
+    );
+    let heard = shell(&text, "");
+    heard.expect_status(0);
+    assert_eq!(heard.stdout, "aula hola\n", "{heard:#?}");
+    let refused = shell(&with_port(lines[2]), "");
+    assert!(
+        refused
+            .stderr
+            .contains("Connection Refused: not authorised"),
+        "{refused:#?}"
+    );
+    assert_ne!(refused.status, Some(0));
+    let _ = mosquitto.kill();
+    let _ = mosquitto.wait();
+}

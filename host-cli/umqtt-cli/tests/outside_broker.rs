@@ -119,3 +119,63 @@ fn tls_trusts_only_the_right_authority() {
         "{board:#?}"
     );
 }
+
+/// What the lesson about reconnecting does: the broker ends while a script runs, and comes back.
+#[test]
+fn messages_are_shown_again_when_the_broker_is_back() {
+    use std::io::{BufRead, BufReader};
+
+    need!(
+        "messages_are_shown_again_when_the_broker_is_back",
+        micropython()
+    );
+    let home = Home::new();
+    home.script(
+        "main.py",
+        "from umqtt.simple import MQTTClient\nimport time\n\
+         client = MQTTClient('board', 'test.mosquitto.org', keepalive=30, reconnect=(0.1, 0.5))\n\
+         client.connect()\nnumber = 0\n\
+         while True:\n    number += 1\n    client.publish('n', str(number), qos=1)\n    time.sleep_ms(200)\n",
+    );
+    let mut config = broker::BrokerConfig::default();
+    config.listen.set_port(0);
+    let first = broker::Broker::start(config.clone()).expect("a broker on a free port");
+    config.listen = first.addr();
+    let address = first.addr().to_string();
+    let mut child = home
+        .umqtt([
+            "run",
+            "main.py",
+            "--port",
+            "sim",
+            "--broker",
+            &address,
+            "--json",
+            "--lang",
+            "es",
+            "--seconds",
+            "90",
+        ])
+        .spawn()
+        .expect("umqtt starts");
+    let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let mut wait_for = |what: &str| {
+        let found = lines.any(|line| line.contains(what));
+        assert!(found, "it ended without {what}");
+    };
+    wait_for("\"PUBLISH\"");
+    drop(first);
+    wait_for("se perdió la conexión");
+    let _second = broker::Broker::start(config).expect("the same port");
+    wait_for("ha vuelto");
+    wait_for("\"PUBLISH\"");
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&child),
+        rustix::process::Signal::INT,
+    )
+    .expect("Ctrl-C");
+    drop(lines);
+    finish(child);
+    expect_no_process();
+}

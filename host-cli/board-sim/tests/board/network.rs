@@ -134,7 +134,8 @@ fn unknown_names_fail_as_on_an_esp32() {
         assert!(err.ends_with("OSError: -202\n"), "{err}");
         assert!(!err.contains('\u{1}'), "{err}");
     }
-    // TLS has no listener here: refused, not led astray.
+    // TLS has no listener here: refused, even where some program of this computer listens on that port.
+    let _other = TcpListener::bind("127.0.0.1:8883");
     let (_, err) = bench.client.exec(
         "import socket\ns = socket.socket()\ns.connect(socket.getaddrinfo('test.mosquitto.org', 8883)[0][-1])",
     );

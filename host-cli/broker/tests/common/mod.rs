@@ -5,6 +5,8 @@
     reason = "each test program uses its own part of these helpers"
 )]
 
+pub mod ways;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;

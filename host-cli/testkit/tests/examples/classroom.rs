@@ -46,7 +46,7 @@ pub struct Desk {
     /// Another broker, to which all names lead.
     pub broker: Option<SocketAddr>,
     /// What the student changes in the program: each text, which is there once, becomes the other.
-    pub changes: &'static [(&'static str, &'static str)],
+    pub changes: Vec<(String, String)>,
 }
 
 /// A message as the broker sees it.
@@ -140,7 +140,7 @@ impl Classroom {
         let board = SimBoard::start(settings).expect("a simulated board");
         wire(&board);
         let mut program = read(&format!("examples/{name}/main.py"));
-        for (old, new) in desk.changes {
+        for (old, new) in &desk.changes {
             assert_eq!(program.matches(old).count(), 1, "{name}: {old}");
             program = program.replace(old, new);
         }

@@ -4,6 +4,7 @@
 mod brokers;
 mod classroom;
 mod pc;
+mod solutions;
 
 use board_sim::{Climate, PeripheralEvent};
 use classroom::{Classroom, names, read};

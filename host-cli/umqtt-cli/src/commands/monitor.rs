@@ -18,7 +18,7 @@ use crate::events::Events;
 use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::monitor::model::Model;
-use crate::monitor::screen::{self, Frame};
+use crate::monitor::screen::{self, Frame, Scrolled};
 use crate::monitor::terminal::{Key, Terminal};
 use crate::mqtt_client;
 use crate::options::mqtt::MonitorOptions;
@@ -227,7 +227,8 @@ impl View {
                 broker: broker.to_string(),
                 sees_all: state.is_some(),
                 paused: false,
-                scrolled: 0,
+                chosen: Scrolled::Topics,
+                over: [0, 0],
                 lang,
             },
             changed: true,
@@ -346,10 +347,10 @@ impl View {
             match key {
                 Key::End => return Ok(false),
                 Key::Pause => frame.paused = !frame.paused,
-                Key::Up => frame.scrolled = frame.scrolled.saturating_sub(1),
-                Key::Down => frame.scrolled += 1,
+                Key::Next => frame.choose_other(),
+                Key::Up => frame.scroll(-1, model),
+                Key::Down => frame.scroll(1, model),
             }
-            frame.scrolled = frame.scrolled.min(model.tree().len().saturating_sub(1));
             // The line of keys says that it is paused, so a key is always answered.
             *changed = true;
             if key == Key::Pause && frame.paused {

@@ -122,6 +122,14 @@ pub fn explain(error: &UsersError, lang: Lang) -> Failure {
         _ => Status::Failed,
     };
     let message = match (lang, error) {
+        // The file that cannot be made is one beside it, which nobody has heard of.
+        (_, UsersError::Write { path, source }) if source.kind() == io::ErrorKind::NotFound => {
+            let path = path.display();
+            match lang {
+                Lang::En => format!("{path} cannot be written: its folder does not exist"),
+                Lang::Es => format!("no se puede escribir {path}: su carpeta no existe"),
+            }
+        }
         (Lang::En, _) => error.to_string(),
         (Lang::Es, UsersError::Read { path, source }) => {
             failure::cannot_read(path.display(), source, lang)

@@ -19,6 +19,7 @@ use crate::loan::Loan;
 use crate::module::InstallError;
 use crate::observer::Observer;
 use crate::script::Script;
+use crate::script_error;
 use crate::simulated::Simulated;
 use crate::stop::Stop;
 use crate::target::{self, Target};
@@ -281,7 +282,12 @@ impl Session<'_> {
             Ending::Finished => Ok("finished"),
             Ending::Stopped => Ok("stopped"),
             Ending::Exited => Ok("exited"),
-            Ending::Raised => Err(Failure::shown(Status::Failed)),
+            Ending::Raised => {
+                if let Some(words) = script_error::explain(&traceback, self.lang) {
+                    self.display.note(words);
+                }
+                Err(Failure::shown(Status::Failed))
+            }
             Ending::Restarted => Err(Failure::new(
                 Status::NoBoard,
                 self.lang.pick(

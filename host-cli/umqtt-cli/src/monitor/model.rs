@@ -23,8 +23,7 @@ pub struct Model {
     /// Topics that there was no room for.
     pub more_topics: u64,
     pub exchanges: VecDeque<Exchange>,
-    /// A line for each packet.
-    pub packets: VecDeque<String>,
+    pub packets: VecDeque<Packet>,
     pub messages: u64,
     /// Events that came too fast to be seen.
     pub missed: u64,
@@ -48,6 +47,16 @@ pub struct Topic {
     pub retained: bool,
     /// Messages seen.
     pub count: u64,
+}
+
+/// A packet as a line tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Hours, minutes, seconds.
+    pub time: String,
+    /// Empty where the line names the client itself.
+    pub client: String,
+    pub line: String,
 }
 
 /// A message of QoS 1 or 2 between a client and the broker.
@@ -93,13 +102,10 @@ impl Model {
                 TapPacket::Connect { .. } | TapPacket::Closed { .. } | TapPacket::Opened { .. } => {
                     String::new()
                 }
-                _ if event.client_id.is_empty() => String::new(),
-                _ => format!("{} ", event.client_id),
+                _ => event.client_id.to_string(),
             };
-            push(
-                &mut self.packets,
-                format!("{} {client}{line}", time.format("%H:%M:%S")),
-            );
+            let time = time.format("%H:%M:%S").to_string();
+            push(&mut self.packets, Packet { time, client, line });
         }
         self.apply_packet(event, lang);
     }
@@ -233,7 +239,7 @@ impl Model {
     }
 
     /// The topics as a tree: each line indented by its level, with what was last published there.
-    pub fn tree(&self) -> Vec<String> {
+    pub fn tree(&self) -> Vec<Branch> {
         let mut lines = Vec::new();
         let mut above: Vec<&str> = Vec::new();
         // By levels, so that what belongs together stays together whatever its letters are.
@@ -253,31 +259,49 @@ impl Model {
                 .take_while(|(one, other)| one == other)
                 .count();
             for (depth, level) in parents.iter().enumerate().skip(common) {
-                lines.push(format!("{}{level}/", "  ".repeat(depth)));
+                lines.push(Branch {
+                    text: format!("{}{level}/", "  ".repeat(depth)),
+                    count: String::new(),
+                });
             }
             let kept = if topic.retained { " ®" } else { "" };
-            lines.push(format!(
-                "{}{name}: {} (×{}{kept})",
-                "  ".repeat(parents.len()),
-                topic.payload,
-                topic.count
-            ));
+            lines.push(Branch {
+                text: format!("{}{name}: {}", "  ".repeat(parents.len()), topic.payload),
+                count: format!(" (×{}{kept})", topic.count),
+            });
             above = levels;
         }
         if self.more_topics > 0 {
-            lines.push("…".to_owned());
+            lines.push(Branch {
+                text: "…".to_owned(),
+                count: String::new(),
+            });
         }
         lines
     }
 }
 
+/// A line of the tree of topics.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// The level's name, or the topic's with its last message.
+    pub text: String,
+    /// How many messages, and whether one is retained; to be seen where the text is too long.
+    pub count: String,
+}
+
 impl Exchange {
-    /// How far it has come: `PUBLISH → PUBREC ← …`.
-    pub fn progress(&self) -> String {
+    /// How far it has come: `→PUBLISH ←PUBREC …`, with `short` names `→PUB ←REC …`.
+    pub fn progress(&self, short: bool) -> String {
         let steps = self.steps.iter().map(|(direction, name)| {
             let arrow = match direction {
                 Direction::ToBroker => '→',
                 Direction::ToClient => '←',
+            };
+            let name = match (short, *name) {
+                (true, "PUBLISH") => "PUB",
+                (true, name) => name.strip_prefix("PUB").unwrap_or(name),
+                (false, name) => name,
             };
             format!("{arrow}{name}")
         });
@@ -412,12 +436,16 @@ mod tests {
         for (direction, packet) in steps {
             model.apply(&event("c", direction, packet), Lang::En);
         }
-        let shown: Vec<String> = model.exchanges.iter().map(Exchange::progress).collect();
+        let shown: Vec<String> = model
+            .exchanges
+            .iter()
+            .map(|exchange| exchange.progress(false))
+            .collect();
         assert_eq!(shown, ["→PUBLISH ←PUBREC →PUBREL …", "←PUBLISH →PUBACK ✓"]);
         let end = TapPacket::PubComp { packet_id: 7 };
         model.apply(&event("c", ToClient, end), Lang::En);
         assert_eq!(
-            model.exchanges[0].progress(),
+            model.exchanges[0].progress(false),
             "→PUBLISH ←PUBREC →PUBREL ←PUBCOMP ✓"
         );
     }
@@ -436,8 +464,13 @@ mod tests {
             let packet = publish(topic, payload, 0, retain);
             model.apply(&event("c", Direction::ToBroker, packet), Lang::En);
         }
+        let tree: Vec<String> = model
+            .tree()
+            .into_iter()
+            .map(|branch| branch.text + &branch.count)
+            .collect();
         assert_eq!(
-            model.tree(),
+            tree,
             [
                 "casa: x (×1)",
                 "  baño: z (×1)",

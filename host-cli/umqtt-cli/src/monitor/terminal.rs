@@ -16,6 +16,8 @@ use crossterm::terminal::{
 pub enum Key {
     End,
     Pause,
+    /// The arrows are for the next panel.
+    Next,
     Up,
     Down,
 }
@@ -114,6 +116,7 @@ fn keys_in(bytes: &[u8]) -> Vec<Key> {
         let (key, after) = match (first, more) {
             (b'q' | b'Q' | 3, _) => (Some(Key::End), more),
             (b'p' | b'P' | b' ', _) => (Some(Key::Pause), more),
+            (b'\t', _) => (Some(Key::Next), more),
             (27, [b'[' | b'O', b'A', after @ ..]) => (Some(Key::Up), after),
             (27, [b'[' | b'O', b'B', after @ ..]) => (Some(Key::Down), after),
             _ => (None, more),
@@ -131,8 +134,8 @@ mod tests {
     #[test]
     fn keys_are_told_apart() {
         assert_eq!(
-            keys_in(b"x\x1b[A\x1bOBp\x1b[C\x03"),
-            [Key::Up, Key::Down, Key::Pause, Key::End]
+            keys_in(b"x\x1b[A\x1bOBp\x1b[C\t\x03"),
+            [Key::Up, Key::Down, Key::Pause, Key::Next, Key::End]
         );
     }
 }

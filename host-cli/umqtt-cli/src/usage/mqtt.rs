@@ -64,13 +64,13 @@ El fichero vale también para Mosquitto: password_file en mosquitto.conf.",
   umqtt monitor test.mosquitto.org     another broker: the messages that it hands to an observer
   umqtt monitor --json > packets.txt   a line for each packet
 
-On a terminal: q ends, p pauses, arrows scroll the topics. ® is a retained message.",
+On a terminal: q ends, p pauses, arrows scroll the topics or, after Tab, the clients. ® is a retained message.",
             "Ejemplos:
   umqtt monitor                        umqtt broker en este equipo: todo
   umqtt monitor test.mosquitto.org     otro broker: los mensajes que da a un observador
   umqtt monitor --json > paquetes.txt  una línea por paquete
 
-En un terminal: q termina, p pausa, las flechas desplazan los temas. ® es un mensaje retenido.",
+En un terminal: q termina, p pausa, las flechas desplazan los temas o, tras Tab, los clientes. ® es un mensaje retenido.",
         ],
     ),
     (
