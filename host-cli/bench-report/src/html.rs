@@ -8,20 +8,25 @@ use crate::svg::{colour, elements, escape};
 use crate::text::{comparison, comparisons, footnotes, interrupted, middle, setting, times, with};
 use crate::{Measurement, Quantity, Report, Task, Who, words};
 
-const STYLE: &str = "body{font:16px/1.55 system-ui,sans-serif;color:#1d2733;background:#f4f6f8;margin:0}\
-main{max-width:960px;margin:0 auto;padding:24px 20px 60px;background:#fff}\
+/// Colours are named once for each theme. Paper is white whatever the screen was.
+const STYLE: &str = ":root{color-scheme:light dark;--ink:#1d2733;--pale:#56616e;--paper:#fff;--ground:#f4f6f8;--line:#d9dee4;\
+--strong:#1f5fbf;--alarm:#c0392b;--alarmed:#fdf0ee}\
+@media screen and (prefers-color-scheme:dark){:root{--ink:#e6ebf0;--pale:#aeb9c4;--paper:#161c23;--ground:#0d1116;--line:#36414c;\
+--strong:#8dbaff;--alarm:#ff8a7a;--alarmed:#3a1d1a}}\
+body{font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--ground);margin:0}\
+main{max-width:960px;margin:0 auto;padding:24px 20px 60px;background:var(--paper)}\
 h1{font-size:28px;line-height:1.2;margin:8px 0 4px}h2{font-size:20px;margin:36px 0 10px}\
 .facts{display:flex;flex-wrap:wrap;gap:12px;margin:20px 0}\
-.fact{flex:1 1 200px;border:1px solid #d9dee4;border-radius:8px;padding:12px 14px}\
-.fact b{display:block;font-size:26px;line-height:1.2;color:#1f5fbf}.fact span{font-size:14px;color:#56616e}\
+.fact{flex:1 1 200px;border:1px solid var(--line);border-radius:8px;padding:12px 14px}\
+.fact b{display:block;font-size:26px;line-height:1.2;color:var(--strong)}.fact span{font-size:14px;color:var(--pale)}\
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:14px}\
-th,td{text-align:right;padding:6px 10px;border-bottom:1px solid #e4e8ec;white-space:nowrap;font-variant-numeric:tabular-nums}\
-th:first-child,td:first-child{text-align:left;white-space:normal}th{border-bottom:2px solid #b8c0c8;vertical-align:bottom}\
-td small{color:#56616e}.setting td{text-align:left;white-space:normal}.setting td:first-child{color:#56616e;width:9em}\
-.warn{border-left:4px solid #c0392b;background:#fdf0ee;padding:10px 14px;font-weight:600}\
-svg{max-width:100%;height:auto;display:block;margin:14px 0}li{margin:4px 0}\
-.dot{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px}\
-@media print{body{background:#fff}h2,svg{break-inside:avoid}}";
+th,td{text-align:right;padding:6px 10px;border-bottom:1px solid var(--line);white-space:nowrap;font-variant-numeric:tabular-nums}\
+th:first-child,td:first-child{text-align:left;white-space:normal;min-width:8.5em;font-weight:400}\
+thead th,thead td{border-bottom-width:2px;vertical-align:bottom}\
+small{color:var(--pale)}.setting td{text-align:left;white-space:normal}.setting th:first-child{color:var(--pale);min-width:6.5em}\
+.warn{border-left:4px solid var(--alarm);background:var(--alarmed);padding:10px 14px;font-weight:600}\
+svg{width:100%;min-width:660px;height:auto;display:block;margin:14px 0}li{margin:4px 0}\
+@media print{h2,svg{break-inside:avoid}svg{min-width:0}}";
 
 /// The page.
 pub fn page(report: &Report, lang: Lang) -> String {
@@ -32,13 +37,14 @@ pub fn page(report: &Report, lang: Lang) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body><main>\n<h1>{title}</h1>\n",
-        lang.pick("en", "es")
+         <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>{STYLE}{}</style>\n</head>\n<body><main>\n<h1>{title}</h1>\n",
+        lang.pick("en", "es"),
+        dots()
     );
     if report.interrupted {
         paragraph(&mut out, "warn", interrupted(lang));
     }
-    paragraph(&mut out, "", what_it_is(lang));
+    paragraph(&mut out, "", what_it_is(report, lang));
     facts(&mut out, report, lang);
     if let Some(why) = pieces(report, lang) {
         paragraph(&mut out, "", &why);
@@ -51,7 +57,7 @@ pub fn page(report: &Report, lang: Lang) -> String {
     for [name, value] in setting(report, lang) {
         let _ = writeln!(
             out,
-            "<tr><td>{}</td><td>{}</td></tr>",
+            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>",
             escape(&name),
             escape(&value)
         );
@@ -60,14 +66,19 @@ pub fn page(report: &Report, lang: Lang) -> String {
     if !report.measurements.is_empty() {
         section(&mut out, lang.pick("Times", "Tiempos"));
         paragraph(&mut out, "", how_to_read(lang));
-        for plot in elements(report, lang) {
-            out.push_str(&plot);
+        for (title, plot) in elements(report, lang) {
+            scrolled(&mut out, &title, |out| out.push_str(&plot));
         }
-        measurements(&mut out, report, lang);
+        let name = lang.pick("the times as a table", "los tiempos en una tabla");
+        scrolled(&mut out, name, |out| measurements(out, report, lang));
     }
     if !report.counts.is_empty() {
         section(&mut out, lang.pick("Memory and network", "Memoria y red"));
-        counts(&mut out, report, lang);
+        let name = lang.pick(
+            "memory and network as a table",
+            "memoria y red en una tabla",
+        );
+        scrolled(&mut out, name, |out| counts(out, report, lang));
     }
     let notes = footnotes(report, lang);
     if !notes.is_empty() {
@@ -83,7 +94,15 @@ pub fn page(report: &Report, lang: Lang) -> String {
     out
 }
 
-fn what_it_is(lang: Lang) -> &'static str {
+fn what_it_is(report: &Report, lang: Lang) -> &'static str {
+    if report.setting.baseline.is_none() {
+        return lang.pick(
+            "The native module, which takes the place of umqtt.simple in Python, on a board. Beside it, a bare socket that \
+             writes packets made beforehand shows what network and broker alone take.",
+            "El módulo nativo, que ocupa el lugar de umqtt.simple en Python, en una placa. A su lado, un socket a secas que \
+             escribe paquetes ya hechos muestra lo que tardan la red y el broker por sí solos.",
+        );
+    }
     lang.pick(
         "The same MQTT client twice on the same board: umqtt.simple in Python, and the native module that takes its place. \
          Beside them, a bare socket that writes packets made beforehand shows what network and broker alone take.",
@@ -178,12 +197,37 @@ fn paragraph(out: &mut String, class: &str, text: &str) {
     };
 }
 
+/// The rules of what names the parties in tables.
+fn dots() -> String {
+    let mut light = String::from(
+        ".dot{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px}",
+    );
+    let mut dark = String::new();
+    for who in Who::ALL {
+        let [on_white, on_dark] = colour(who);
+        let _ = write!(light, ".dot.{}{{background:{on_white}}}", who.name());
+        let _ = write!(dark, ".dot.{}{{background:{on_dark}}}", who.name());
+    }
+    format!("{light}@media screen and (prefers-color-scheme:dark){{{dark}}}")
+}
+
+/// What may be wider than a phone: it is moved within its own frame, by the keyboard too.
+fn scrolled(out: &mut String, name: &str, fill: impl FnOnce(&mut String)) {
+    let _ = writeln!(
+        out,
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">",
+        escape(name)
+    );
+    fill(out);
+    out.push_str("</div>\n");
+}
+
 fn names(out: &mut String, with: &[Who], lang: Lang) {
     for who in with {
         let _ = write!(
             out,
-            "<th><span class=\"dot\" style=\"background:{}\"></span>{}</th>",
-            colour(*who),
+            "<th scope=\"col\"><span class=\"dot {}\"></span>{}</th>",
+            who.name(),
             escape(words::who(*who, lang))
         );
     }
@@ -200,15 +244,19 @@ fn cell(out: &mut String, text: &str) {
 
 fn measurements(out: &mut String, report: &Report, lang: Lang) {
     let with = with(report);
-    out.push_str("<div class=\"scroll\"><table>\n<tr><th></th>");
+    out.push_str("<table>\n<thead><tr><td></td>");
     names(out, &with, lang);
     for pair in comparisons(&with) {
-        let _ = write!(out, "<th>{}</th>", escape(comparison(pair, lang)));
+        let _ = write!(
+            out,
+            "<th scope=\"col\">{}</th>",
+            escape(comparison(pair, lang))
+        );
     }
-    out.push_str("</tr>\n");
+    out.push_str("</tr></thead>\n<tbody>\n");
     for measurement in &report.measurements {
         let name = escape(&words::measurement(measurement, lang));
-        let _ = write!(out, "<tr><td>{name}</td>");
+        let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
         for who in &with {
             cell(out, &middle(measurement.run(*who)));
         }
@@ -221,22 +269,22 @@ fn measurements(out: &mut String, report: &Report, lang: Lang) {
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</table></div>\n");
+    out.push_str("</tbody></table>\n");
 }
 
 fn counts(out: &mut String, report: &Report, lang: Lang) {
     let with = with(report);
-    out.push_str("<div class=\"scroll\"><table>\n<tr><th></th>");
+    out.push_str("<table>\n<thead><tr><td></td>");
     names(out, &with, lang);
-    out.push_str("</tr>\n");
+    out.push_str("</tr></thead>\n<tbody>\n");
     for count in &report.counts {
         let name = escape(&words::count(count, lang));
-        let _ = write!(out, "<tr><td>{name}</td>");
+        let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
         for who in &with {
             let value = count.of(*who);
             cell(out, &value.map_or(String::from("–"), words::number));
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</table></div>\n");
+    out.push_str("</tbody></table>\n");
 }

@@ -22,6 +22,7 @@ pub use html::page;
 pub use statistics::{Ratio, Refusal, Summary, ratio};
 pub use svg::picture;
 pub use text::{csv, table};
+pub use words::who as party;
 
 /// Whose work was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -20,13 +20,30 @@ const HEAD: f64 = 64.0;
 const FOOT: f64 = 44.0;
 const PLOT_HEIGHT: f64 = 190.0;
 
-/// Colours that remain apart for people who see few.
-pub fn colour(who: Who) -> &'static str {
+/// Colours that remain apart for people who see few, on white and, where the reader's system is dark, on dark.
+pub fn colour(who: Who) -> [&'static str; 2] {
     match who {
-        Who::Floor => "#8d99a6",
-        Who::Baseline => "#e08214",
-        Who::Native => "#1f5fbf",
+        Who::Floor => ["#8d99a6", "#8d99a6"],
+        Who::Baseline => ["#e08214", "#f0a04b"],
+        Who::Native => ["#1f5fbf", "#6ea8ff"],
     }
+}
+
+/// The rules of both themes. The elements have the light one's colours as attributes too, for programs that read no rules.
+fn style() -> String {
+    let dark: String = Who::ALL
+        .iter()
+        .map(|who| {
+            let (name, [_, dark]) = (who.name(), colour(*who));
+            format!("rect.{name}{{fill:{dark}}}polyline.{name}{{stroke:{dark}}}")
+        })
+        .collect();
+    format!(
+        "text{{font:13px system-ui,sans-serif;fill:#1d2733}}.s{{font-size:11.5px;fill:#56616e}}\
+         .t{{font-size:16px;font-weight:600}}\
+         @media screen and (prefers-color-scheme:dark){{text{{fill:#e6ebf0}}.s{{fill:#aeb9c4}}.paper{{fill:#161c23}}\
+         .grid{{stroke:#36414c}}.mark{{stroke:#e6ebf0}}{dark}}}"
+    )
 }
 
 /// A logarithmic axis between two powers of ten.
@@ -70,7 +87,7 @@ impl Axis {
             let x = self.at(value);
             let _ = writeln!(
                 out,
-                r##"<line x1="{x:.1}" y1="{top:.1}" x2="{x:.1}" y2="{bottom:.1}" stroke="#d9dee4"/>"##
+                r##"<line x1="{x:.1}" y1="{top:.1}" x2="{x:.1}" y2="{bottom:.1}" class="grid" stroke="#d9dee4"/>"##
             );
             label(out, x, bottom + 16.0, "middle", "s", &words::time(value));
         }
@@ -114,42 +131,53 @@ pub fn picture(report: &Report, lang: Lang) -> String {
             text::interrupted(lang),
         );
     }
-    for (of, plot) in plots(report, lang) {
+    for plot in plots(report, lang) {
         let _ = writeln!(
             inside,
-            r#"<g transform="translate(0 {height:.1})">{plot}</g>"#
+            r#"<g transform="translate(0 {height:.1})">{}</g>"#,
+            plot.inside
         );
-        height += of;
+        height += plot.height;
     }
     if height == 0.0 {
         height = 40.0;
         let nothing = lang.pick("nothing was measured", "no se midió nada");
         label(&mut inside, 12.0, 26.0, "start", "t", nothing);
     }
-    wrap(&inside, height, lang)
+    let name = lang.pick("plots of the comparison", "gráficas de la comparación");
+    wrap(&inside, height, name)
 }
 
-/// Every plot as an SVG element of its own, for a page.
-pub fn elements(report: &Report, lang: Lang) -> Vec<String> {
-    plots(report, lang)
-        .into_iter()
-        .map(|(height, plot)| wrap(&plot, height, lang))
+/// Every plot as an SVG element of its own, for a page, behind its title.
+pub fn elements(report: &Report, lang: Lang) -> Vec<(String, String)> {
+    let plots = plots(report, lang).into_iter();
+    plots
+        .map(|plot| {
+            let element = wrap(&plot.inside, plot.height, &plot.title);
+            (plot.title, element)
+        })
         .collect()
 }
 
-fn wrap(inside: &str, height: f64, lang: Lang) -> String {
-    let name = lang.pick("plots of the comparison", "gráficas de la comparación");
+fn wrap(inside: &str, height: f64, name: &str) -> String {
+    let name = escape(name);
+    let style = style();
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0}" width="{WIDTH}" height="{height:.0}" role="img" aria-label="{name}">
-<style>text{{font:13px system-ui,sans-serif;fill:#1d2733}}.s{{font-size:11.5px;fill:#56616e}}.t{{font-size:16px;font-weight:600}}</style>
-<rect width="{WIDTH}" height="{height:.0}" fill="#fff"/>
+<style>{style}</style>
+<rect width="{WIDTH}" height="{height:.0}" class="paper" fill="#fff"/>
 {inside}</svg>
 "##
     )
 }
 
-/// Heights and contents.
-fn plots(report: &Report, lang: Lang) -> Vec<(f64, String)> {
+struct Plot {
+    title: String,
+    height: f64,
+    inside: String,
+}
+
+fn plots(report: &Report, lang: Lang) -> Vec<Plot> {
     let mut plots = Vec::new();
     let groups: [(&[Task], &str, &str); 2] = [
         (
@@ -185,10 +213,11 @@ fn plots(report: &Report, lang: Lang) -> Vec<(f64, String)> {
 fn legend(out: &mut String, with: &[Who], lang: Lang) {
     let mut x = LEFT;
     for who in with {
-        let (colour, name) = (colour(*who), words::who(*who, lang));
+        let ([colour, _], name) = (colour(*who), words::who(*who, lang));
+        let class = who.name();
         let _ = writeln!(
             out,
-            r#"<rect x="{x:.1}" y="37" width="12" height="12" rx="2" fill="{colour}"/>"#
+            r#"<rect x="{x:.1}" y="37" width="12" height="12" rx="2" class="{class}" fill="{colour}"/>"#
         );
         label(out, x + 18.0, 48.0, "start", "s", name);
         x += 40.0 + 7.0 * name.chars().count() as f64;
@@ -204,7 +233,7 @@ fn with(measurements: &[&Measurement]) -> Vec<Who> {
 }
 
 /// A bar for everybody's median; the thin line over its end is the middle half of the rounds.
-fn bars(measurements: &[&Measurement], title: &str, lang: Lang) -> Option<(f64, String)> {
+fn bars(measurements: &[&Measurement], title: &str, lang: Lang) -> Option<Plot> {
     let with = with(measurements);
     let summary = |run: &Run| Summary::of(&run.good());
     let all = measurements.iter().flat_map(|of| &of.runs);
@@ -245,7 +274,11 @@ fn bars(measurements: &[&Measurement], title: &str, lang: Lang) -> Option<(f64, 
         }
         y += GAP;
     }
-    Some((HEAD + rows + FOOT, out))
+    Some(Plot {
+        title: title.to_owned(),
+        height: HEAD + rows + FOOT,
+        inside: out,
+    })
 }
 
 fn bar(out: &mut String, axis: &Axis, y: f64, who: Who, summary: Summary) {
@@ -258,11 +291,12 @@ fn bar(out: &mut String, axis: &Axis, y: f64, who: Who, summary: Summary) {
     let middle = y + BAR / 2.0;
     let _ = writeln!(
         out,
-        r##"<rect x="{:.1}" y="{:.1}" width="{width:.1}" height="{:.1}" fill="{}"/><path d="M{low:.1} {middle:.1}H{high:.1}M{low:.1} {:.1}v6M{high:.1} {:.1}v6" stroke="#1d2733" fill="none"/>"##,
+        r##"<rect x="{:.1}" y="{:.1}" width="{width:.1}" height="{:.1}" class="{}" fill="{}"/><path class="mark" d="M{low:.1} {middle:.1}H{high:.1}M{low:.1} {:.1}v6M{high:.1} {:.1}v6" stroke="#1d2733" fill="none"/>"##,
         axis.left,
         y + 1.0,
         BAR - 2.0,
-        colour(who),
+        who.name(),
+        colour(who)[0],
         middle - 3.0,
         middle - 3.0,
     );
@@ -278,7 +312,7 @@ fn bar(out: &mut String, axis: &Axis, y: f64, who: Who, summary: Summary) {
 }
 
 /// Which share of the messages took at most how long.
-fn distribution(measurement: &Measurement, lang: Lang) -> Option<(f64, String)> {
+fn distribution(measurement: &Measurement, lang: Lang) -> Option<Plot> {
     let times = |who: Who| -> Option<Vec<f64>> {
         let mut times = measurement.run(who)?.each.clone();
         times.sort_by(f64::total_cmp);
@@ -310,7 +344,7 @@ fn distribution(measurement: &Measurement, lang: Lang) -> Option<(f64, String)> 
         let end = WIDTH - RIGHT;
         let _ = writeln!(
             out,
-            r##"<line x1="{left}" y1="{y:.1}" x2="{end}" y2="{y:.1}" stroke="#d9dee4"/>"##
+            r##"<line x1="{left}" y1="{y:.1}" x2="{end}" y2="{y:.1}" class="grid" stroke="#d9dee4"/>"##
         );
         label(
             &mut out,
@@ -332,10 +366,15 @@ fn distribution(measurement: &Measurement, lang: Lang) -> Option<(f64, String)> 
             .collect();
         let _ = writeln!(
             out,
-            r#"<polyline points="{}" fill="none" stroke="{}" stroke-width="2.5"/>"#,
+            r#"<polyline points="{}" class="{}" fill="none" stroke="{}" stroke-width="2.5"/>"#,
             points.join(" "),
-            colour(*who)
+            who.name(),
+            colour(*who)[0]
         );
     }
-    Some((bottom + FOOT, out))
+    Some(Plot {
+        title,
+        height: bottom + FOOT,
+        inside: out,
+    })
 }

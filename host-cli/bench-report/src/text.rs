@@ -127,12 +127,16 @@ pub fn setting(report: &Report, lang: Lang) -> Vec<[String; 2]> {
     };
     row("board", "placa", board);
     row("firmware", "firmware", setting.firmware.clone());
-    let clock = |hertz: u64| format!("{} MHz", words::number(hertz as f64 / 1e6));
-    row(
-        "clock",
-        "reloj",
-        setting.clock.map(clock).unwrap_or_default(),
-    );
+    let clock = match (setting.clock, setting.simulated) {
+        (Some(hertz), _) => format!("{} MHz", words::number(hertz as f64 / 1e6)),
+        (None, true) => lang
+            .pick("that of the computer", "el del ordenador")
+            .to_owned(),
+        (None, false) => lang
+            .pick("not told by the firmware", "el firmware no lo dice")
+            .to_owned(),
+    };
+    row("clock", "reloj", clock);
     row("broker", "broker", setting.broker.clone());
     let none = || lang.pick("none", "ninguna").to_owned();
     row(

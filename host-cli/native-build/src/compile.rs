@@ -24,7 +24,7 @@ const PROFILE: [&str; 6] = [
 /// others. `opt-level = "z"` inlines nearly nothing, so that functions of a few instructions are called; the threshold lets
 /// small ones in, once all is known of them, which it is not yet where rustc itself inlines. The values are those that made
 /// the umqtt module smallest.
-const SMALL: [&str; 2] = ["-Zinline-mir=no", "-Cllvm-args=-inline-threshold=20"];
+const SMALL: [&str; 2] = ["-Zinline-mir=no", "-Cllvm-args=-inline-threshold=15"];
 
 /// How to build.
 #[derive(Debug, Clone, Copy, Default)]

@@ -33,6 +33,8 @@ mod ran;
 mod random;
 mod require;
 pub mod scripted;
+#[cfg(unix)]
+pub mod traced;
 
 pub use certificates::Certificates;
 #[cfg(unix)]

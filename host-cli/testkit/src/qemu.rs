@@ -202,15 +202,8 @@ impl QemuBoard {
         Self::launch(model, &[])
     }
 
-    /// As [`QemuBoard::start`], with a clock that counts instructions: each takes a nanosecond of the board's time.
-    ///
-    /// # Errors
-    /// What is missing for that.
-    pub fn counting(model: &QemuModel) -> Result<QemuBoard, String> {
-        Self::launch(model, &["-icount", "shift=0,sleep=off"])
-    }
-
-    fn launch(model: &QemuModel, options: &[&str]) -> Result<QemuBoard, String> {
+    /// The same with more of QEMU's options.
+    pub(crate) fn launch(model: &QemuModel, options: &[&str]) -> Result<QemuBoard, String> {
         installed(model.emulator)?;
         let firmware = firmware(model, false)?;
         let mut child = Command::new(model.emulator)

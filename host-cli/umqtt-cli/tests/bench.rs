@@ -63,7 +63,8 @@ fn expect_balanced(text: &str) {
         rest = after;
         let name = tag.split([' ', '/']).find(|word| !word.is_empty());
         let name = name.unwrap_or_default();
-        let alone = ["meta", "br"].contains(&name) || tag.ends_with('/') || tag.starts_with('!');
+        let alone =
+            ["meta", "br", "link"].contains(&name) || tag.ends_with('/') || tag.starts_with('!');
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name), "{text}");
         } else if !alone {

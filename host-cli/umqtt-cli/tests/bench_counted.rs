@@ -1,18 +1,19 @@
 //! What `umqtt bench` counts is what others count of the same run: strace the board's writes, tcpdump its segments,
-//! mosquitto_sub its messages.
+//! mosquitto_sub its messages; and what it counts of a broker under load.
 #![cfg(target_os = "linux")]
 
 mod common;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use broker::{Broker, BrokerConfig};
 use common::traffic::{Capture, Stream, strace, traced, written};
-use common::{Home, expect_no_process, finish_within, micropython};
+use common::{Home, finish_within, micropython};
 use serde_json::Value;
 use testkit::{Access, Implementation, Mosquitto, need};
 
@@ -277,7 +278,6 @@ fn strace_tcpdump_and_mosquitto_sub_count_the_same() {
     for quantity in ["writes_per_message", "segments_per_message"] {
         assert_eq!(counted(&lines, quantity, (2, 16))["baseline"], Value::Null);
     }
-    expect_no_process();
 }
 
 #[test]
@@ -317,4 +317,117 @@ fn files_are_as_large_as_the_file_system_says() {
         .collect();
     let native = sizes["native"].as_f64().expect("a size") as u64;
     assert!(committed.contains(&native), "{native}: {committed:?}");
+}
+
+/// Runs a load of a few boards; the events of `--json`, by broker.
+fn load(home: &Home, boards: u64, messages: u64, qos: &str, brokers: &[String]) -> Vec<Value> {
+    let (boards, messages) = (boards.to_string(), messages.to_string());
+    let mut arguments = vec![
+        "bench",
+        "--scale",
+        &boards,
+        "--messages",
+        &messages,
+        "--qos",
+        qos,
+        "--json",
+    ];
+    for broker in brokers {
+        arguments.extend(["--broker", broker]);
+    }
+    let started = home.umqtt(&arguments).spawn().expect("umqtt starts");
+    let done = finish_within(started, LIMIT);
+    done.expect_status(0);
+    let loads = done.json().into_iter();
+    let loads: Vec<Value> = loads.filter(|line| line["event"] == "load").collect();
+    assert_eq!(loads.len(), brokers.len(), "{done:#?}");
+    loads
+}
+
+/// The embedded broker and Mosquitto under the same load: what boards say came back is what mosquitto_sub gets from each.
+#[test]
+fn many_boards_send_what_mosquitto_sub_gets() {
+    let test = "many_boards_send_what_mosquitto_sub_gets";
+    need!(test, micropython());
+    let mosquitto = need!(test, Mosquitto::start(&Access::Anonymous));
+    let embedded = Broker::start(BrokerConfig {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        ..BrokerConfig::default()
+    });
+    let embedded = embedded.expect("a broker on a free port");
+    let brokers = [embedded.addr(), mosquitto.address()];
+    let subscribers: Vec<Subscriber> = brokers
+        .into_iter()
+        .map(|broker| Subscriber::start(broker).expect("mosquitto_sub"))
+        .collect();
+    let home = Home::new();
+    let loads = load(&home, 3, 60, "1", &brokers.map(|broker| broker.to_string()));
+    for (load, subscriber) in loads.iter().zip(subscribers) {
+        assert_eq!(
+            (&load["lost"], &load["doubled"], &load["messages"]),
+            (&0.into(), &0.into(), &180.into()),
+            "{load}"
+        );
+        let rounds = load["rounds"].as_u64().expect("a number");
+        let counts = subscriber.finish();
+        assert_eq!(counts.len(), 3, "a topic for each board: {counts:?}");
+        // Messages of 64 bytes unless something else was said.
+        for ((topic, kind), count) in counts {
+            assert_eq!((kind, count), ((1, 64), 60 * rounds), "{topic}: {load}");
+        }
+        let latency = |name: &str| load["latency_us"][name].as_f64().expect("a number");
+        let sorted = [latency("p50"), latency("p95"), latency("p99")];
+        assert!(sorted.is_sorted() && sorted[0] > 0.0, "{load}");
+        assert!(
+            load["per_second"].as_f64().is_some_and(|rate| rate > 0.0),
+            "{load}"
+        );
+    }
+}
+
+/// A fake, because no broker can be told to: of every client's messages it loses the 8th, 28th and 48th and sends the
+/// 4th and 29th twice.
+fn unreliable() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut messages = 0;
+                // All packets of this test are shorter than 128 bytes: one byte says how long they are.
+                let mut head = [0; 2];
+                while stream.read_exact(&mut head).is_ok() {
+                    let mut body = vec![0; usize::from(head[1])];
+                    stream.read_exact(&mut body).expect("a whole packet");
+                    let answer = match head[0] >> 4 {
+                        1 => vec![0x20, 2, 0, 0],
+                        8 => vec![0x90, 3, body[0], body[1], 0],
+                        3 => {
+                            messages += 1;
+                            let times = match messages {
+                                8 | 28 | 48 => 0,
+                                4 | 29 => 2,
+                                _ => 1,
+                            };
+                            [&head[..], &body].concat().repeat(times)
+                        }
+                        _ => Vec::new(),
+                    };
+                    stream.write_all(&answer).expect("it reads");
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn what_a_broker_loses_and_doubles_is_counted() {
+    let test = "what_a_broker_loses_and_doubles_is_counted";
+    need!(test, micropython());
+    let home = Home::new();
+    let loads = load(&home, 2, 50, "0", &[unreliable().to_string()]);
+    let rounds = loads[0]["rounds"].as_u64().expect("a number");
+    assert_eq!(loads[0]["lost"], 2 * 3 * rounds, "{loads:?}");
+    assert_eq!(loads[0]["doubled"], 2 * 2 * rounds, "{loads:?}");
 }

@@ -10,6 +10,7 @@ mod startup;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,6 +21,34 @@ use testkit::{Access, Implementation, Interpreter, Module, Mosquitto, Program, V
 const QOS_0_LIMIT: f64 = 1.25;
 /// How many times faster than 1.3.4 a QoS 1 publish must be.
 const QOS_1_LIMIT: f64 = 100.0;
+
+/// How much time a measurement may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// As long as the numbers need.
+    Whole,
+    /// As little as shows that it runs. The numbers say nothing, and are not recorded.
+    Hurried,
+}
+
+impl Effort {
+    /// How often to measure what `whole` times are needed for; an odd number, which has a middle.
+    pub fn rounds(self, whole: usize) -> usize {
+        match self {
+            Effort::Whole => whole,
+            Effort::Hurried => whole.min(3),
+        }
+    }
+
+    /// Where results go.
+    pub fn folder(self) -> PathBuf {
+        let folder = testkit::repository().join("target/bench");
+        match self {
+            Effort::Whole => folder,
+            Effort::Hurried => folder.join("hurried"),
+        }
+    }
+}
 
 /// What `python/tests/bench_publish.py` measured, medians in microseconds per message.
 #[derive(Debug, Deserialize, Serialize)]
@@ -49,7 +78,7 @@ struct Report {
 }
 
 /// Measures on every version; false where a promise is broken.
-pub fn publish() -> Result<bool> {
+pub fn publish(effort: Effort) -> Result<bool> {
     let mut reports = Vec::new();
     for version in Version::ALL {
         let measured = measure(version)
@@ -88,13 +117,13 @@ pub fn publish() -> Result<bool> {
             measured,
         });
     }
-    write("publish.json", &reports)?;
+    write(effort, "publish.json", &reports)?;
     Ok(reports.iter().all(|report| report.holds))
 }
 
-/// Writes what was measured to `target/bench` and says where.
-fn write(name: &str, reports: &impl Serialize) -> Result<()> {
-    let folder = testkit::repository().join("target/bench");
+/// Writes what was measured to the effort's folder and says where.
+pub fn write(effort: Effort, name: &str, reports: &(impl Serialize + ?Sized)) -> Result<()> {
+    let folder = effort.folder();
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let path = folder.join(name);

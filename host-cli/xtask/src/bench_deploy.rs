@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use testkit::emulator::{Arch, Emulator, Line};
 
+use crate::bench::{self, Effort};
 use crate::{cargo, slow_line};
 
 /// What is measured: its name, how many times faster umqtt must be, how often each is run.
@@ -110,9 +111,10 @@ struct Measured {
 
 /// Measures both lines; false where a promise is broken. Promises are of the pseudo-terminal: on the slow line the bytes
 /// themselves take most of the time, and the table says how far from the same numbers it is.
-pub fn deploy() -> Result<bool> {
+/// In a hurry everything is run once, and on the pseudo-terminal only.
+pub fn deploy(effort: Effort) -> Result<bool> {
     let umqtt = umqtt()?;
-    let folder = testkit::repository().join("target/bench");
+    let folder = Effort::Whole.folder();
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let tools = Tools {
@@ -126,15 +128,15 @@ pub fn deploy() -> Result<bool> {
     let board = Emulator::start(Arch::Rv32imc, Line::Packets).map_err(anyhow::Error::msg)?;
     let device = PathBuf::from(board.port().to_string());
     let _open = slow_line::open(&device)?;
-    let mut measured = tools.measure("pseudo-terminal", &device, None)?;
-    let name = tools.files.path().join("serial-device");
-    let slow = slow_line::before(&device, &name)?;
-    let speed = Some(slow_line::BYTES_PER_SECOND);
-    measured.extend(tools.measure("115,200 bits per second", &slow.device, speed)?);
-    let path = folder.join("deploy.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&measured)?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    println!("{}", path.display());
+    let mut measured = tools.measure("pseudo-terminal", &device, None, effort)?;
+    if effort == Effort::Whole {
+        let name = tools.files.path().join("serial-device");
+        let slow = slow_line::before(&device, &name)?;
+        let speed = Some(slow_line::BYTES_PER_SECOND);
+        let line = "115,200 bits per second";
+        measured.extend(tools.measure(line, &slow.device, speed, effort)?);
+    }
+    bench::write(effort, "deploy.json", &measured)?;
     Ok(measured.iter().all(|row| row.holds || !row.promised))
 }
 
@@ -205,11 +207,12 @@ impl Tools {
         line: &'static str,
         device: &Path,
         speed: Option<f64>,
+        effort: Effort,
     ) -> Result<Vec<Measured>> {
         println!("{line}:");
         let mut rows = Vec::new();
         for task in &TASKS {
-            let [umqtt, mpremote] = self.medians(task, device, speed.is_some())?;
+            let [umqtt, mpremote] = self.medians(task, device, speed.is_some(), effort)?;
             let times_faster = mpremote / umqtt;
             let holds = times_faster >= task.goal;
             let most_possible = speed
@@ -246,9 +249,13 @@ impl Tools {
     }
 
     /// Seconds of umqtt and mpremote, which take turns.
-    fn medians(&self, task: &Task, device: &Path, slow: bool) -> Result<[f64; 2]> {
+    fn medians(&self, task: &Task, device: &Path, slow: bool, effort: Effort) -> Result<[f64; 2]> {
         let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..task.runs[usize::from(slow)] {
+        let runs = match effort {
+            Effort::Whole => task.runs[usize::from(slow)],
+            Effort::Hurried => 1,
+        };
+        for _ in 0..runs {
             for (ours, times) in [true, false].into_iter().zip(&mut times) {
                 self.prepare(task.kind, device)?;
                 let mut command = self.command(task.kind, device, ours);

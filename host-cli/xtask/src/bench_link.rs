@@ -5,7 +5,6 @@
 //! thread that waits for nothing, so on an idle computer the clock says the same; on a busy one it says how long
 //! processes wait for their turn, which for a few milliseconds of work is most of it. The clock is shown beside it.
 
-use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,8 @@ use serde::Serialize;
 use testkit::mpy_ld::Linker;
 use testkit::natmod::{COMPILERS, Natmod, Natmods};
 use testkit::qemu::micropython_source;
+
+use crate::bench::{self, Effort};
 
 /// How many times faster than `mpy_ld.py` a link must be.
 const GOAL: f64 = 20.0;
@@ -70,10 +71,10 @@ struct Took {
 }
 
 /// Measures; false where the goal is missed by a module or by their sum.
-pub fn link() -> Result<bool> {
+pub fn link(effort: Effort) -> Result<bool> {
     let source = micropython_source().map_err(anyhow::Error::msg)?;
     let upstream = Linker::upstream(&source).map_err(anyhow::Error::msg)?;
-    let target = testkit::repository().join("target/bench");
+    let target = Effort::Whole.folder();
     let built = crate::cargo()
         .args([
             "build",
@@ -123,7 +124,8 @@ pub fn link() -> Result<bool> {
         "mpy_ld.py links nothing here: {}",
         not_compared.join("; ")
     );
-    for _ in 0..ROUNDS {
+    let rounds = effort.rounds(ROUNDS);
+    for _ in 0..rounds {
         for case in &mut cases {
             let time = |linker, who| {
                 timed(
@@ -138,12 +140,9 @@ pub fn link() -> Result<bool> {
             case.upstream.push(other);
         }
     }
-    let report = report(cases, not_compared);
+    let report = report(cases, not_compared, rounds);
     print(&report);
-    let path = target.join("link.json");
-    fs::write(&path, serde_json::to_string_pretty(&report)?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    println!("{}", path.display());
+    bench::write(effort, "link.json", &report)?;
     Ok(report.holds)
 }
 
@@ -173,7 +172,7 @@ fn processor_of_children() -> Result<Duration> {
     Ok(Duration::from_micros(microseconds.unsigned_abs()))
 }
 
-fn report(cases: Vec<Case>, not_compared: Vec<String>) -> Report {
+fn report(cases: Vec<Case>, not_compared: Vec<String>, rounds: usize) -> Report {
     let lines: Vec<Line> = cases
         .into_iter()
         .map(|case| {
@@ -199,7 +198,7 @@ fn report(cases: Vec<Case>, not_compared: Vec<String>) -> Report {
     Report {
         goal: GOAL,
         holds: sum_ratio >= GOAL && lines.iter().all(|line| line.ratio >= GOAL),
-        rounds: ROUNDS,
+        rounds,
         lines,
         mpy_link_sum_ms: ours,
         mpy_ld_sum_ms: upstream,

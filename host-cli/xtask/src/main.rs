@@ -80,6 +80,9 @@ enum Task {
         /// How long lab runs
         #[arg(long, default_value_t = 600)]
         seconds: u64,
+        /// Only show that it runs: the least rounds, under target/bench/hurried, compared with nothing
+        #[arg(long)]
+        hurried: bool,
     },
     /// Write docs/PERFORMANCE.md and its record from what `bench` measured last
     Performance,
@@ -100,7 +103,18 @@ fn main() -> ExitCode {
         Task::Page => page::build().map(|()| true),
         Task::Table => test::table(),
         Task::Soak { messages } => test::soak(messages),
-        Task::Bench { names, seconds } => bench::harness::run(&names, seconds),
+        Task::Bench {
+            names,
+            seconds,
+            hurried,
+        } => {
+            let effort = if hurried {
+                bench::Effort::Hurried
+            } else {
+                bench::Effort::Whole
+            };
+            bench::harness::run(&names, seconds, effort)
+        }
         Task::Performance => bench::harness::performance().map(|()| true),
         Task::Fuzz {
             names,

@@ -72,6 +72,7 @@ impl Obj {
     }
 
     /// Calls the object. Raises what the callee raises.
+    #[inline(never)]
     pub fn call(self, args: &[Obj]) -> Obj {
         // SAFETY: `Obj` is a transparent `MpObj`; the entry reads `args.len()` references.
         // EXCEPTION: what the callee raises.
@@ -120,7 +121,7 @@ impl Method {
         let mut words = Words::new(self);
         words.add(args);
         // A pair without a name is a mapping, and the number says that no argument is a sequence.
-        words.add(&[Obj(MpObj::NULL), keywords, Obj::from_int(0)]);
+        words.add(&[Obj(MpObj::NULL), keywords, Obj::small(0)]);
         // SAFETY: the array holds what the entry expects: function, self, the values, one pair, the number.
         // EXCEPTION: what the callee raises; TypeError, AttributeError for keywords that are none.
         Obj(unsafe { (table().call_method_n_kw_var)(true, args.len() | 1 << 8, words.as_ptr()) })

@@ -194,10 +194,10 @@ macro_rules! into_obj {
 into_obj! {
     Obj, |value| value;
     bool, |value| Obj::from_bool(value);
-    i8, |value| Obj::from_int(value as isize);
-    u8, |value| Obj::from_int(value as isize);
-    i16, |value| Obj::from_int(value as isize);
-    u16, |value| Obj::from_int(value as isize);
+    i8, |value| Obj::small(value);
+    u8, |value| Obj::small(value);
+    i16, |value| Obj::small(value);
+    u16, |value| Obj::small(value);
     i32, |value| Obj::from_int(value as isize);
     isize, |value| Obj::from_int(value);
     u32, |value| Obj::from_uint(value as usize);

@@ -176,9 +176,15 @@ impl Parameter {
     /// The default as an object; NULL if there is none or the body supplies it.
     #[inline(never)]
     fn default(&self) -> MpObj {
+        self.default_here()
+    }
+
+    /// The same, where it is to be had without a call.
+    #[inline(always)]
+    fn default_here(&self) -> MpObj {
         let value = isize::from(self.default) - isize::from(default::INT);
         if value >= 0 {
-            Obj::from_int(value + default::SMALLEST as isize).0
+            Obj::small((value + default::SMALLEST as isize) as i16).0
         } else if self.default < default::NONE {
             MpObj::NULL
         } else {
@@ -371,7 +377,7 @@ unsafe fn take_plain(
             let object = if i < n_pos {
                 *values.add(i)
             } else {
-                parameter.default()
+                parameter.default_here()
             };
             slots.add(i).write(Slot { object });
         }

@@ -6,8 +6,9 @@ use core::ptr::NonNull;
 
 use micropython_sys::{MpObj, ObjStr};
 
+use crate::slot::Span;
 use crate::table::table;
-use crate::{Error, Obj, Result};
+use crate::{Buffer, Error, Obj, Result};
 
 /// A static that holds a reference to an object; the collector finds it there.
 ///
@@ -40,6 +41,52 @@ impl Static {
             return Obj::none();
         }
         Obj(value)
+    }
+}
+
+/// A static that remembers a str or bytes object and where its bytes are: they never change, and do not move.
+///
+/// The object is kept alive, so that no other can be taken for it. As with [`Static`], nothing else of the interpreter
+/// runs while a function of the module does.
+pub struct KeptBytes(UnsafeCell<(MpObj, *mut u8, usize)>);
+
+// SAFETY: see the type.
+unsafe impl Sync for KeptBytes {}
+
+impl KeptBytes {
+    #[allow(
+        clippy::new_without_default,
+        reason = "a static needs a const function"
+    )]
+    pub const fn new() -> Self {
+        KeptBytes(UnsafeCell::new((MpObj::NULL, core::ptr::null_mut(), 0)))
+    }
+
+    /// True if it remembers this object.
+    #[inline(always)]
+    pub fn is(&self, object: Obj) -> bool {
+        // SAFETY: see the type.
+        unsafe { (*self.0.get()).0 == object.0 }
+    }
+
+    /// What [`KeptBytes::set`] was given last.
+    #[inline(always)]
+    pub fn bytes(&self) -> Buffer {
+        // SAFETY: see the type; both numbers are of one buffer.
+        unsafe {
+            let (_, start, len) = *self.0.get();
+            Buffer::from_span(Span { start, len })
+        }
+    }
+
+    /// Notes where an object's bytes are, and remembers the object if it is one that cannot change: a str, or a bytes
+    /// object, as `like` is one. For any other the bytes are there until other code runs.
+    pub fn set(&self, object: Obj, bytes: Buffer, like: Obj) {
+        let type_ = object.raw_type();
+        let fixed = type_ == table().type_str || type_ == like.raw_type();
+        let kept = if fixed { object.0 } else { MpObj::NULL };
+        // SAFETY: see the type.
+        unsafe { *self.0.get() = (kept, bytes.as_ptr(), bytes.len()) }
     }
 }
 

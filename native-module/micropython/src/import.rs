@@ -171,10 +171,11 @@ pub(crate) fn restore_globals(globals: *mut ObjDict) {
 }
 
 /// `import name`. Raises ImportError, or what the module raises.
+#[inline(never)]
 pub fn import(name: Qstr) -> Obj {
     // SAFETY: None and 0 are the arguments of a plain, absolute import.
     // EXCEPTION: ImportError, or what the imported module raises.
-    Obj(unsafe { (table().import_name)(name.number(), Obj::none().0, Obj::from_int(0).0) })
+    Obj(unsafe { (table().import_name)(name.number(), Obj::none().0, Obj::small(0).0) })
 }
 
 const _: () = assert!(size_of::<MpObj>() == size_of::<usize>());

@@ -176,7 +176,7 @@ pub use collections::{Dict, Iter, List, Tuple};
 pub use convert::{IntoObj, NextReturn, Return};
 pub use error::{Error, Result};
 pub use function::NativeFunction;
-pub use gc::{Block, BytesBuilder, Static, alloc, free};
+pub use gc::{Block, BytesBuilder, KeptBytes, Static, alloc, free};
 pub use import::{Module, ModuleDef, enter_module, import};
 pub use instance::{ClassType, NewReturn, This, instance};
 pub use obj::{MaybeObj, Obj};

@@ -67,6 +67,23 @@ impl Obj {
         })
     }
 
+    /// An int of -2^30 to 2^30 - 1: no call is needed for one.
+    ///
+    /// It is made as `MP_OBJ_NEW_SMALL_INT` of `py/obj.h` does it in the representations A and C. Native code has no other
+    /// ones: where mpy-cross compiles a constant int, the .mpy holds it in this form.
+    #[inline(always)]
+    pub fn small(value: impl Into<i32>) -> Self {
+        let word = (value.into() as isize) << 1 | 1;
+        Obj(MpObj(core::ptr::without_provenance_mut(word as usize)))
+    }
+
+    /// The value of such an int, of whatever size fits a word but for its lowest bit; `None` for any other object.
+    #[inline(always)]
+    fn as_small(self) -> Option<isize> {
+        let word = self.0.0.addr() as isize;
+        (word & 1 != 0).then_some(word >> 1)
+    }
+
     /// An int. May raise MemoryError if it does not fit a small int.
     #[inline(never)]
     pub fn from_int(value: isize) -> Self {
@@ -145,6 +162,9 @@ impl Obj {
     /// else.
     #[inline(never)]
     pub fn to_int(self) -> Result<isize> {
+        if let Some(value) = self.as_small() {
+            return Ok(value);
+        }
         let value = self.to_int_truncated() as isize;
         let again = Obj::from_int(value);
         if again == self || again.equals(self) {
@@ -219,7 +239,7 @@ impl Obj {
 
     /// True for an int, not for a bool or a subclass.
     pub fn is_int(self) -> bool {
-        self.raw_type() == Obj::from_int(0).raw_type()
+        self.raw_type() == Obj::small(0).raw_type()
     }
 
     /// True if the object's class was made in Python (or by calling `type`), not in C.

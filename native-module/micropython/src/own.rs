@@ -1,42 +1,36 @@
-//! Attributes of an instance that are read at every call. Where code may be large (`targets.toml` has a number as
-//! `opt-level`) the place where one was found last is looked at before it is searched for; elsewhere it is searched for.
+//! Attributes of an instance that are read at every call: the place where one was found last is looked at before it is
+//! searched for. Most instances of a class got theirs in the same order and have the same table. Where code may be large
+//! (`targets.toml` has a number as `opt-level`), that is done in place; elsewhere by a call.
 
 use crate::{Obj, Qstr};
 
 #[cfg(target_arch = "x86_64")]
 pub use remembered::Attribute;
 #[cfg(not(target_arch = "x86_64"))]
-pub use searched::Attribute;
+pub use small::Attribute;
 
 impl Obj {
     /// `self.name`, as [`Obj::get`] has it.
     #[inline]
     pub fn get_own(self, name: Qstr, attribute: &Attribute) -> Obj {
-        attribute.find(self, name).unwrap_or_else(|| self.get(name))
-    }
-
-    /// `self.name(*args)`, as [`Obj::call_method`] has it.
-    #[inline]
-    pub fn call_own<const N: usize>(
-        self,
-        name: Qstr,
-        attribute: &Attribute,
-        args: &[Obj; N],
-    ) -> Obj {
-        match attribute.find(self, name) {
-            // What an instance has itself is not bound to it.
-            Some(function) => function.call(args),
-            None => self.call_method(name, args),
-        }
+        attribute.get(self, name)
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-mod searched {
+mod small {
+    use core::ffi::c_void;
+    use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+    use micropython_sys::{MpObj, ObjInstance};
+
     use super::*;
 
-    /// Nothing is remembered.
-    pub struct Attribute;
+    /// An attribute's name as an object, and the number of the entry in which an instance had it last.
+    pub struct Attribute {
+        key: AtomicPtr<c_void>,
+        place: AtomicUsize,
+    }
 
     impl Attribute {
         #[allow(
@@ -44,12 +38,43 @@ mod searched {
             reason = "a static needs a const function"
         )]
         pub const fn new() -> Self {
-            Attribute
+            Attribute {
+                key: AtomicPtr::new(core::ptr::null_mut()),
+                place: AtomicUsize::new(0),
+            }
         }
 
-        #[inline(always)]
-        pub(super) fn find(&self, _: Obj, _: Qstr) -> Option<Obj> {
-            None
+        /// The attribute of this instance of a class: looked for in all its entries, beginning with the one in which it
+        /// was found last.
+        #[inline(never)]
+        pub(super) fn get(&self, instance: Obj, name: Qstr) -> Obj {
+            if instance.is_instance_of_python_class() {
+                let mut key = MpObj(self.key.load(Ordering::Relaxed));
+                if key == MpObj::NULL {
+                    key = Obj::from_qstr(name).0;
+                    self.key.store(key.0, Ordering::Relaxed);
+                }
+                // SAFETY: it is an instance, whose table has as many entries as it says; other code does not run meanwhile.
+                unsafe {
+                    let members = &(*instance.0.0.cast::<ObjInstance>()).members;
+                    let (mut place, mut next) = (self.place.load(Ordering::Relaxed), 0);
+                    loop {
+                        if place < members.alloc {
+                            let entry = members.table.add(place);
+                            if (*entry).key == key {
+                                self.place.store(place, Ordering::Relaxed);
+                                return Obj((*entry).value);
+                            }
+                        }
+                        if next >= members.alloc {
+                            break;
+                        }
+                        place = next;
+                        next += 1;
+                    }
+                }
+            }
+            instance.get(name)
         }
     }
 }
@@ -85,7 +110,13 @@ mod remembered {
         /// The attribute of this instance of a class, if the instance has it itself: before all that its class has, since
         /// MicroPython looks there first (`mp_obj_instance_load_attr` of `py/objtype.c`).
         #[inline]
-        pub(super) fn find(&self, instance: Obj, name: Qstr) -> Option<Obj> {
+        pub(super) fn get(&self, instance: Obj, name: Qstr) -> Obj {
+            self.find(instance, name)
+                .unwrap_or_else(|| instance.get(name))
+        }
+
+        #[inline]
+        fn find(&self, instance: Obj, name: Qstr) -> Option<Obj> {
             if !instance.is_instance_of_python_class() {
                 return None;
             }

@@ -3,7 +3,7 @@
 //! Every function returns the number of bytes written. None allocates. After an error the sink may hold part of a
 //! packet, which must not be sent.
 
-use crate::packet::{PacketType, encode_remaining_length};
+use crate::packet::{PacketType, next_length_byte};
 use crate::{Error, REMAINING_LENGTH_MAX};
 
 /// PINGREQ (section 3.12).
@@ -17,19 +17,31 @@ pub const PUBLISH_OVERHEAD: usize = 1 + 4 + 2 + 2;
 
 /// Where packets are written.
 pub trait Sink {
-    /// Takes all of `bytes`, or [`Error::BufferTooSmall`].
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Error>;
+    /// How many bytes it takes.
+    fn room(&self) -> usize;
+
+    /// Takes `bytes`, as far as there is room.
+    fn put(&mut self, bytes: &[u8]);
+
+    /// The same for a single one.
+    fn byte(&mut self, byte: u8) {
+        self.put(&[byte]);
+    }
 }
 
 /// Writes to the slice's start and leaves the rest of it.
 impl Sink for &mut [u8] {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let (place, rest) = core::mem::take(self)
-            .split_at_mut_checked(bytes.len())
-            .ok_or(Error::BufferTooSmall)?;
-        place.copy_from_slice(bytes);
+    fn room(&self) -> usize {
+        self.len()
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        let n = bytes.len().min(self.len());
+        let (place, rest) = core::mem::take(self).split_at_mut(n);
+        for (place, byte) in place.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
         *self = rest;
-        Ok(())
     }
 }
 
@@ -74,7 +86,7 @@ impl Connect<'_> {
 
     /// Writes the packet, [`Connect::size`] bytes.
     pub fn encode(&self, sink: impl Sink) -> Result<usize, Error> {
-        let mut w = Writer::new(sink, PacketType::Connect.first_byte(0), self.remaining());
+        let mut w = Writer::new(sink, PacketType::Connect.first_byte(0), self.remaining(), 0);
         let mut flags = u8::from(self.clean_session) << 1;
         if let Some(will) = &self.will {
             flags |= 0x04 | (will.qos & 3) << 3 | u8::from(will.retain) << 5;
@@ -121,11 +133,8 @@ impl PublishHead<'_> {
     pub fn encode(&self, sink: impl Sink) -> Result<usize, Error> {
         let qos = self.delivery.map_or(0, |(qos, _)| qos);
         let flags = u8::from(self.dup) << 3 | (qos & 3) << 1 | u8::from(self.retain);
-        let mut w = Writer::new(
-            sink,
-            PacketType::Publish.first_byte(flags),
-            self.remaining(),
-        );
+        let first_byte = PacketType::Publish.first_byte(flags);
+        let mut w = Writer::new(sink, first_byte, self.remaining(), self.payload_len);
         w.string(self.topic);
         if let Some((_, packet_id)) = self.delivery {
             w.u16(packet_id);
@@ -156,7 +165,7 @@ pub fn request(
         None => (PacketType::Unsubscribe, &[][..]),
     };
     let remaining = 2 + 2 + filter.len() + end.len();
-    let mut w = Writer::new(sink, kind.first_byte(2), remaining);
+    let mut w = Writer::new(sink, kind.first_byte(2), remaining, 0);
     w.u16(packet_id);
     w.string(filter);
     w.bytes(end);
@@ -202,55 +211,57 @@ fn length_size(remaining: usize) -> usize {
     }
 }
 
-/// A sink, how much was written to it, and what was wrong first: nothing is written after that, and [`Writer::end`] tells.
+/// A sink, and what became of the packet: how many bytes are written to it in all, which is known from the start, or
+/// what is wrong with the packet.
 struct Writer<S> {
     sink: S,
-    written: usize,
-    wrong: Result<(), Error>,
+    result: Result<usize, Error>,
 }
 
 impl<S: Sink> Writer<S> {
-    /// Starts a packet with its fixed header.
-    fn new(sink: S, first_byte: u8, remaining: usize) -> Self {
-        let mut w = Writer {
-            sink,
-            written: 0,
-            wrong: Ok(()),
+    /// Starts a packet with its fixed header. Its last `elsewhere` bytes do not go to the sink.
+    fn new(sink: S, first_byte: u8, remaining: usize, elsewhere: usize) -> Self {
+        let size = packet_size(remaining) - elsewhere;
+        let result = if remaining > REMAINING_LENGTH_MAX as usize {
+            Err(Error::PacketTooLarge)
+        } else if sink.room() < size {
+            Err(Error::BufferTooSmall)
+        } else {
+            Ok(size)
         };
-        if remaining > REMAINING_LENGTH_MAX as usize {
-            w.wrong = Err(Error::PacketTooLarge);
+        let mut w = Writer { sink, result };
+        w.sink.byte(first_byte);
+        let mut rest = remaining;
+        loop {
+            w.sink.byte(next_length_byte(&mut rest));
+            if rest == 0 {
+                return w;
+            }
         }
-        let (length, n) = encode_remaining_length(remaining as u32);
-        let [a, b, c, d] = length;
-        let head = [first_byte, a, b, c, d];
-        w.bytes(head.get(..=n).unwrap_or(&head));
-        w
     }
 
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
-        if self.wrong.is_ok() {
-            self.wrong = self.sink.put(bytes);
-            self.written += bytes.len();
-        }
+        self.sink.put(bytes);
     }
 
     fn u16(&mut self, value: u16) {
-        self.bytes(&value.to_be_bytes());
+        self.sink.byte((value >> 8) as u8);
+        self.sink.byte(value as u8);
     }
 
     /// A length-prefixed field (section 1.5.3; the length counts bytes, not characters).
     fn string(&mut self, field: &[u8]) {
         if field.len() > usize::from(u16::MAX) {
-            self.wrong = self.wrong.and(Err(Error::StringTooLong));
+            self.result = self.result.and(Err(Error::StringTooLong));
         }
         self.u16(field.len() as u16);
         self.bytes(field);
     }
 
-    /// How many bytes the packet has.
+    /// How many bytes were written.
     fn end(self) -> Result<usize, Error> {
-        self.wrong.map(|()| self.written)
+        self.result
     }
 }
 

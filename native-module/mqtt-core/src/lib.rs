@@ -37,8 +37,7 @@ pub use incoming::{Incoming, QOS2_MAX};
 pub use keep_alive::{Due, KeepAlive};
 pub use outgoing::{Awaits, Delivery, Outgoing, WINDOW};
 pub use packet::{
-    Ack, AckKind, PacketType, REMAINING_LENGTH_MAX, decode_remaining_length,
-    encode_remaining_length,
+    Ack, AckKind, PacketType, REMAINING_LENGTH_MAX, decode_remaining_length, next_length_byte,
 };
 pub use receive::{CHUNK, Next, Packet, Part, Place, Publish, Receiver};
 pub use session::Session;

@@ -86,23 +86,12 @@ impl Ack {
     }
 }
 
-/// Writes `length` as a remaining length (section 2.2.3) and returns how many of the four bytes it took.
-///
-/// `length` must not exceed [`REMAINING_LENGTH_MAX`]: what does not fit is dropped.
-pub fn encode_remaining_length(length: u32) -> ([u8; 4], usize) {
-    let mut bytes = [0; 4];
-    let mut rest = length;
-    let mut n = 0;
-    for byte in &mut bytes {
-        n += 1;
-        *byte = (rest & 0x7f) as u8;
-        rest >>= 7;
-        if rest == 0 {
-            break;
-        }
-        *byte |= 0x80;
-    }
-    (bytes, n)
+/// The first byte of what is left of a remaining length (section 2.2.3), which is taken off it: 0 is left after the last.
+#[inline]
+pub fn next_length_byte(rest: &mut usize) -> u8 {
+    let byte = (*rest & 0x7f) as u8;
+    *rest >>= 7;
+    if *rest == 0 { byte } else { byte | 0x80 }
 }
 
 /// Reads a remaining length from the one to four bytes that follow a packet's first byte.
@@ -126,6 +115,7 @@ pub fn decode_remaining_length(bytes: &[u8]) -> Result<Option<u32>, Error> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
 
     /// Table 2.4 of section 2.2.3: where each size of the field begins and ends.
@@ -143,8 +133,12 @@ mod tests {
     #[test]
     fn remaining_length_is_as_in_table_2_4() {
         for (value, bytes) in TABLE_2_4 {
-            let (encoded, n) = encode_remaining_length(value);
-            assert_eq!(&encoded[..n], bytes, "{value}");
+            let mut rest = value as usize;
+            let mut encoded = std::vec![next_length_byte(&mut rest)];
+            while rest > 0 {
+                encoded.push(next_length_byte(&mut rest));
+            }
+            assert_eq!(encoded, bytes, "{value}");
             assert_eq!(decode_remaining_length(bytes), Ok(Some(value)));
             assert_eq!(decode_remaining_length(&bytes[..bytes.len() - 1]), Ok(None));
         }

@@ -5,17 +5,13 @@ use crate::Error;
 /// Checks a topic name, as a PUBLISH or a will carries it: UTF-8 without NUL, 1 to 65,535 bytes, no wildcard
 /// ([MQTT-3.3.2-2], [MQTT-4.7.3-1], [MQTT-4.7.3-2], [MQTT-4.7.3-3]).
 pub fn check_name(topic: &[u8]) -> Result<(), Error> {
-    check_not_empty(topic)?;
-    if topic.iter().any(is_wildcard) {
-        return Err(Error::WildcardInTopic);
-    }
-    Ok(())
+    check_not_empty(topic, b'+')
 }
 
 /// Checks a topic filter, as a SUBSCRIBE carries it: as a name, but `+` may stand for a whole level and `#` for a
 /// whole last one ([MQTT-4.7.1-2], [MQTT-4.7.1-3]).
 pub fn check_filter(filter: &[u8]) -> Result<(), Error> {
-    check_not_empty(filter)?;
+    check_not_empty(filter, 0)?;
     let mut before = b'/';
     let mut bytes = filter.iter().peekable();
     while let Some(byte) = bytes.next() {
@@ -35,11 +31,11 @@ fn is_wildcard(byte: &u8) -> bool {
     byte | 8 == b'+'
 }
 
-fn check_not_empty(string: &[u8]) -> Result<(), Error> {
+fn check_not_empty(string: &[u8], wildcard: u8) -> Result<(), Error> {
     if string.is_empty() {
         return Err(Error::EmptyTopic);
     }
-    check_string(string)
+    check(string, wildcard)
 }
 
 /// Checks a string field: UTF-8 of at most 65,535 bytes without the null character ([MQTT-1.5.3-1],
@@ -47,15 +43,24 @@ fn check_not_empty(string: &[u8]) -> Result<(), Error> {
 ///
 /// Written here because it is much smaller than the one of `core`, which reports where it failed.
 pub fn check_string(string: &[u8]) -> Result<(), Error> {
+    check(string, 0)
+}
+
+/// The same; besides, no byte may be `wildcard` but for the bit in which `+` and `#` differ. 0 for none.
+fn check(string: &[u8], wildcard: u8) -> Result<(), Error> {
     if string.len() > usize::from(u16::MAX) {
         return Err(Error::StringTooLong);
     }
-    let mut rest = string;
-    while let [byte, tail @ ..] = rest {
-        rest = tail;
+    let mut rest = string.iter();
+    while let Some(byte) = rest.next() {
+        if byte.wrapping_sub(1) < 0x7f {
+            if byte | 8 == wildcard {
+                return Err(Error::WildcardInTopic);
+            }
+            continue;
+        }
         // How many bytes of the character are to come, and the range of the next one (Unicode, table 3-7).
         let (more, low, high) = match byte {
-            0x01..=0x7f => continue,
             0xc2..=0xdf => (1, 0x80, 0xbf),
             0xe0 => (2, 0xa0, 0xbf),
             0xed => (2, 0x80, 0x9f),
@@ -65,14 +70,17 @@ pub fn check_string(string: &[u8]) -> Result<(), Error> {
             0xf4 => (3, 0x80, 0x8f),
             _ => return Err(Error::BadUtf8),
         };
-        let (character, tail) = rest.split_at_checked(more).ok_or(Error::BadUtf8)?;
+        let (character, tail) = rest
+            .as_slice()
+            .split_at_checked(more)
+            .ok_or(Error::BadUtf8)?;
         let [next, others @ ..] = character else {
             return Err(Error::BadUtf8);
         };
         if !(low..=high).contains(next) || others.iter().any(|byte| byte >> 6 != 2) {
             return Err(Error::BadUtf8);
         }
-        rest = tail;
+        rest = tail.iter();
     }
     Ok(())
 }

@@ -109,8 +109,8 @@ fn may_pass(error: Error) -> bool {
         && error
             .exception()
             .get(qstr!("args"))
-            .item(Obj::from_int(0))
-            .equals(Obj::from_int(3))
+            .item(Obj::small(0))
+            .equals(Obj::small(3))
 }
 
 /// How many milliseconds to wait after so many failures: the first delay doubled with each, up to the longest, and of
@@ -171,8 +171,8 @@ pub unsafe fn remember(state: *mut State, topic: Obj, kind: AckKind, qos: u8) ->
             }
         };
         if kind == AckKind::SubAck {
-            let value = isize::from(qos) | ((*state).session.connection as isize) << 2;
-            dict.set_item(filter, Obj::from_int(value));
+            let value = i32::from(qos) | i32::from((*state).session.connection) << 2;
+            dict.set_item(filter, Obj::small(value));
         } else {
             dict.call_method(qstr!("pop"), &[filter, Obj::none()]);
         }

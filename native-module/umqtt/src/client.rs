@@ -78,9 +78,9 @@ impl Client {
         window: Obj,
     ) -> Result<()> {
         let none = Obj::none();
-        let zero = Obj::from_int(0);
+        let zero = Obj::small(0);
         let port = if port.equals(zero) {
-            Obj::from_int(if ssl.is_true() { 8883 } else { 1883 })
+            Obj::small(if ssl.is_true() { 8883 } else { 1883 })
         } else {
             port
         };

@@ -15,7 +15,7 @@ use crate::{again, caught, io, mqtt_exception, packet_error, refuse};
 
 /// Level and option name of `setsockopt` that switch Nagle's algorithm off: IPPROTO_TCP and TCP_NODELAY, the
 /// same numbers on Linux and on lwIP.
-const TCP_NODELAY: (isize, isize) = (6, 1);
+const TCP_NODELAY: (i16, i16) = (6, 1);
 
 /// `connect`: returns 1 if the broker kept a session, else 0.
 pub fn connect(this: Obj, clean_session: Obj, timeout: Obj) -> Result<isize> {
@@ -93,16 +93,12 @@ fn open(this: Obj, state: *mut State, deadline: &Deadline) -> Result<()> {
     this.set(qstr!("_raw"), sock);
     let server = this.get(qstr!("server"));
     let found = module.call_method(qstr!("getaddrinfo"), &[server, this.get(qstr!("port"))]);
-    let address = found.item(Obj::from_int(0)).item(Obj::from_int(-1));
+    let address = found.item(Obj::small(0)).item(Obj::small(-1));
     deadline.arm(state, sock)?;
     sock.call_method(qstr!("connect"), &[address]);
     if let Some(setsockopt) = sock.method_maybe(qstr!("setsockopt")) {
         let (level, option) = TCP_NODELAY;
-        setsockopt.call(&[
-            Obj::from_int(level),
-            Obj::from_int(option),
-            Obj::from_int(1),
-        ]);
+        setsockopt.call(&[Obj::small(level), Obj::small(option), Obj::small(1)]);
     }
 
     let ssl = this.get(qstr!("ssl"));
@@ -306,7 +302,7 @@ pub fn connack(this: Obj) -> Result<Obj> {
     if unsafe { core::mem::take(&mut (*state).resuming) } != 0 && session_present == 0 {
         again::subscribe_again(this, state)?;
     }
-    Ok(Obj::from_int(session_present))
+    Ok(Obj::small(session_present as i16))
 }
 
 /// `_due`: in how many milliseconds `check_msg` is to be called for the keep alive's sake; -1 for never.

@@ -51,8 +51,8 @@ pub unsafe fn make_place(state: *mut State) -> Result<()> {
 
 /// The entry for a message, to be put into a place. May raise MemoryError.
 pub fn entry(message: Message) -> Obj {
-    let owed = (message.packet_id as isize) << 8 | (message.connection & 0xff) as isize;
-    Obj::from_items(&[message.topic, message.payload, Obj::from_int(owed)])
+    let owed = i32::from(message.packet_id) << 8 | i32::from(message.connection & 0xff);
+    Obj::from_items(&[message.topic, message.payload, Obj::small(owed)])
 }
 
 /// Puts an entry into the place that [`make_place`] has found. Does not raise.
@@ -167,7 +167,7 @@ pub unsafe fn call_back<const N: usize>(
         (*state).in_callback = 1;
         (*state).role = 0;
         let result = catch(|| {
-            this.call_own(qstr!("cb"), &CB, args);
+            this.get_own(qstr!("cb"), &CB).call(args);
         });
         (*state).in_callback = outer;
         (*state).role = role;

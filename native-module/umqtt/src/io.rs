@@ -261,35 +261,70 @@ impl Memory {
 }
 
 impl Memory {
-    /// Adds as much of `bytes` as there is room for and returns how much that is.
+    /// How many bytes there is room for.
+    #[inline(always)]
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Adds as much of `bytes` as there is room for.
     ///
     /// # Safety
     /// `from` must be readable for `len` bytes.
-    pub unsafe fn fill(&mut self, from: *const u8, len: usize) -> usize {
+    #[inline(never)]
+    pub unsafe fn fill(&mut self, from: *const u8, len: usize) {
         let n = len.min(self.left);
+        self.left -= n;
         // SAFETY: there is room, see `new`.
         unsafe {
-            self.at.copy_from_nonoverlapping(from, n);
-            self.at = self.at.add(n);
+            let at = self.at;
+            self.at = at.add(n);
+            if n >= SHORT {
+                at.copy_from_nonoverlapping(from, n);
+                return;
+            }
+            let (mut at, mut from) = (at, from);
+            let end = from.add(n);
+            if from == end {
+                return;
+            }
+            // Volatile, or the compiler would call the `memmove` that is to be avoided.
+            loop {
+                at.write_volatile(from.read());
+                at = at.add(1);
+                from = from.add(1);
+                if from == end {
+                    return;
+                }
+            }
         }
-        self.left -= n;
-        n
     }
 }
 
+/// Fewer bytes are copied one by one: calling the interpreter's `memmove` takes longer.
+const SHORT: usize = 16;
+
 impl Sink for &mut Memory {
-    #[inline]
-    fn put(&mut self, bytes: &[u8]) -> core::result::Result<(), mqtt_core::Error> {
-        if bytes.len() > self.left {
-            return Err(mqtt_core::Error::BufferTooSmall);
+    #[inline(always)]
+    fn room(&self) -> usize {
+        self.left()
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        // SAFETY: `bytes` is a slice.
+        unsafe { self.fill(bytes.as_ptr(), bytes.len()) }
+    }
+
+    #[inline(never)]
+    fn byte(&mut self, byte: u8) {
+        if self.left > 0 {
+            self.left -= 1;
+            // SAFETY: there is room, see `new`.
+            unsafe {
+                self.at.write(byte);
+                self.at = self.at.add(1);
+            }
         }
-        // SAFETY: there is room, see `new`.
-        unsafe {
-            self.at
-                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-            self.at = self.at.add(bytes.len());
-        }
-        self.left -= bytes.len();
-        Ok(())
     }
 }

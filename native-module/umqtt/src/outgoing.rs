@@ -2,8 +2,8 @@
 
 use core::mem::MaybeUninit;
 
-use micropython::Stream;
 use micropython::prelude::*;
+use micropython::{KeptBytes, Stream};
 use mqtt_core::encode::{PUBLISH_OVERHEAD, PublishHead, pubrel};
 use mqtt_core::topic::check_name;
 use mqtt_core::{Awaits, Delivery, WINDOW};
@@ -13,10 +13,10 @@ use crate::io::{Block, KEPT_MAX, Memory};
 use crate::serve::serve_for;
 use crate::state::{Kept, State};
 use crate::wait::Wait;
-use crate::{caught, closed, io, packet_error};
+use crate::{EMPTY_BYTES, caught, closed, io, packet_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
-const STACK_PACKET: usize = 256;
+const STACK_PACKET: usize = 320;
 
 /// `publish`. Returns the packet identifier of a message that is in flight still.
 pub fn publish(
@@ -28,10 +28,15 @@ pub fn publish(
     wait: Obj,
     size: Obj,
 ) -> Result<Obj> {
-    let qos = qos.to_int()?;
-    let retain = retain.is_true();
+    // What is left out mostly is looked at without a call.
+    let qos = if qos == Obj::small(0) {
+        0
+    } else {
+        qos.to_int()?
+    };
+    let retain = retain != Obj::from_bool(false) && retain.is_true();
     if qos == 0 && size.is_none() {
-        while let Err(error) = Message::of(topic, msg, retain).send(this, None, false) {
+        while let Err(error) = send(this, topic, msg, retain, None, false) {
             recover(this, State::of(this)?, error)?;
         }
         return Ok(Obj::none());
@@ -96,7 +101,7 @@ impl Source {
         }
         let mut done = sent.or_else(|error| recover(this, state, error));
         if done.is_ok() && !waits {
-            return Ok(Obj::from_int(packet_id as isize));
+            return Ok(Obj::small(packet_id));
         }
         if done.is_ok() {
             let connection = streamed.then_some(connection);
@@ -118,11 +123,12 @@ impl Source {
 
     fn send(&self, this: Obj, delivery: Option<(u8, u16)>) -> Result<()> {
         if self.size.is_none() {
-            return Message::of(self.topic, self.msg, self.retain).send(this, delivery, false);
+            return send(this, self.topic, self.msg, self.retain, delivery, false);
         }
         let size = usize::try_from(self.size.to_int()?);
         let size = size.map_err(|_| error!("ValueError", "size is negative"))?;
-        let topic = self.topic.buffer();
+        look_at(self.topic)?;
+        let topic = TOPIC.bytes();
         let head = PublishHead {
             // SAFETY: the slice is used only to encode the head, which runs no Python code.
             topic: unsafe { topic.as_slice() },
@@ -131,7 +137,6 @@ impl Source {
             dup: false,
             delivery,
         };
-        check_name(head.topic).map_err(packet_error)?;
         let state = State::of(this)?;
         let bound = (PUBLISH_OVERHEAD + topic.len()).max(KEPT_MAX);
         // SAFETY: the state is the client's own.
@@ -210,93 +215,104 @@ pub fn resend(this: Obj, state: *mut State) -> Result<()> {
             (delivery.message.topic.get(), delivery.message.message.get())
         {
             let delivery_to = Some((qos, delivery.packet_id));
-            Message::of(topic, msg, delivery.retain()).send(this, delivery_to, true)?;
+            send(this, topic, msg, delivery.retain(), delivery_to, true)?;
         }
     }
 }
 
-/// A message to publish. The buffers are looked at before any other code runs.
-struct Message {
-    topic: Buffer,
-    payload: Buffer,
+/// The topic of the last message, which most messages share, checked.
+static TOPIC: KeptBytes = KeptBytes::new();
+
+/// Sees to it that [`TOPIC`] has the bytes of this topic, until other code runs. An error for one that no message can have.
+#[inline(always)]
+fn look_at(topic: Obj) -> Result<()> {
+    if TOPIC.is(topic) {
+        return Ok(());
+    }
+    look_closely_at(topic)
+}
+
+#[inline(never)]
+fn look_closely_at(topic: Obj) -> Result<()> {
+    let bytes = topic.buffer();
+    // SAFETY: no other code runs while the slice lives.
+    check_name(unsafe { bytes.as_slice() }).map_err(packet_error)?;
+    TOPIC.set(topic, bytes, EMPTY_BYTES.get());
+    Ok(())
+}
+
+/// Writes a PUBLISH: without touching the heap up to [`STACK_PACKET`]; in one write up to [`KEPT_MAX`], and a larger one in
+/// two: as much as that, then the rest straight from the caller's object.
+#[inline(never)]
+fn send(
+    this: Obj,
+    topic: Obj,
+    msg: Obj,
     retain: bool,
+    delivery: Option<(u8, u16)>,
+    dup: bool,
+) -> Result<()> {
+    // The buffers are looked at before any other code runs.
+    let payload = msg.buffer();
+    look_at(topic)?;
+    let head = PublishHead {
+        // SAFETY: the slice is used only to encode the head, which runs no Python code.
+        topic: unsafe { TOPIC.bytes().as_slice() },
+        payload_len: payload.len(),
+        retain,
+        dup,
+        delivery,
+    };
+    let stream = io::socket(this)?;
+    let bound = PUBLISH_OVERHEAD + head.topic.len() + payload.len();
+    if bound > STACK_PACKET {
+        return send_large(this, stream, &head, payload, bound);
+    }
+    let mut out = MaybeUninit::<[u8; STACK_PACKET]>::uninit();
+    let start = out.as_mut_ptr().cast::<u8>();
+    // SAFETY: `out` is a local, and `bound` says that head and payload fit; the payload's bytes are read before
+    // other code runs; what is sent has been filled in.
+    unsafe {
+        let mut memory = Memory::new(start, STACK_PACKET);
+        let n = head.encode(&mut memory).map_err(packet_error)?;
+        memory.fill(payload.as_ptr(), payload.len());
+        io::write_all(this, stream, start, n + payload.len())
+    }
 }
 
-impl Message {
-    #[inline]
-    fn of(topic: Obj, msg: Obj, retain: bool) -> Self {
-        Message {
-            topic: topic.buffer(),
-            payload: msg.buffer(),
-            retain,
+#[cold]
+#[inline(never)]
+fn send_large(
+    this: Obj,
+    stream: Stream,
+    head: &PublishHead,
+    payload: Buffer,
+    bound: usize,
+) -> Result<()> {
+    let state = State::of(this)?;
+    let head_bound = PUBLISH_OVERHEAD + head.topic.len();
+    // With little memory the head alone will do, and the payload goes out from where it is.
+    // SAFETY: the state is the client's own.
+    let block = unsafe {
+        Block::take(state, bound.min(KEPT_MAX).max(head_bound))
+            .or_else(|| Block::take(state, head_bound))
+    };
+    let block = block.ok_or(Error::NO_MEMORY)?;
+    let mut memory = block.memory();
+    let n = head.encode(&mut memory).map_err(packet_error)?;
+    // SAFETY: the payload's bytes are copied before other code runs. What goes out straight from the object is
+    // read at its address of now, which the object keeps unless a callback resizes it while the stream waits,
+    // as with umqtt.simple.
+    unsafe {
+        let copied = payload.len().min(memory.left());
+        memory.fill(payload.as_ptr(), copied);
+        block.send(this, state, n + copied)?;
+        let rest = payload.len() - copied;
+        if rest > 0 {
+            io::write_all(this, stream, payload.as_ptr().add(copied), rest)?;
         }
     }
-
-    /// Writes the PUBLISH: without touching the heap up to [`STACK_PACKET`]; in one write up to [`KEPT_MAX`], and
-    /// a larger one in two: as much as that, then the rest straight from the caller's object.
-    #[inline]
-    fn send(&self, this: Obj, delivery: Option<(u8, u16)>, dup: bool) -> Result<()> {
-        // SAFETY: the slice is used only to encode the head, which runs no Python code.
-        let topic = unsafe { self.topic.as_slice() };
-        let payload_len = self.payload.len();
-        let head = PublishHead {
-            topic,
-            payload_len,
-            retain: self.retain,
-            dup,
-            delivery,
-        };
-        check_name(topic).map_err(packet_error)?;
-        let stream = io::socket(this)?;
-        let bound = PUBLISH_OVERHEAD + topic.len() + payload_len;
-        if bound > STACK_PACKET {
-            return self.send_large(this, stream, &head, bound);
-        }
-        let mut out = MaybeUninit::<[u8; STACK_PACKET]>::uninit();
-        let start = out.as_mut_ptr().cast::<u8>();
-        // SAFETY: `out` is a local, and `bound` says that head and payload fit; the payload's bytes are read before
-        // other code runs; what is sent has been filled in.
-        unsafe {
-            let mut memory = Memory::new(start, STACK_PACKET);
-            let n = head.encode(&mut memory).map_err(packet_error)?;
-            let n = n + memory.fill(self.payload.as_ptr(), payload_len);
-            io::write_all(this, stream, start, n)
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn send_large(
-        &self,
-        this: Obj,
-        stream: Stream,
-        head: &PublishHead,
-        bound: usize,
-    ) -> Result<()> {
-        let state = State::of(this)?;
-        let head_bound = PUBLISH_OVERHEAD + head.topic.len();
-        // With little memory the head alone will do, and the payload goes out from where it is.
-        // SAFETY: the state is the client's own.
-        let block = unsafe {
-            Block::take(state, bound.min(KEPT_MAX).max(head_bound))
-                .or_else(|| Block::take(state, head_bound))
-        };
-        let block = block.ok_or(Error::NO_MEMORY)?;
-        let mut memory = block.memory();
-        let n = head.encode(&mut memory).map_err(packet_error)?;
-        // SAFETY: the payload's bytes are copied before other code runs. What goes out straight from the object is
-        // read at its address of now, which the object keeps unless a callback resizes it while the stream waits,
-        // as with umqtt.simple.
-        unsafe {
-            let copied = memory.fill(self.payload.as_ptr(), self.payload.len());
-            block.send(this, state, n + copied)?;
-            let rest = self.payload.len() - copied;
-            if rest > 0 {
-                io::write_all(this, stream, self.payload.as_ptr().add(copied), rest)?;
-            }
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Takes the packet identifier after the client's `pid`, and stores it there.
@@ -304,6 +320,6 @@ pub fn next_packet_id(this: Obj, state: *mut State) -> Result<u16> {
     let last = this.get(qstr!("pid")).to_int_truncated() as u16;
     // SAFETY: the state is the client's own.
     let packet_id = unsafe { (*state).session.next_packet_id(last) };
-    this.set(qstr!("pid"), Obj::from_int(packet_id as isize));
+    this.set(qstr!("pid"), Obj::small(packet_id));
     Ok(packet_id)
 }

@@ -95,10 +95,7 @@ pub unsafe fn hand_over(
         };
         View::of(topic).place(0, topic_len);
         View::of(piece).place(topic_len, len);
-        let (offset, total) = (
-            Obj::from_int(offset as isize),
-            Obj::from_int(total as isize),
-        );
+        let (offset, total) = (Obj::small(offset as i32), Obj::small(total as i32));
         call_back(this, state, &[topic, piece, offset, total])
     }
 }
@@ -122,11 +119,11 @@ pub unsafe fn check_topic(
 /// See [`room`].
 pub unsafe fn whole(this: Obj, state: *mut State, topic: Obj, payload: Obj) -> Result<()> {
     let class = Obj::global(qstr!("memoryview"));
-    let total = Obj::from_int(payload.buffer().len() as isize);
+    let total = Obj::small(payload.buffer().len() as i32);
     let args = [
         class.call(&[topic]),
         class.call(&[payload]),
-        Obj::from_int(0),
+        Obj::small(0),
         total,
     ];
     // SAFETY: as the caller promises.

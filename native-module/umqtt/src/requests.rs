@@ -3,7 +3,7 @@
 use micropython::prelude::*;
 use mqtt_core::encode::{self, PINGREQ};
 use mqtt_core::topic::check_filter;
-use mqtt_core::{AckKind, Answer, Error as CoreError, encode_remaining_length};
+use mqtt_core::{AckKind, Answer, Error as CoreError, next_length_byte};
 
 use crate::again::{self, recover};
 use crate::io::Block;
@@ -65,7 +65,7 @@ fn request(this: Obj, topic: Obj, kind: AckKind, qos: u8, waits: bool) -> Result
             Ok(()) => {
                 // SAFETY: as above.
                 unsafe { again::remember(state, topic, kind, qos)? };
-                let id = Obj::from_int(packet_id as isize);
+                let id = Obj::small(packet_id);
                 return Ok(if waits { Obj::none() } else { id });
             }
             Err(error) => error,
@@ -131,7 +131,7 @@ pub fn pending(this: Obj, pid: Obj) -> Result<Obj> {
     // SAFETY: the state is the client's own.
     let session = unsafe { &mut (*state).session };
     if pid.is_none() {
-        return Ok(Obj::from_int(session.outgoing.len() as isize));
+        return Ok(Obj::small(session.outgoing.len() as i32));
     }
     let packet_id = pid.to_int()? as u16;
     let is = match session.acks.take(packet_id) {
@@ -169,12 +169,16 @@ pub fn send_str(this: Obj, s: Obj) -> Result<()> {
 #[function]
 #[signature(pkt: "bytearray", sz: "int", -> "int")]
 pub fn _encode_len(pkt: Obj, sz: Obj) -> Result<usize> {
-    let (bytes, n) = encode_remaining_length(sz.to_int()? as u32);
+    let mut rest = sz.to_int()? as usize;
     let packet = pkt.buffer_mut();
-    for (i, byte) in bytes.iter().enumerate().take(n) {
-        if !packet.set(1 + i, *byte) {
+    let mut n = 0;
+    loop {
+        n += 1;
+        if !packet.set(n, next_length_byte(&mut rest)) {
             return Err(error!("IndexError", "bytearray index out of range"));
         }
+        if rest == 0 || n == 4 {
+            return Ok(n);
+        }
     }
-    Ok(n)
 }

@@ -104,7 +104,7 @@ fn check_once(this: Obj, state: *mut State) -> Result<Served> {
 
 fn returned(served: &Served) -> Obj {
     match served {
-        Served::Packet(byte) => Obj::from_int(isize::from(*byte)),
+        Served::Packet(byte) => Obj::small(*byte),
         Served::Pong { .. } | Served::Nothing => Obj::none(),
     }
 }

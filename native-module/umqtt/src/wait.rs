@@ -84,19 +84,20 @@ pub fn milliseconds(seconds: Obj) -> u32 {
     if seconds.is_none() {
         return FOREVER;
     }
-    let product = seconds.times(Obj::from_int(1000));
+    let product = seconds.times(Obj::small(1000));
     let whole = Obj::global(qstr!("int")).call(&[product]);
     (whole.to_int_truncated() as isize).clamp(0, LONGEST) as u32
 }
 
-/// The same the other way.
+/// The same the other way: up to [`LONGEST`].
+#[inline(never)]
 pub fn seconds(milliseconds: u32) -> Obj {
-    Obj::from_int(milliseconds as isize).divided_by(Obj::from_int(1000))
+    Obj::small(milliseconds as i32).divided_by(Obj::small(1000))
 }
 
 /// `time.sleep_ms`.
 pub fn sleep(milliseconds: u32) {
-    import(qstr!("time")).call_method(qstr!("sleep_ms"), &[Obj::from_int(milliseconds as isize)]);
+    import(qstr!("time")).call_method(qstr!("sleep_ms"), &[Obj::small(milliseconds as i32)]);
 }
 
 /// `OSError(errno.ETIMEDOUT)`, a number that differs from port to port.
@@ -115,7 +116,7 @@ pub fn may_write_again(client: Obj, errno: Errno, waited: &mut u32) -> Result<bo
     let state = State::of(client)?;
     // SAFETY: the state is the client's own.
     let (armed, tls) = unsafe { ((*state).armed, (*state).tls != 0) };
-    if armed == 0 || tls || Obj::from_int(errno.0 as isize) != etimedout() {
+    if armed == 0 || tls || Obj::small(errno.0) != etimedout() {
         return Ok(false);
     }
     *waited = waited.saturating_add(armed);
@@ -328,7 +329,7 @@ impl Wait {
             rest = rest.min(self.keep_alive()?);
             if !tls {
                 // Waiting for ever is waiting for as long as may be, again and again.
-                self.arm(rest.min(self.limit));
+                self.arm(rest.min(self.limit).min(LONGEST as u32));
                 return Ok(true);
             }
             if stream.poll(POLL_READ) != Some(0) {
@@ -341,7 +342,7 @@ impl Wait {
     /// A read has found nothing in the time that `ready` has left it. True if it may be tried again, false if that time
     /// was not ours.
     pub fn came_back(&self, errno: Errno) -> bool {
-        if !self.is_limited() || Obj::from_int(errno.0 as isize) != etimedout() {
+        if !self.is_limited() || Obj::small(errno.0) != etimedout() {
             return false;
         }
         // SAFETY: the state is the client's own.
@@ -414,7 +415,7 @@ impl Wait {
             None => {
                 let poller = import(qstr!("select")).call_method(qstr!("poll"), &[]);
                 let sock = self.this.get(qstr!("sock"));
-                let events = Obj::from_int(POLL_READ as isize);
+                let events = Obj::small(POLL_READ as i16);
                 poller.call_method(qstr!("register"), &[sock, events]);
                 // SAFETY: as above.
                 unsafe { (*self.state).poller = poller.into() };
@@ -423,9 +424,9 @@ impl Wait {
         };
         let time = match milliseconds {
             FOREVER => -1,
-            _ => milliseconds as isize,
+            _ => milliseconds as i32,
         };
         // Unlike `poll`, it takes no memory.
-        poller.call_method(qstr!("ipoll"), &[Obj::from_int(time)]);
+        poller.call_method(qstr!("ipoll"), &[Obj::small(time)]);
     }
 }

@@ -1,4 +1,5 @@
-// All tests of the page, one after the other in one process: they share two processors with whatever else is going on.
+// All tests of the page, and of the report of `umqtt bench`, one after the other in one process: they share two processors
+// with whatever else is going on.
 
 import "./examples.mjs";
 import "./page.mjs";
@@ -6,3 +7,4 @@ import "./wokwi.mjs";
 import "./boards.mjs";
 import "./access.mjs";
 import "./class.mjs";
+import "./report.mjs";

@@ -1,6 +1,7 @@
 //! Decides what is counted beside the rounds: heap, writes, TCP segments, and what many messages leave of the heap.
 
-use bench_report::{Count, Quantity, Report, Who};
+use bench_report::{Count, Quantity, Report, Who, party};
+use board_link::Lang;
 
 use super::board_side::Said;
 use super::sink::Sink;
@@ -31,17 +32,22 @@ impl Comparison<'_> {
                 let names = names(&self.able(pilots, qos, size));
                 let code = format!("heap({qos}, {size}, {HEAP_MESSAGES}, {names})");
                 let said = self.talk().run(&code)?;
-                self.count(
-                    &said,
-                    Quantity::HeapPerMessage,
-                    Some(qos),
-                    Some(size),
-                    report,
-                );
+                self.count(&said, Quantity::HeapPerMessage, (qos, size), report);
                 self.note_end(said.ended)?;
             }
         }
         Ok(())
+    }
+
+    /// Says who failed while this was counted.
+    fn note_failures(&self, what: &str, said: &Said, report: &mut Report) {
+        for (who, why) in &said.failures {
+            let who = party(*who, self.lang);
+            report.remarks.push(match self.lang {
+                Lang::En => format!("{what}: {who} failed ({why})"),
+                Lang::Es => format!("{what}: falló {who} ({why})"),
+            });
+        }
     }
 
     /// Notes a count per message.
@@ -49,10 +55,16 @@ impl Comparison<'_> {
         &self,
         said: &Said,
         quantity: Quantity,
-        qos: Option<u8>,
-        size: Option<usize>,
+        (qos, size): (u8, usize),
         report: &mut Report,
     ) {
+        let what = match (quantity, self.lang) {
+            (Quantity::HeapPerMessage, Lang::En) => "heap of a message",
+            (Quantity::HeapPerMessage, Lang::Es) => "memoria de un mensaje",
+            (_, Lang::En) => "writes of a message",
+            (_, Lang::Es) => "escrituras de un mensaje",
+        };
+        self.note_failures(&format!("{what}, QoS {qos}, {size} B"), said, report);
         let values = said.rounds.iter();
         let values: Vec<(Who, f64)> = values
             .filter_map(|round| Some((round.who, round.per_message()?)))
@@ -60,8 +72,8 @@ impl Comparison<'_> {
         if !values.is_empty() {
             report.counts.push(Count {
                 quantity,
-                qos,
-                size,
+                qos: Some(qos),
+                size: Some(size),
                 messages: None,
                 values,
             });
@@ -86,13 +98,7 @@ impl Comparison<'_> {
             let able = self.able(pilots, qos, size);
             let code = format!("writes({qos}, {size}, {WRITE_MESSAGES}, {})", names(&able));
             let said = self.talk().run(&code)?;
-            self.count(
-                &said,
-                Quantity::WritesPerMessage,
-                Some(qos),
-                Some(size),
-                report,
-            );
+            self.count(&said, Quantity::WritesPerMessage, (qos, size), report);
             self.note_end(said.ended)?;
         }
         self.segments(pilots, report)
@@ -132,11 +138,7 @@ impl Comparison<'_> {
                     Some((round.who, messages as f64 / WRITE_MESSAGES as f64))
                 })
                 .collect();
-            for (who, why) in &said.failures {
-                report
-                    .remarks
-                    .push(format!("{cannot} ({}: {why})", who.name()));
-            }
+            self.note_failures(cannot, &said, report);
             let none = values.is_empty() && said.failures.is_empty() && !able.is_empty();
             if !values.is_empty() {
                 report.counts.push(Count {
@@ -171,9 +173,11 @@ impl Comparison<'_> {
             let code = format!("endure({:?}, {size}, {messages})", who.name());
             let said = self.talk().run(&code)?;
             values.extend(said.rounds.iter().map(|round| (who, round.number)));
-            for (_, why) in &said.failures {
-                report.remarks.push(format!("{}: {why}", who.name()));
-            }
+            let what = match self.lang {
+                Lang::En => format!("heap after {messages} messages"),
+                Lang::Es => format!("memoria tras {messages} mensajes"),
+            };
+            self.note_failures(&what, &said, report);
             self.note_end(said.ended)?;
         }
         report.counts.push(Count {

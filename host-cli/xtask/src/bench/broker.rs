@@ -7,10 +7,12 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testkit::{Access, Mosquitto};
 
+use super::Effort;
+
 const BOARDS: &str = "10";
 
 /// Measures at QoS 0 and 1; true where nothing was lost.
-pub fn run() -> Result<bool> {
+pub fn run(effort: Effort) -> Result<bool> {
     let umqtt = crate::bench_deploy::umqtt()?;
     let mosquitto = Mosquitto::start(&Access::Anonymous).map_err(anyhow::Error::msg)?;
     let address = mosquitto.address().to_string();
@@ -42,6 +44,6 @@ pub fn run() -> Result<bool> {
         }
         loads.extend(of_this);
     }
-    super::write("broker.json", &loads)?;
+    super::write(effort, "broker.json", &loads)?;
     Ok(loads.iter().all(|load| load["lost"] == 0))
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use testkit::{Access, Certificates, Interpreter, Mosquitto, Program, Version};
 
+use super::Effort;
 use super::count::{self, Counted, Counts};
 
 /// Rounds of each measurement; an odd number has a middle.
@@ -179,9 +180,9 @@ impl Verdict {
 }
 
 /// Measures on the newest version, which is the simulated board's; false where a promise is broken that can be kept.
-pub fn run() -> Result<bool> {
+pub fn run(effort: Effort) -> Result<bool> {
     count::check()?;
-    let (text, counted) = measure(Version::V1_26)?;
+    let (text, counted) = measure(Version::V1_26, effort)?;
     let mut verdicts = Vec::new();
     for line in text.lines() {
         let measured: Measured = serde_json::from_str(line)
@@ -196,18 +197,19 @@ pub fn run() -> Result<bool> {
     };
     let missed = how_many(Standing::Missed);
     println!(
-        "MicroPython {}, {ROUNDS} rounds: {} goals hold, {missed} do not, {} cannot be had: there umqtt.simple's time is not \
+        "MicroPython {}, {} rounds: {} goals hold, {missed} do not, {} cannot be had: there umqtt.simple's time is not \
          so many times the bare socket's, and the instructions say what the client itself costs",
         Version::V1_26.name(),
+        effort.rounds(ROUNDS),
         how_many(Standing::Holds),
         how_many(Standing::CannotBeHad)
     );
-    super::write("client.json", &verdicts)?;
+    super::write(effort, "client.json", &verdicts)?;
     Ok(missed == 0)
 }
 
 /// What `bench_client.py` prints, and what callgrind counts.
-fn measure(version: Version) -> Result<(String, Counted)> {
+fn measure(version: Version, effort: Effort) -> Result<(String, Counted)> {
     let interpreter = Interpreter::find(version).map_err(anyhow::Error::msg)?;
     let module = super::both()?;
     let certificates = Certificates::generate().map_err(anyhow::Error::msg)?;
@@ -227,10 +229,10 @@ fn measure(version: Version) -> Result<(String, Counted)> {
         program = program.argument(argument);
     }
     let timed = program
-        .argument(ROUNDS)
+        .argument(effort.rounds(ROUNDS))
         .limit(Duration::from_secs(600))
         .run()
         .expect_success("bench_client.py");
-    let counted = count::count(&interpreter, &module, &brokers)?;
+    let counted = count::count(&interpreter, &module, &brokers, effort)?;
     Ok((timed, counted))
 }

@@ -12,6 +12,8 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use testkit::{Interpreter, Module, Program};
 
+use super::Effort;
+
 /// How often each is done.
 const MESSAGES: u64 = 500;
 
@@ -70,7 +72,16 @@ pub fn check() -> Result<()> {
 }
 
 /// Counts against the brokers that these arguments of `bench_client.py` name.
-pub fn count(interpreter: &Interpreter, module: &Module, brokers: &[String]) -> Result<Counted> {
+pub fn count(
+    interpreter: &Interpreter,
+    module: &Module,
+    brokers: &[String],
+    effort: Effort,
+) -> Result<Counted> {
+    let messages = match effort {
+        Effort::Whole => MESSAGES,
+        Effort::Hurried => MESSAGES / 50,
+    };
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("counts");
     let mut program = Program::new(interpreter, module, "count_client")
@@ -81,7 +92,7 @@ pub fn count(interpreter: &Interpreter, module: &Module, brokers: &[String]) -> 
         program = program.argument(argument);
     }
     let printed = program
-        .argument(MESSAGES)
+        .argument(messages)
         .run()
         .expect_success("count_client.py");
     let totals = totals(&file)?;
@@ -99,7 +110,7 @@ pub fn count(interpreter: &Interpreter, module: &Module, brokers: &[String]) -> 
     let mut counted = Counted::new();
     for (work, total) in work.iter().zip(totals.iter().skip(1).step_by(2)) {
         let counts = counted.entry((work.what.clone(), work.size)).or_default();
-        let each = total / MESSAGES;
+        let each = total / messages;
         match work.who.as_str() {
             "floor" => counts.floor = each,
             "ours" => counts.ours = each,

@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{board, broker, client, startup};
+use super::{Effort, board, broker, client, startup};
 
 /// A benchmark that can be named.
 struct Benchmark {
@@ -20,9 +21,12 @@ struct Benchmark {
     /// What is measured, and beside what.
     about: &'static str,
     /// False where a promise is broken.
-    run: fn() -> Result<bool>,
+    run: fn(Effort) -> Result<bool>,
     /// The ratios in `target/bench/NAME.json`.
     ratios: fn(&Value) -> Ratios,
+    /// By which part of itself a ratio may be smaller than in the record before that is called worse: what the same
+    /// program measures differently from run to run.
+    noise: f64,
 }
 
 type Ratios = BTreeMap<String, f64>;
@@ -33,44 +37,56 @@ const ALL: [Benchmark; 7] = [
         about: "publishing in one process: a bare write (QoS 0) and umqtt.simple 1.3.4 (QoS 1)",
         run: super::publish,
         ratios: of_publish,
+        noise: 0.15,
     },
     Benchmark {
         name: "client",
         about: "the client against Mosquitto: a bare socket and umqtt.simple 1.3.4",
         run: client::run,
         ratios: of_client,
+        noise: 0.15,
     },
     Benchmark {
         name: "board",
         about: "instructions for encoding and decoding a message in QEMU: umqtt.simple 1.3.4",
         run: board::run,
         ratios: of_board,
+        noise: 0.01,
     },
     Benchmark {
         name: "link",
         about: "linking MicroPython's example modules: mpy_ld.py",
         run: crate::bench_link::link,
         ratios: of_link,
+        noise: 0.10,
     },
     Benchmark {
         name: "deploy",
         about: "moving files to a board in QEMU: mpremote",
         run: crate::bench_deploy::deploy,
         ratios: of_deploy,
+        noise: 0.20,
     },
     Benchmark {
         name: "broker",
         about: "messages per second between simulated boards, embedded broker as `cargo build` makes it: Mosquitto",
         run: broker::run,
         ratios: of_broker,
+        noise: 0.25,
     },
     Benchmark {
         name: "startup",
         about: "the command's start, as `cargo build` makes it: mpremote",
         run: startup::run,
         ratios: of_startup,
+        noise: 0.15,
     },
 ];
+
+/// What stands in a ratio's name where it is one of counts, which are the same from run to run.
+const COUNTED: &str = "instructions";
+/// In place of [`Benchmark::noise`] for those.
+const NOISE_OF_COUNTS: f64 = 0.02;
 
 /// The laboratory with a class of boards, which has no peer, so no ratio, and takes ten minutes.
 const LAB: &str = "lab";
@@ -84,23 +100,33 @@ struct Kept {
     /// Its processors, and what else they did when the run began.
     computer: String,
     ratios: Ratios,
+    /// Where what is counted goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    layers: Vec<Layers>,
+}
+
+/// What one piece of work costs, layer by layer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Layers {
+    /// `rv32imc, encode, 16 bytes`.
+    what: String,
+    /// Instructions a message, largest of ours above the floor first.
+    parties: Vec<(String, board::Parties)>,
 }
 
 type Record = BTreeMap<String, Kept>;
-
-fn folder() -> PathBuf {
-    testkit::repository().join("target/bench")
-}
 
 fn record_path() -> PathBuf {
     testkit::repository().join("host-cli/xtask/performance.json")
 }
 
-/// Runs the named ones, or all (without the laboratory, which runs for so many seconds), and compares each with the committed record; false where a promise is broken.
+/// Runs the named ones, or all (without the laboratory, which runs for so many seconds), and compares each with the committed
+/// record; false where a promise is broken or a result is worse than the record. What is measured in a hurry shows that all
+/// of it runs, and is compared with nothing.
 ///
 /// # Errors
 /// For a name that is none, before anything is run; where something cannot be measured, after the others.
-pub fn run(names: &[String], seconds: u64) -> Result<bool> {
+pub fn run(names: &[String], seconds: u64, effort: Effort) -> Result<bool> {
     let all = names.iter().any(|name| name == "all");
     let known = |name: &String| {
         [LAB, "all"].contains(&name.as_str()) || ALL.iter().any(|one| one.name == name)
@@ -111,16 +137,35 @@ pub fn run(names: &[String], seconds: u64) -> Result<bool> {
     }
     let record = read_record()?;
     let mut holds = true;
+    let mut summary = Vec::new();
     let mut problems = Vec::new();
     for one in &ALL {
         if !all && !names.iter().any(|name| name == one.name) {
             continue;
         }
         println!("== {}: {}", one.name, one.about);
-        match measure(one) {
+        let begun = Instant::now();
+        match measure(one, effort) {
             Ok((held, kept)) => {
                 holds &= held;
-                compare(&kept.ratios, record.get(one.name));
+                let mut line = format!(
+                    "{}: {} s, {}",
+                    one.name,
+                    begun.elapsed().as_secs(),
+                    if held {
+                        "promises hold"
+                    } else {
+                        "A PROMISE DOES NOT HOLD"
+                    }
+                );
+                if effort == Effort::Whole {
+                    let worse = compare(&kept.ratios, record.get(one.name), one.noise);
+                    holds &= worse.is_empty();
+                    if !worse.is_empty() {
+                        line += &format!("; WORSE than the record: {}", worse.join("; "));
+                    }
+                }
+                summary.push(line);
             }
             Err(error) => problems.push(format!("{}: {error:#}", one.name)),
         }
@@ -128,19 +173,26 @@ pub fn run(names: &[String], seconds: u64) -> Result<bool> {
     if names.iter().any(|name| name == LAB) {
         holds &= crate::test::lab(seconds)?;
     }
+    println!("== in all");
+    for line in summary {
+        println!("{line}");
+    }
     if !problems.is_empty() {
         bail!("not measured: {}", problems.join("; "));
     }
     Ok(holds)
 }
 
-fn measure(one: &Benchmark) -> Result<(bool, Kept)> {
+fn measure(one: &Benchmark, effort: Effort) -> Result<(bool, Kept)> {
     // Before it adds to it.
     let computer = computer();
-    let held = (one.run)()?;
-    let path = folder().join(format!("{}.json", one.name));
+    let held = (one.run)(effort)?;
+    let path = effort.folder().join(format!("{}.json", one.name));
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
+    let value = serde_json::from_str(&text)?;
+    let ratios = (one.ratios)(&value);
+    ensure!(!ratios.is_empty(), "{} has no ratio", path.display());
     let kept = Kept {
         date: crate::output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
         commit: crate::output(
@@ -149,9 +201,14 @@ fn measure(one: &Benchmark) -> Result<(bool, Kept)> {
                 .current_dir(testkit::repository()),
         )?,
         computer,
-        ratios: (one.ratios)(&serde_json::from_str(&text)?),
+        ratios,
+        layers: if one.name == "board" {
+            layers_of_board(&value)
+        } else {
+            Vec::new()
+        },
     };
-    super::write(&format!("{}.ratios.json", one.name), &kept)?;
+    super::write(effort, &format!("{}.ratios.json", one.name), &kept)?;
     Ok((held, kept))
 }
 
@@ -170,25 +227,49 @@ fn computer() -> String {
     format!("{count} × {model}, load {load}")
 }
 
-/// Prints how each ratio has moved.
-fn compare(new: &Ratios, old: Option<&Kept>) {
+/// Prints how each ratio has moved, and returns what has become worse, in words.
+fn compare(new: &Ratios, old: Option<&Kept>, noise: f64) -> Vec<String> {
     let Some(old) = old else {
         println!("no record to compare with; `cargo xtask performance` makes one");
-        return;
+        return Vec::new();
     };
-    println!("against {} of {} ({})", old.commit, old.date, old.computer);
+    println!(
+        "against {} of {} ({}); more than {:.0} % less is worse, of counts {:.0} %",
+        old.commit,
+        old.date,
+        old.computer,
+        noise * 100.0,
+        NOISE_OF_COUNTS.min(noise) * 100.0
+    );
+    let mut worse = Vec::new();
     for (what, ratio) in new {
-        match old.ratios.get(what) {
-            Some(before) => println!(
-                "  {what}: {before:.2} before, {ratio:.2} now ({:+.1} %)",
-                (ratio / before - 1.0) * 100.0
-            ),
-            None => println!("  {what}: {ratio:.2}, new"),
+        let Some(before) = old.ratios.get(what) else {
+            println!("  {what}: {ratio:.2}, new");
+            continue;
+        };
+        let moved = ratio / before - 1.0;
+        let said = format!(
+            "{what}: {before:.2} before, {ratio:.2} now ({:+.1} %)",
+            moved * 100.0
+        );
+        let allowed = if what.contains(COUNTED) {
+            NOISE_OF_COUNTS.min(noise)
+        } else {
+            noise
+        };
+        // A ratio that is no number is not as good as before either.
+        if moved >= -allowed {
+            println!("  {said}");
+        } else {
+            println!("  {said}: WORSE");
+            worse.push(said);
         }
     }
     for what in old.ratios.keys().filter(|what| !new.contains_key(*what)) {
         println!("  {what}: no longer measured");
+        worse.push(format!("{what}: no longer measured"));
     }
+    worse
 }
 
 fn read_record() -> Result<Record> {
@@ -207,7 +288,9 @@ fn read_record() -> Result<Record> {
 pub fn performance() -> Result<()> {
     let mut record = read_record()?;
     for one in &ALL {
-        let path = folder().join(format!("{}.ratios.json", one.name));
+        let path = Effort::Whole
+            .folder()
+            .join(format!("{}.ratios.json", one.name));
         if let Ok(text) = std::fs::read_to_string(&path) {
             let kept = serde_json::from_str(&text)
                 .with_context(|| format!("{} is no result", path.display()))?;
@@ -230,8 +313,7 @@ fn render(record: &Record) -> String {
         "# Performance\n\n\
          Written by `cargo xtask performance` from what `cargo xtask bench NAME` measured; do not edit. Each number is how \
          many times faster ours is than its peer, both in the same run: below 1 it is slower. What a single run measured, \
-         with its spread, is under `target/bench`; where the client's remaining time goes is in `umqtt bench`'s column \
-         `native / socket`.\n",
+         with its spread, is under `target/bench`.\n",
     );
     for one in &ALL {
         let Some(kept) = record.get(one.name) else {
@@ -244,8 +326,54 @@ fn render(record: &Record) -> String {
         for (what, ratio) in &kept.ratios {
             text.push_str(&format!("| {what} | {ratio:.2} |\n"));
         }
+        for layers in &kept.layers {
+            text.push_str(&layers.render());
+        }
     }
     text
+}
+
+impl Layers {
+    /// A table, with the sums below.
+    fn render(&self) -> String {
+        let mut text = format!(
+            "\nWhere the instructions of a message go, {}:\n\n| layer | ours | floor: one call of the stream | ours above \
+             it | umqtt.simple 1.3.4 |\n|---|---:|---:|---:|---:|\n",
+            self.what
+        );
+        let mut all = board::Parties::default();
+        let mut line = |layer: &str, of: board::Parties| {
+            let above = of.ours - of.floor;
+            text.push_str(&format!(
+                "| {layer} | {} | {} | {above} | {} |\n",
+                of.ours, of.floor, of.upstream
+            ));
+        };
+        for (layer, of) in &self.parties {
+            line(layer, *of);
+            all.ours += of.ours;
+            all.floor += of.floor;
+            all.upstream += of.upstream;
+        }
+        line("**all**", all);
+        text
+    }
+}
+
+/// The layers of small messages, where the client itself is most of what is above the floor.
+fn layers_of_board(value: &Value) -> Vec<Layers> {
+    let counted = rows(value).filter_map(|row| serde_json::from_value(row.clone()).ok());
+    counted
+        .filter(|one: &board::Counted| one.size == 16)
+        .map(|one| {
+            let mut parties: Vec<_> = one.layers.into_iter().collect();
+            parties.sort_by_key(|(_, of)| of.floor - of.ours);
+            Layers {
+                what: format!("{}, {}, {} bytes", one.arch, one.what, one.size),
+                parties,
+            }
+        })
+        .collect()
 }
 
 /// The elements of an array.
@@ -284,16 +412,32 @@ fn of_client(value: &Value) -> Ratios {
         if let Some(ratio) = row["than_upstream"]["is"].as_f64() {
             ratios.insert(format!("{what}, beside 1.3.4"), ratio);
         }
+        let count = |who: &str| row["instructions"][who].as_f64();
+        if let (Some(ours), Some(floor)) = (count("ours"), count("floor")) {
+            let what = format!("{what}, {COUNTED} beside a bare socket");
+            ratios.insert(what, floor / ours);
+        }
+        if let (Some(ours), Some(theirs)) = (count("ours"), count("upstream")) {
+            ratios.insert(format!("{what}, {COUNTED} beside 1.3.4"), theirs / ours);
+        }
     }
     ratios
 }
 
 fn of_board(value: &Value) -> Ratios {
-    let ratio = |row: &Value| Some(row["upstream"].as_f64()? / row["ours"].as_f64()?);
-    let named = |row: &Value| format!("{}, {} bytes", word(row, "what"), row["size"]);
-    rows(value)
-        .filter_map(|row| Some((named(row), ratio(row)?)))
-        .collect()
+    let mut ratios = Ratios::new();
+    for row in rows(value) {
+        let Ok(one) = serde_json::from_value::<board::Counted>(row.clone()) else {
+            continue;
+        };
+        let what = format!("{}, {}, {} bytes", one.arch, one.what, one.size);
+        ratios.insert(
+            format!("{what}, above the floor"),
+            one.instructions.above_floor(),
+        );
+        ratios.insert(format!("{what}, whole"), one.instructions.whole());
+    }
+    ratios
 }
 
 fn of_link(value: &Value) -> Ratios {
@@ -361,8 +505,11 @@ mod tests {
         assert_eq!(ratios["receive, 16 bytes, beside a bare socket"], 0.8);
         assert_eq!(ratios["receive, 16 bytes, beside 1.3.4"], 3.0);
         assert_eq!(ratios.len(), 3);
-        let board = json!([{ "what": "encode", "size": 16, "ours": 200, "upstream": 500 }]);
-        assert_eq!(of_board(&board)["encode, 16 bytes"], 2.5);
+        let instructions = json!({ "floor": 100, "ours": 200, "upstream": 500 });
+        let board = json!([{ "arch": "rv32imc", "what": "encode", "size": 16, "instructions": instructions, "layers": {} }]);
+        let ratios = of_board(&board);
+        assert_eq!(ratios["rv32imc, encode, 16 bytes, whole"], 2.5);
+        assert_eq!(ratios["rv32imc, encode, 16 bytes, above the floor"], 4.0);
         let load = |rate: f64| json!({ "qos": 1, "boards": 10, "per_second": rate });
         assert_eq!(
             of_broker(&json!([load(1.0), load(4.0)]))["QoS 1, 10 boards"],
@@ -371,8 +518,53 @@ mod tests {
     }
 
     #[test]
+    fn what_is_worse_than_the_record_is_named() {
+        let ratios = |of: &[(&str, f64)]| -> Ratios {
+            of.iter()
+                .map(|(what, ratio)| ((*what).to_owned(), *ratio))
+                .collect()
+        };
+        let old = Kept {
+            date: "2026-01-31".to_owned(),
+            commit: "abc".to_owned(),
+            computer: "one".to_owned(),
+            ratios: ratios(&[
+                ("instructions", 2.0),
+                ("same", 2.0),
+                ("better", 2.0),
+                ("worse", 2.0),
+                ("gone", 2.0),
+            ]),
+            layers: Vec::new(),
+        };
+        let now = ratios(&[
+            ("instructions", 1.94),
+            ("same", 1.82),
+            ("better", 3.0),
+            ("worse", 1.78),
+            ("new", 1.0),
+        ]);
+        let worse = compare(&now, Some(&old), 0.1);
+        assert_eq!(
+            worse,
+            [
+                "instructions: 2.00 before, 1.94 now (-3.0 %)",
+                "worse: 2.00 before, 1.78 now (-11.0 %)",
+                "gone: no longer measured"
+            ]
+        );
+        let broken = compare(&ratios(&[("same", f64::NAN)]), Some(&old), 0.1);
+        assert!(
+            broken.iter().any(|said| said.starts_with("same")),
+            "{broken:?}"
+        );
+        assert!(compare(&now, None, 0.1).is_empty());
+    }
+
+    #[test]
     fn a_name_that_is_none_is_refused_before_anything_runs() {
-        let error = run(&["nonsense".to_owned()], 1).expect_err("no such benchmark");
+        let error =
+            run(&["nonsense".to_owned()], 1, Effort::Hurried).expect_err("no such benchmark");
         assert!(
             error.to_string().contains("startup, lab, and all"),
             "{error}"

@@ -7,6 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
+use super::Effort;
+
 const ROUNDS: usize = 31;
 
 /// `target/bench/startup.json`; milliseconds are medians.
@@ -19,19 +21,20 @@ struct Measured {
 }
 
 /// Measures `--version`, which does nothing but start.
-pub fn run() -> Result<bool> {
+pub fn run(effort: Effort) -> Result<bool> {
     let umqtt = crate::bench_deploy::umqtt()?;
     let folder = testkit::repository().join("target/bench");
     std::fs::create_dir_all(&folder)?;
     let mpremote = testkit::mpremote(&folder).map_err(anyhow::Error::msg)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    let rounds = effort.rounds(ROUNDS);
+    for _ in 0..rounds {
         ours.push(timed(&umqtt, "--version")?);
         theirs.push(timed(&mpremote, "version")?);
     }
     let (umqtt_ms, mpremote_ms) = (median(ours), median(theirs));
     let measured = Measured {
-        rounds: ROUNDS,
+        rounds,
         umqtt_ms,
         mpremote_ms,
         times_faster: mpremote_ms / umqtt_ms,
@@ -40,7 +43,7 @@ pub fn run() -> Result<bool> {
         "umqtt --version {umqtt_ms:.1} ms, mpremote version {mpremote_ms:.1} ms: {:.1} times faster",
         measured.times_faster
     );
-    super::write("startup.json", &measured)?;
+    super::write(effort, "startup.json", &measured)?;
     Ok(true)
 }
 
