@@ -72,6 +72,8 @@ pub struct Board {
     pub(crate) stop: Option<Arc<AtomicBool>>,
     /// A program was running when the raw REPL was first entered.
     pub(crate) found_running: Option<bool>,
+    /// It started anew by itself since the raw REPL was last entered.
+    pub(crate) restarted: bool,
 }
 
 impl Board {
@@ -90,6 +92,7 @@ impl Board {
             packed: true,
             stop: None,
             found_running: None,
+            restarted: false,
         }
     }
 
@@ -144,16 +147,31 @@ impl Board {
     }
 
     /// Leaves the board as it was found: at its ordinary prompt, and if a program was running then
-    /// (`main.py`, say), it is started anew by a soft reset. Waits for neither.
+    /// (`main.py`, say), it is started anew by a soft reset. Waits for neither. A board that started anew by itself is
+    /// as it wants to be.
     ///
     /// # Errors
     /// As [`Board::exit_raw`].
     pub fn leave(&mut self) -> Result<(), LinkError> {
+        if self.restarted {
+            return Ok(());
+        }
         self.exit_raw()?;
         if self.found_running() {
             self.link.write(b"\x04", Step::Leave)?;
         }
         Ok(())
+    }
+
+    /// Says that the board started anew by itself, as one sees who reads from [`Board::transport_mut`]: nothing of ours
+    /// is left on it, and what it starts with is not to be stopped.
+    pub fn set_restarted(&mut self) {
+        self.restarted = true;
+    }
+
+    /// Whether the board started anew by itself since the raw REPL was last entered.
+    pub fn has_restarted(&self) -> bool {
+        self.restarted
     }
 
     /// Says that files will be looked at and written, so that the program for both is sent once.

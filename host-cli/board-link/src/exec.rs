@@ -78,6 +78,9 @@ const LONGEST_OUTPUT: usize = 4 * 1024 * 1024;
 const CTRL_C_AGAIN: Duration = Duration::from_millis(250);
 /// A board that shows the signs of a restart and then says nothing for so long has restarted.
 const RESTART_QUIET: Duration = Duration::from_millis(300);
+/// After the ROM's boot message, what the board starts with may print without a pause; what ran before has ended all the
+/// same, unless its own end comes within this time.
+const RESTART_CERTAIN: Duration = Duration::from_secs(1);
 
 impl Board {
     /// Runs `code` to its end and returns all it printed; for short pieces of code.
@@ -158,6 +161,7 @@ impl Board {
         output.stdout(&handed.noise);
         let run = self.follow(&mut output, stop, limit, handed.interrupted);
         output.finish();
+        self.restarted |= (run.as_ref()).is_ok_and(|run| run.ending == Ending::Restarted);
         run
     }
 
@@ -180,6 +184,7 @@ impl Board {
         let mut stopping = interrupted.then(|| Stopping::new(self.timeouts.stop));
         let mut limited = limit.length().map(Patience::new);
         let mut quiet = Patience::new(RESTART_QUIET);
+        let mut certain: Option<Patience> = None;
         let mut over_limit = false;
         while output.ends < 2 {
             if let Some(stopping) = &mut stopping {
@@ -219,6 +224,12 @@ impl Board {
             }
             let used = output.take(arrived);
             self.link.used(used);
+            if certain.is_none() && says_rom(self.link.recent()) {
+                certain = Some(Patience::new(RESTART_CERTAIN));
+            }
+            if output.ends < 2 && certain.as_mut().is_some_and(Patience::is_over) {
+                return Ok(output.ended(Ending::Restarted));
+            }
         }
         if over_limit {
             self.after_the_end()?;
@@ -390,8 +401,14 @@ fn last_line(text: &str) -> &str {
 pub(crate) fn looks_restarted(recent: &[u8]) -> bool {
     let text = String::from_utf8_lossy(recent);
     let prompt = text.ends_with("\r\n>>> ") && text.contains("MicroPython v");
-    let rom = (text.lines()).any(|line| line.starts_with("rst:0x") && line.contains(",boot:0x"));
-    prompt || rom
+    prompt || says_rom(recent)
+}
+
+/// The boot message of the ESP32 family's ROM, whole.
+fn says_rom(recent: &[u8]) -> bool {
+    let lines = recent.split_inclusive(|byte| *byte == b'\n');
+    let mut whole = lines.filter(|line| line.ends_with(b"\n"));
+    whole.any(|line| line.starts_with(b"rst:0x") && line.windows(8).any(|text| text == b",boot:0x"))
 }
 
 #[cfg(test)]

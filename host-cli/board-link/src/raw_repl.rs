@@ -90,6 +90,7 @@ impl Board {
                         .drain(self.timeouts.quiet * 2, self.timeouts.quiet * 8, step)?;
                 }
                 self.at_prompt = true;
+                self.restarted = false;
                 self.asked_twice = !first;
                 return Ok(());
             }

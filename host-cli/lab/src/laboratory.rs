@@ -16,11 +16,10 @@ use crate::LabConfig;
 use crate::board::{Handle, Maker, Names, Outfit, Parts, Simulated};
 use crate::examples;
 use crate::folder::Folder;
-use crate::mqtt::{Mqtt, Secure};
+use crate::mqtt::{LabBroker, Message, Mqtt};
 use crate::protocol::{
     Activity, BoardId, BoardView, FromPage, Kind, Level, PortView, Project, ToPage,
 };
-use crate::publisher::Message;
 use crate::view::View;
 use crate::words::Words;
 
@@ -52,7 +51,10 @@ pub struct Laboratory {
     maker: Option<Maker>,
     timeouts: Timeouts,
     online: bool,
-    secure: Option<Secure>,
+    /// The certificate by which boards trust the broker, if that is the laboratory's own.
+    authority: Option<Vec<u8>>,
+    /// Boards' programs are told where the broker is.
+    lan: bool,
     folder: Option<Arc<Folder>>,
     /// Further names, and where they lead on simulated boards.
     names: BTreeMap<String, SocketAddr>,
@@ -84,7 +86,14 @@ impl Laboratory {
     /// # Errors
     /// Where the broker cannot be had.
     pub fn start(config: &LabConfig) -> Result<Arc<Self>, broker::BrokerError> {
-        let (view, mqtt) = Mqtt::start(config.secure.as_ref())?;
+        let (authority, lan) = match &config.broker {
+            LabBroker::Embedded(broker) => {
+                let secure = broker.secure.as_ref();
+                (secure.map(|secure| secure.authority.clone()), broker.open)
+            }
+            LabBroker::Outside(_) => (None, false),
+        };
+        let (view, mqtt) = Mqtt::start(config.broker.clone())?;
         let weather = (!config.online).then(|| simulated_weather(&view)).flatten();
         let names = weather
             .iter()
@@ -98,7 +107,8 @@ impl Laboratory {
             maker: config.simulated.clone(),
             timeouts: config.timeouts.clone(),
             online: config.online,
-            secure: config.secure.clone(),
+            authority,
+            lan,
             folder: config.folder.clone(),
             names: names.collect(),
             _weather: weather,
@@ -163,7 +173,7 @@ impl Laboratory {
             board.end();
         }
         drop(boards);
-        self.mqtt.stop();
+        self.mqtt.end();
     }
 
     /// Does what a page asks for; what takes its time goes on behind it.
@@ -189,9 +199,18 @@ impl Laboratory {
                 pin,
                 pressed,
                 active_low,
+                bounces,
             } => {
-                let level = pressed.then_some(!active_low);
-                self.board(board)?.sim()?.set_input(pin, level);
+                let closed = Some(!active_low);
+                let (from, to) = match pressed {
+                    true => (None, closed),
+                    false => (closed, None),
+                };
+                let board = self.board(board)?;
+                match bounces {
+                    true => board.sim()?.switch(pin, from, to),
+                    false => board.sim()?.set_input(pin, to),
+                }
             }
             FromPage::Adc {
                 board,
@@ -299,9 +318,7 @@ impl Laboratory {
     }
 
     fn set_broker(&self, running: bool) {
-        if !running {
-            self.mqtt.stop();
-        } else if let Err(words) = self.mqtt.start_again() {
+        if let Err(words) = self.mqtt.set_running(running) {
             self.view.error(None, words);
         }
     }
@@ -373,19 +390,21 @@ impl Laboratory {
                 secure: network.others().first().copied(),
                 others: self.names.clone(),
             });
-            let authority = self.secure.as_ref().map(|secure| &secure.authority[..]);
-            let sim = maker.start(names, authority)?;
+            let sim = maker.start(names, self.authority.as_deref())?;
             self.view.micropython(id, &maker.version());
             (sim.port(), Some(Simulated { sim, network }))
         } else {
             (port, None)
         };
+        // A simulated board goes through its own network.
+        let network = simulated.as_ref().and_then(|board| board.network.as_ref());
+        let broker = network.map_or(self.mqtt.address(), Network::address);
         let handle = Handle::start(Parts {
             id,
             port,
             simulated,
             view: Arc::clone(&self.view),
-            loan: self.outfit.loan(),
+            loan: self.outfit.loan(self.lan.then_some(broker)),
             timeouts: self.timeouts.clone(),
         });
         let mut boards = self.lock();

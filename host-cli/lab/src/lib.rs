@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! page ── WebSocket ── server, page ── laboratory ─┬─ board/   one thread per board, on its serial line
-//!                           ▲                      └─ mqtt     the broker, its tap, the page's own client
+//!                           ▲                      └─ mqtt/    the broker, its tap, the page's own client
 //!                         view ◀── everything that changes
 //! ```
 //!
@@ -14,7 +14,7 @@
 //! | `view` | what pages see |
 //! | `laboratory` | which boards there are, and who does what is asked for |
 //! | `board/` | what a board is, simulated or real, and how a program runs on it |
-//! | `mqtt`, `publisher` | how the broker is run, watched and published to |
+//! | `mqtt/` | how the broker is run, watched and published to, or an outside one is |
 //! | `assets`, `examples` | what is embedded |
 //! | `folder` | the student's own program, read and saved |
 //! | `words` | how the laboratory's sentences exist in two languages |
@@ -29,7 +29,6 @@ mod laboratory;
 mod mqtt;
 mod page;
 mod protocol;
-mod publisher;
 mod server;
 mod view;
 mod words;
@@ -48,7 +47,7 @@ use laboratory::Laboratory;
 pub use assets::page_is_built;
 pub use board::{Loan, Maker, Outfit};
 pub use folder::{Folder, FolderError};
-pub use mqtt::Secure;
+pub use mqtt::{EmbeddedBroker, LabBroker, OutsideBroker, Secure};
 pub use words::Words;
 
 /// What a laboratory is to be like.
@@ -57,8 +56,8 @@ pub struct LabConfig {
     pub listen: SocketAddr,
     /// The language of a page until it chooses another.
     pub lang: Lang,
-    /// How the broker is reached over TLS, if at all.
-    pub secure: Option<Secure>,
+    /// The broker.
+    pub broker: LabBroker,
     /// How boards get umqtt.
     pub outfit: Arc<dyn Outfit>,
     /// What simulated boards are made of; none where there can be none.
@@ -167,12 +166,12 @@ impl Lab {
         self.address
     }
 
-    /// Where the broker listens.
+    /// Where boards find the broker.
     pub fn broker(&self) -> SocketAddr {
         self.laboratory.mqtt().address()
     }
 
-    /// Where it listens for TLS.
+    /// Where they find it over TLS.
     pub fn secure_broker(&self) -> Option<SocketAddr> {
         self.laboratory.mqtt().secure()
     }

@@ -1,244 +1,114 @@
-//! The laboratory's broker: started and stopped as a page says, watched for all pages, and published to for them.
+//! The laboratory's broker, its own or an outside one: where boards find it, and what pages see of it and do with it.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+mod client;
+mod embedded;
+mod outside;
+mod tell;
 
-use broker::{
-    Broker, BrokerConfig, BrokerError, DEFAULT_PORT, DEFAULT_TLS_PORT, Identity, Tap, TapEvent,
-    TapOptions,
-};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::protocol::{BrokerView, MqttEvent};
-use crate::publisher::{Message, Publisher};
+use broker::BrokerError;
+
 use crate::view::View;
 use crate::words::Words;
+use embedded::Embedded;
+use outside::Outside;
 
-/// Pages are told of packets this often.
-const TELL_EVERY: Duration = Duration::from_millis(50);
+pub use client::Message;
+pub use embedded::{EmbeddedBroker, Secure};
+pub use outside::OutsideBroker;
 
-/// Packets in one message to the pages at most.
-const BATCH: usize = 500;
-
-/// Bytes of a payload that pages get to see.
-const PAYLOAD: usize = 4096;
-
-/// What the laboratory's own broker shows of itself over TLS.
+/// Which broker a laboratory has.
 #[derive(Debug, Clone)]
-pub struct Secure {
-    /// For `localhost` and the addresses at which the broker listens.
-    pub identity: Identity,
-    /// The certificate of the authority that signed it, in DER: what boards trust it by.
-    pub authority: Vec<u8>,
+pub enum LabBroker {
+    /// One of its own, which ends with it.
+    Embedded(EmbeddedBroker),
+    /// One that somebody else runs.
+    Outside(Box<OutsideBroker>),
 }
 
-/// Where a broker listens, without and with TLS.
-#[derive(Debug, Clone, Copy)]
-struct Ports {
-    tcp: u16,
-    tls: u16,
-}
-
-struct Running {
-    // The publisher goes first: it says goodbye to the broker.
-    publisher: Option<Publisher>,
-    broker: Broker,
-    watching: JoinHandle<()>,
-}
-
-/// The embedded broker, running or not.
-pub struct Mqtt {
-    view: Arc<View>,
-    identity: Option<Identity>,
-    /// Where it listens, also while it is stopped: boards try there.
-    address: SocketAddr,
-    /// The same over TLS.
-    secure: Option<SocketAddr>,
-    running: Mutex<Option<Running>>,
+/// The broker.
+pub enum Mqtt {
+    Embedded(Box<Embedded>),
+    Outside(Box<Outside>),
 }
 
 impl Mqtt {
-    /// Starts the broker on MQTT's own ports, or on free ones where these are taken.
+    /// Starts it, or begins to watch it.
     ///
     /// # Errors
-    /// Where it cannot listen at all.
-    pub fn start(secure: Option<&Secure>) -> Result<(Arc<View>, Self), BrokerError> {
-        let identity = secure.map(|secure| secure.identity.clone());
-        let mut ports = Ports {
-            tcp: DEFAULT_PORT,
-            tls: DEFAULT_TLS_PORT,
-        };
-        let broker = loop {
-            match begin(identity.as_ref(), ports) {
-                Err(BrokerError::Taken { address, .. }) if address.port() == DEFAULT_PORT => {
-                    ports.tcp = 0;
-                }
-                Err(BrokerError::Taken { address, .. }) if address.port() == DEFAULT_TLS_PORT => {
-                    ports.tls = 0;
-                }
-                started => break started?,
+    /// Where the own one cannot listen at all.
+    pub fn start(wanted: LabBroker) -> Result<(Arc<View>, Self), BrokerError> {
+        Ok(match wanted {
+            LabBroker::Embedded(wanted) => {
+                let (view, embedded) = Embedded::start(wanted)?;
+                (view, Self::Embedded(Box::new(embedded)))
             }
-        };
-        let (address, secure) = (broker.addr(), broker.tls_addr());
-        let view = Arc::new(View::new(BrokerView::embedded(address, secure, true)));
-        let watching = watch(&broker, &view);
-        let mqtt = Self {
-            view: Arc::clone(&view),
-            identity,
-            address,
-            secure,
-            running: Mutex::new(Some(Running {
-                publisher: None,
-                broker,
-                watching,
-            })),
-        };
-        Ok((view, mqtt))
+            LabBroker::Outside(wanted) => {
+                let (view, outside) = Outside::start(*wanted);
+                (view, Self::Outside(Box::new(outside)))
+            }
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Running>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+    /// Where simulated boards are led, through their networks.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        match self {
+            Self::Embedded(broker) => broker.address(),
+            Self::Outside(broker) => broker.address(),
+        }
     }
 
-    /// Where it listens for TLS.
+    /// The same for TLS.
     pub fn secure(&self) -> Option<SocketAddr> {
-        self.secure
+        match self {
+            Self::Embedded(broker) => broker.secure(),
+            Self::Outside(broker) => broker.secure(),
+        }
     }
 
-    fn shown(&self, running: bool) -> BrokerView {
-        BrokerView::embedded(self.address, self.secure, running)
-    }
-
-    /// Stops the broker with all its connections; what it retained is forgotten.
-    pub fn stop(&self) {
-        let Some(Running {
-            publisher,
-            broker,
-            watching,
-        }) = self.lock().take()
-        else {
-            return;
-        };
-        drop(publisher);
-        drop(broker);
-        // The tap ends with the broker, and its thread with the tap.
-        let _ = watching.join();
-        self.view.mqtt_state(Default::default());
-        self.view.broker(self.shown(false));
-    }
-
-    /// Starts it again where it was.
+    /// Stops the broker or starts it again, as a page wants it.
     ///
     /// # Errors
-    /// In words, where the port is somebody else's by now.
-    pub fn start_again(&self) -> Result<(), Words> {
-        let mut running = self.lock();
-        if running.is_none() {
-            let ports = Ports {
-                tcp: self.address.port(),
-                tls: self.secure.map_or(0, |address| address.port()),
-            };
-            let broker = begin(self.identity.as_ref(), ports).map_err(|error| {
-                Words::new(
-                    format!("the broker does not start: {error}"),
-                    format!("el broker no arranca: {error}"),
-                )
-            })?;
-            let watching = watch(&broker, &self.view);
-            *running = Some(Running {
-                publisher: None,
-                broker,
-                watching,
-            });
-            self.view.broker(self.shown(true));
+    /// In words: it is somebody else's, or its port is by now.
+    pub fn set_running(&self, running: bool) -> Result<(), Words> {
+        match (self, running) {
+            (Self::Embedded(broker), true) => broker.start_again(),
+            (Self::Embedded(broker), false) => {
+                broker.stop();
+                Ok(())
+            }
+            (Self::Outside(_), _) => Err(Words::new(
+                "this broker is somebody else's: it cannot be stopped or started here",
+                "este broker es de otro: aquí no se puede parar ni arrancar",
+            )),
         }
-        Ok(())
     }
 
-    /// Tells the pages who is there.
+    /// Tells the pages who is there; of an outside broker nobody knows.
     pub fn tell_state(&self) {
-        let state = match &*self.lock() {
-            Some(running) => running.broker.state(),
-            None => None,
-        };
-        if let Some(state) = state {
-            self.view.mqtt_state(state);
+        if let Self::Embedded(broker) = self {
+            broker.tell_state();
         }
     }
 
     /// Publishes a message as a client of its own.
     ///
     /// # Errors
-    /// In words, where the broker is stopped.
+    /// In words, where the broker is stopped or cannot be reached.
     pub fn publish(&self, message: Message) -> Result<(), Words> {
-        let mut running = self.lock();
-        let Some(running) = &mut *running else {
-            return Err(Words::new(
-                "the broker is stopped: start it, then publish",
-                "el broker está parado: arráncalo y después publica",
-            ));
-        };
-        let publisher = running
-            .publisher
-            .get_or_insert_with(|| Publisher::start(self.address, Arc::clone(&self.view)));
-        publisher.publish(message);
-        Ok(())
-    }
-}
-
-fn begin(identity: Option<&Identity>, ports: Ports) -> Result<Broker, BrokerError> {
-    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Broker::start(BrokerConfig {
-        listen: at(ports.tcp),
-        tls: identity.map(|identity| (at(ports.tls), identity.clone())),
-        ..BrokerConfig::default()
-    })
-}
-
-/// Tells the pages of every packet until the broker ends.
-fn watch(broker: &Broker, view: &Arc<View>) -> JoinHandle<()> {
-    let tap = broker.tap(TapOptions {
-        payload_limit: PAYLOAD,
-        ..TapOptions::default()
-    });
-    let view = Arc::clone(view);
-    std::thread::spawn(move || tell(&tap, &view))
-}
-
-fn tell(tap: &Tap, view: &View) {
-    loop {
-        let mut events = Vec::new();
-        let mut gone = false;
-        let begun = Instant::now();
-        while events.len() < BATCH {
-            // Without a packet it waits for one; with one, for what comes within the same moment.
-            let wait = TELL_EVERY.saturating_sub(begun.elapsed());
-            match tap.try_next(wait) {
-                Ok(event) => events.push(stamped(event)),
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => {
-                    gone = true;
-                    break;
-                }
-            }
-        }
-        view.mqtt(events, tap.dropped());
-        if gone {
-            return;
+        match self {
+            Self::Embedded(broker) => broker.publish(message),
+            Self::Outside(broker) => broker.publish(message),
         }
     }
-}
 
-fn stamped(event: TapEvent) -> MqttEvent {
-    let since = event.time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    MqttEvent {
-        event,
-        t: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+    /// Ends what was started.
+    pub fn end(&self) {
+        match self {
+            Self::Embedded(broker) => broker.stop(),
+            Self::Outside(broker) => broker.end(),
+        }
     }
 }

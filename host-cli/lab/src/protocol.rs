@@ -3,7 +3,6 @@
 //! docs/LAB.md lists them. What a page sends may be anything; what is no message of this list is refused with a notice.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use broker::{BrokerState, ClientState, RetainedMessage, TapEvent};
@@ -105,12 +104,16 @@ pub struct BoardView {
 /// The broker as a page shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct BrokerView {
+    /// `IP:PORT`, or the name of an outside one.
     pub address: String,
+    /// An outside one runs where the laboratory is connected to it.
     pub running: bool,
-    /// It is not the embedded one, so it cannot be stopped.
+    /// It is not the laboratory's own: it cannot be stopped, and only its messages are seen.
     pub external: bool,
     /// Where it listens for TLS.
     pub secure: Option<String>,
+    /// Boards of the local network reach it, and their programs are told where it is.
+    pub lan: bool,
 }
 
 /// An example that can be opened.
@@ -260,18 +263,6 @@ impl From<BrokerState> for ToPage {
     }
 }
 
-impl BrokerView {
-    /// The laboratory's own.
-    pub fn embedded(address: SocketAddr, secure: Option<SocketAddr>, running: bool) -> Self {
-        Self {
-            address: address.to_string(),
-            running,
-            external: false,
-            secure: secure.map(|address| address.to_string()),
-        }
-    }
-}
-
 /// What a page asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -311,6 +302,9 @@ pub enum FromPage {
         pressed: bool,
         #[serde(default = "yes")]
         active_low: bool,
+        /// Its contact opens and closes some times before it rests, as that of every real one.
+        #[serde(default = "yes")]
+        bounces: bool,
     },
     Adc {
         board: BoardId,

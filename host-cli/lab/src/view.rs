@@ -356,8 +356,13 @@ mod tests {
     }
 
     fn broker() -> BrokerView {
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1883));
-        BrokerView::embedded(address, None, true)
+        BrokerView {
+            address: "127.0.0.1:1883".to_owned(),
+            running: true,
+            external: false,
+            secure: None,
+            lan: false,
+        }
     }
 
     fn next(news: &mut broadcast::Receiver<Arc<Outgoing>>) -> serde_json::Value {

@@ -1,8 +1,13 @@
-//! Decides which broker a script talks to: what `--broker` may say.
+//! Decides which broker a script talks to: what `--broker` may say, and where boards are led then.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
+
+use board_link::Lang;
+use broker::DEFAULT_PORT;
+
+use crate::failure::{Failure, Status};
 
 /// The value of `--broker`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +43,63 @@ pub enum BadBroker {
     Scheme,
     Host,
     Port,
+}
+
+/// What `--broker` and `monitor` name.
+///
+/// # Errors
+/// Where that is no broker.
+pub fn named(text: &str, lang: Lang) -> Result<BrokerChoice, Failure> {
+    text.parse().map_err(|error| {
+        let why = match error {
+            BadBroker::Scheme => lang.pick("only mqtt:// and mqtts:// are known", "solo valen mqtt:// y mqtts://"),
+            BadBroker::Host => lang.pick("it has no host name", "no tiene nombre de host"),
+            BadBroker::Port => lang.pick("its port is no number from 1 to 65535", "su puerto no es un número de 1 a 65535"),
+        };
+        let message = match lang {
+            Lang::En => format!("\"{text}\" is no broker: {why}"),
+            Lang::Es => format!("\"{text}\" no es un broker: {why}"),
+        };
+        let help = lang.pick(
+            "embedded, test.mosquitto.org, 192.168.1.7:1884, mqtts://user:password@host, for example",
+            "por ejemplo embedded, test.mosquitto.org, 192.168.1.7:1884, mqtts://usuario:contraseña@host",
+        );
+        Failure::new(Status::Usage, message, help)
+    })
+}
+
+/// Where the names of public brokers lead on the simulated board: to the outside broker.
+///
+/// # Errors
+/// Where nobody knows its host name.
+pub fn stand_in(broker: &OutsideBroker, lang: Lang) -> Result<StandIn, Failure> {
+    let addresses = (broker.host.as_str(), broker.port).to_socket_addrs();
+    // Boards speak IPv4; an address of version 6 is the second choice.
+    let mut addresses: Vec<SocketAddr> = addresses.map(Iterator::collect).unwrap_or_default();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    let Some(address) = addresses.first().copied() else {
+        let message = match lang {
+            Lang::En => format!("the broker {broker} has a host name that nobody knows"),
+            Lang::Es => format!("nadie conoce el nombre de host del broker {broker}"),
+        };
+        let help = lang.pick(
+            "check the name and this computer's network",
+            "revisa el nombre y la red de este equipo",
+        );
+        return Err(Failure::new(Status::Failed, message, help));
+    };
+    // A broker listens for one of the two on this port; scripts that want the other use its usual one.
+    Ok(if broker.tls {
+        StandIn {
+            tcp: SocketAddr::new(address.ip(), DEFAULT_PORT),
+            tls: Some(address),
+        }
+    } else {
+        StandIn {
+            tcp: address,
+            tls: None,
+        }
+    })
 }
 
 impl FromStr for BrokerChoice {

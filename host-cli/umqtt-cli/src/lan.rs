@@ -9,6 +9,7 @@ use std::process::Command;
 use board_link::Lang;
 use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
 
+use crate::broker_choice::BrokerChoice;
 use crate::display::Sender;
 use crate::failure::{Failure, Status};
 
@@ -16,6 +17,26 @@ use crate::failure::{Failure, Status};
 const SERVICE: &str = "_mqtt._tcp.local.";
 /// The name under which this one is found: `umqtt.local`.
 const HOST: &str = "umqtt.local.";
+
+/// What `--lan` asks for, beside what `--broker` names.
+///
+/// # Errors
+/// Those of `address`, and where the broker is somebody else's.
+pub fn wanted(
+    named: Option<&str>,
+    broker: Option<&BrokerChoice>,
+    lang: Lang,
+) -> Result<Option<Ipv4Addr>, Failure> {
+    if named.is_some() && matches!(broker, Some(BrokerChoice::Outside(_))) {
+        let message = lang.pick(
+            "--lan is for the embedded broker, and --broker names another one",
+            "--lan es para el broker incluido, y --broker nombra otro",
+        );
+        let help = lang.pick("leave one of the two out", "quita una de las dos");
+        return Err(Failure::new(Status::Usage, message, help));
+    }
+    named.map(|named| address(named, lang)).transpose()
+}
 
 /// The address under which others see this computer: the one that was named, else that of the interface that leads
 /// outside.
@@ -129,6 +150,18 @@ pub fn announce(broker: SocketAddr, display: &Sender, lang: Lang) -> Option<Anno
             None
         }
     }
+}
+
+/// Says how a script finds the broker by the settings that it is given.
+pub fn say_settings(broker: SocketAddr, display: &Sender, lang: Lang) {
+    display.note(match lang {
+        Lang::En => {
+            format!("the script finds it by: from settings import BROKER, BROKER_PORT ({broker})")
+        }
+        Lang::Es => format!(
+            "el programa lo encuentra con: from settings import BROKER, BROKER_PORT ({broker})"
+        ),
+    });
 }
 
 /// Python that gives the script its settings, which is run before it: `from settings import BROKER, BROKER_PORT`. What a

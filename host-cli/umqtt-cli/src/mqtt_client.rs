@@ -1,19 +1,22 @@
-//! Decides how a client of this command reaches a broker, and what it says when it does not: for `pub`, `sub`, `monitor`
-//! and the observer of `run`.
+//! Decides how a client of this command reaches a broker, and what it says when it does not: for `pub`, `sub`, `monitor`,
+//! `lab` and the observer of `run`.
 
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant, SystemTime};
 
 use board_link::Lang;
 use rumqttc::{
-    ConnectionError, Event, LastWill, MqttOptions, Outgoing, QoS, StateError, TlsConfiguration,
-    Transport,
+    Client, ConnectionError, Event, LastWill, MqttOptions, Outgoing, Packet, QoS, StateError,
+    TlsConfiguration, Transport,
 };
 
 use crate::broker_choice::{BrokerChoice, OutsideBroker};
 use crate::display::text;
+use crate::events::Events;
 use crate::failure::{self, Failure, Status};
 use crate::options::mqtt::ClientOptions;
+use crate::stop::Stop;
 use crate::tls_client::{self, Trust};
 
 /// The largest message that is taken or sent, in bytes: MQTT's own limit.
@@ -47,6 +50,38 @@ pub fn options(broker: &OutsideBroker, trust: &Trust, lang: Lang) -> Result<Mqtt
         options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)));
     }
     Ok(options)
+}
+
+/// How long a broker may take to let a client in.
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connects once and goes again, so that what is wrong is said before anything is begun.
+///
+/// # Errors
+/// Why there is no connection.
+pub fn try_out(
+    broker: &OutsideBroker,
+    options: MqttOptions,
+    stop: &Stop,
+    lang: Lang,
+) -> Result<(), Failure> {
+    let (client, connection) = Client::new(options, 10);
+    let mut events = Events::of(connection);
+    let deadline = Instant::now() + CONNECT_WITHIN;
+    loop {
+        stop.interrupted(lang)?;
+        let error = match events.recv_timeout(Duration::from_millis(100)) {
+            Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) => {
+                // The connection ends with its events in any case.
+                let _ = client.try_disconnect();
+                return Ok(());
+            }
+            Ok(Ok(_)) | Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => continue,
+            Ok(Err(error)) => error,
+            _ => ConnectionError::NetworkTimeout,
+        };
+        return Err(unreachable(broker, &error, lang));
+    }
 }
 
 /// What the letters of Mosquitto's clients say.
@@ -95,6 +130,8 @@ pub fn named(given: &ClientOptions, lang: Lang) -> Result<Named, Failure> {
     let trust = Trust {
         files,
         own: given.cert.as_deref().zip(given.key.as_deref()),
+        any_host: given.insecure,
+        version: given.tls_version.as_deref(),
     };
     let mut options = options(&broker, &trust, lang)?;
     if let Some(id) = &given.id {

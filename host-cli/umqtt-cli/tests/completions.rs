@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::process::Command;
 
 use board_sim::{SimBoard, SimConfig};
@@ -159,6 +160,70 @@ fn zsh_completes_the_boards_files() {
         terminal.type_in(line.as_bytes());
         terminal.next(&format!("\n<{wanted}>"));
     }
+}
+
+/// No PowerShell is to be had here, so this is not PowerShell: it makes the call that the script makes, and takes the
+/// answer apart as the script does. Whether PowerShell takes the script is not known.
+#[test]
+fn what_powershells_script_asks_is_answered_as_it_expects() {
+    let micropython = need!(
+        "what_powershells_script_asks_is_answered_as_it_expects",
+        micropython()
+    );
+    let home = Home::new();
+    let board = board(&home, micropython);
+    let script = home.run(["completions", "powershell"]).stdout;
+    let call = (script.lines())
+        .find_map(|line| line.strip_prefix("& ")?.strip_suffix(" -- $args"))
+        .expect("the call");
+    assert_eq!(call.trim_matches('\''), env!("CARGO_BIN_EXE_umqtt"));
+    // The end of a here-string stands at the beginning of a line, and what is opened is closed.
+    assert!(script.contains("Invoke-Expression @\"\n& ") && script.contains("\n\"@;\n"));
+    for (open, close) in [('{', '}'), ('(', ')'), ('[', ']')] {
+        assert_eq!(script.matches(open).count(), script.matches(close).count());
+    }
+    let variable = (script.lines())
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix("$env:")?
+                .strip_suffix(" = \"powershell\";")
+        })
+        .expect("the variable by which the program knows who asks");
+    let offered = |words: &[&str]| -> Vec<String> {
+        let mut command = home.umqtt(["--", "umqtt"].iter().chain(words));
+        command
+            .env(variable, "powershell")
+            .env("UMQTT_PORTS", board.device());
+        let done = common::finish(command.spawn().expect("umqtt starts"));
+        done.expect_status(0);
+        (done.stdout.lines())
+            .map(|line| {
+                let columns: Vec<&str> = line.split('\t').collect();
+                assert!(columns.len() <= 2, "{line:?}");
+                columns[0].to_owned()
+            })
+            .collect()
+    };
+    assert_eq!(offered(&["doct"]), ["doctor"]);
+    assert_eq!(offered(&["boards", "esp32-c"]), ["esp32-c3", "esp32-c6"]);
+    assert_eq!(offered(&["fs", "cat", ":/m"]), [":/main.py", ":/mundo.py"]);
+    // The script puts '' where no word has begun.
+    assert!(offered(&["fs", ""]).contains(&"tree".to_owned()));
+
+    // A path with a blank is one word to PowerShell too.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("with blank");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let program = folder.join("umqtt");
+    let _ = std::fs::remove_file(&program);
+    std::fs::hard_link(env!("CARGO_BIN_EXE_umqtt"), &program).expect("another name");
+    let run = Command::new(&program)
+        .args(["completions", "powershell"])
+        .output()
+        .expect("umqtt starts");
+    let script = String::from_utf8_lossy(&run.stdout).into_owned();
+    let call = format!("\n& '{}' -- $args\n", program.display());
+    assert!(script.contains(&call), "{script}");
+    std::fs::remove_file(&program).expect("the name goes");
 }
 
 #[test]

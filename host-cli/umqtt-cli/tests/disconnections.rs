@@ -62,8 +62,12 @@ const COMMANDS: &[Command] = &[
     again(&["check", "module.mpy"]),
     again(&["deploy", "lesson.py"]),
     again(&["deploy", "lesson.zip"]),
+    again(&["deploy", "lesson"]),
     again(&["install"]),
+    again(&["install", "module.mpy"]),
+    again(&["install", "lesson.zip"]),
     again(&["reset"]),
+    again(&["reset", "--hard"]),
     again(&["run", "alone.py"]),
     again(&[
         "mount",
@@ -142,6 +146,8 @@ impl World {
             (here.join("tree/b.bin"), &new[..2000]),
             (here.join("lesson.py"), b"import beside\nprint(beside.N)\n"),
             (here.join("beside.py"), b"N = 42\n"),
+            (here.join("lesson/main.py"), b"from parts import one\n"),
+            (here.join("lesson/parts/one.py"), &new[..3000]),
             (here.join("alone.py"), b"print('alone')\n"),
         ] {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");

@@ -1,5 +1,5 @@
 //! The line breaks or falls silent under the commands that do more than one thing with a board, or only look: `ports` and
-//! `doctor`, `repl`, `deploy` to several boards, `deploy --watch`. As for the others: no hang, what to try, no half file.
+//! `doctor`, `repl`, `mount` with its interpreter, `deploy --all`, `deploy --watch`. As for the others: no hang, what to try, no half file.
 #![cfg(unix)]
 
 mod common;
@@ -153,6 +153,39 @@ fn talking_to_a_board() {
     });
 }
 
+/// The same with a folder that the board uses, which a line that breaks leaves whole.
+#[test]
+fn talking_to_a_board_that_uses_a_folder() {
+    let micropython = need!("talking_to_a_board_that_uses_a_folder", micropython());
+    let home = Home::new();
+    let boards = boards(&home, 1, &micropython);
+    let proxy = &boards[0].1;
+    let port = proxy.port();
+    let shared = home.path().join("shared");
+    std::fs::create_dir(&shared).expect("a folder");
+    std::fs::write(shared.join("dato.py"), "N = 42\n").expect("a file");
+    let talk = || {
+        let mut command = home.umqtt(["mount", "shared", "--port", &port]);
+        common::feed(&mut command, "import dato\nprint('it is', dato.N)\n")
+    };
+    everywhere(&home, proxy, talk, |done, broke, what| {
+        let whole = std::fs::read_to_string(shared.join("dato.py"));
+        assert_eq!(whole.expect("it is there"), "N = 42\n", "{what}");
+        if done.status == Some(0) {
+            assert!(
+                broke || done.stdout.contains("it is 42"),
+                "{what}: {done:#?}"
+            );
+            return;
+        }
+        assert_eq!(done.status, Some(3), "{what}: {done:#?}");
+        assert!(
+            broke && done.stderr.contains("  try: "),
+            "{what}: {done:#?}"
+        );
+    });
+}
+
 fn lesson(home: &Home, word: &str) {
     home.script(
         "main.py",
@@ -197,8 +230,9 @@ fn one_of_several_boards_goes_away() {
     };
     let ports: Vec<String> = boards.iter().map(|(_, proxy)| proxy.port()).collect();
     let deploy = || {
-        let options = ports.iter().flat_map(|port| ["--port", port.as_str()]);
-        home.run(["deploy", "main.py", "--json"].into_iter().chain(options))
+        let mut command = home.umqtt(["deploy", "main.py", "--all", "--json"]);
+        command.env("UMQTT_PORTS", ports.join(" "));
+        finish(command.spawn().expect("umqtt starts"))
     };
     lesson(&home, "uno");
     proxy.arm(Break::Never, How::HangUp);

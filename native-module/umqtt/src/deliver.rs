@@ -104,15 +104,26 @@ unsafe fn take(state: *mut State) -> Option<Message> {
 ///
 /// # Safety
 /// `state` must come from [`State::of`].
+#[inline(always)]
 pub unsafe fn hand_over_deferred(this: Obj, state: *mut State) -> Result<bool> {
-    let mut any = false;
     // SAFETY: as the caller promises.
+    unsafe {
+        if (*state).deferred_len == 0 {
+            return Ok(false);
+        }
+        hand_over_all(this, state)
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn hand_over_all(this: Obj, state: *mut State) -> Result<bool> {
+    // SAFETY: as for `hand_over_deferred`.
     while let Some(message) = unsafe { take(state) } {
-        any = true;
         // SAFETY: as above.
         unsafe { hand_over(this, state, message)? };
     }
-    Ok(any)
+    Ok(true)
 }
 
 /// Calls the callback with a message, and acknowledges the message.

@@ -49,7 +49,7 @@ fn wait_once(wait: &mut Wait) -> Result<Served> {
 fn after(wait: &Wait) -> Result<()> {
     // SAFETY: the state is the client's own.
     unsafe {
-        if (*wait.state).deferred_len != 0 && (*wait.state).in_callback == 0 {
+        if (*wait.state).in_callback == 0 {
             hand_over_deferred(wait.this, wait.state)?;
         }
     }

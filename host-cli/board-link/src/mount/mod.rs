@@ -374,11 +374,15 @@ impl Board {
         Ok(())
     }
 
-    /// Takes the mount back; no error where there is none.
+    /// Takes the mount back; no error where there is none. A board that started anew by itself has none, and what it
+    /// starts with is left alone.
     ///
     /// # Errors
     /// As [`Board::exec`].
     pub fn unmount(&mut self) -> Result<(), LinkError> {
+        if self.has_restarted() {
+            return Ok(());
+        }
         self.exec(&program::unmount(MOUNT_POINT))
             .and_then(Execution::into_stdout)
             .map(drop)

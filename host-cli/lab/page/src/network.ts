@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 
 import { number, t } from "./i18n";
+import type { BrokerInfo } from "./protocol";
 import type { Board, Lab } from "./state";
 
 /** Milliseconds, and percent of the packets. */
@@ -40,12 +41,16 @@ export function networkPanel(lab: Lab, board: Board): TemplateResult {
             ${toggle(t("cut"), network.cut, (cut) => set({ cut }))}
             ${range(t("delay"), network.delay_ms, LONGEST_DELAY, 50, t("ms", { value: network.delay_ms }), (delay_ms) => set({ delay_ms }))}
             ${range(t("loss"), network.loss, MOST_LOSS, 1, t("percent", { value: number(network.loss) }), (loss) => set({ loss }))}`
-        : nothing}
-      ${lab.broker.external
-        ? html`<p class="hint">${t("brokerExternal", { address: lab.broker.address })}</p>`
-        : toggle(t("brokerSwitch"), lab.broker.running, (running) => lab.send({ type: "broker", running }))}
+        : html`<p class="hint">${t(realHint(lab.broker), { address: lab.broker.address })}</p>`}
+      ${toggle(t("brokerSwitch"), lab.broker.running, (running) => lab.send({ type: "broker", running }), lab.broker.external)}
+      ${lab.broker.external ? html`<p class="hint">${t("brokerExternal", { address: lab.broker.address })}</p>` : nothing}
     </div>
   </details>`;
+}
+
+/** How the program of a real board finds the broker. */
+function realHint(broker: BrokerInfo): "realOutside" | "realLan" | "realNoLan" {
+  return broker.external ? "realOutside" : broker.lan ? "realLan" : "realNoLan";
 }
 
 function range(

@@ -175,11 +175,16 @@ export interface RetainedMessage {
 }
 
 export interface BrokerInfo {
+  /** IP:PORT, or the name of an outside one. */
   address: string;
+  /** An outside one runs where the laboratory is connected to it. */
   running: boolean;
+  /** It is somebody else's: it cannot be stopped, and only its messages are seen. */
   external: boolean;
   /** Where it listens for TLS. */
   secure: string | null;
+  /** Boards of the local network reach it, and their programs are told where it is. */
+  lan: boolean;
 }
 
 export type ServerMessage =
@@ -221,7 +226,7 @@ export type PageMessage =
   | { type: "input"; board: BoardId; text: string }
   | { type: "pin"; board: BoardId; pin: number; level: 0 | 1 | null }
   | { type: "resistor"; board: BoardId; pin: number; level: 0 | 1 | null }
-  | { type: "press"; board: BoardId; pin: number; pressed: boolean; active_low: boolean }
+  | { type: "press"; board: BoardId; pin: number; pressed: boolean; active_low: boolean; bounces: boolean }
   | { type: "adc"; board: BoardId; pin: number; microvolts: number }
   | { type: "climate"; board: BoardId; pin: number; temperature: number; humidity: number }
   | { type: "climate"; board: BoardId; pin: number; unplugged: true }

@@ -133,7 +133,7 @@ export class Lab {
   /** Undefined until the server said hello; false while it cannot be reached. */
   connected: boolean | undefined;
   version = "";
-  broker: BrokerInfo = { address: "", running: false, external: false, secure: null };
+  broker: BrokerInfo = { address: "", running: false, external: false, secure: null, lan: false };
   examples: { name: string; title: string }[] = [];
   ports: { port: string; name: string }[] = [];
   readonly boards = new Map<BoardId, Board>();
@@ -252,7 +252,7 @@ export class Lab {
         touch("mqtt");
         break;
       case "broker":
-        this.broker = message;
+        this.takeBroker(message);
         touch("network", "mqtt", "chrome");
         break;
       case "notice":
@@ -267,7 +267,7 @@ export class Lab {
   private hello(message: Extract<ServerMessage, { type: "hello" }>): void {
     this.connected = true;
     this.version = message.version;
-    this.broker = message.broker;
+    this.takeBroker(message.broker);
     this.examples = message.examples;
     this.ports = message.ports;
     if (message.lang !== lang()) {
@@ -295,6 +295,11 @@ export class Lab {
       this.selected = message.boards[0]?.id;
     }
     touchAll();
+  }
+
+  private takeBroker(broker: BrokerInfo): void {
+    this.broker = broker;
+    this.mqtt.external = broker.external;
   }
 
   private putBoard(info: BoardInfo): void {

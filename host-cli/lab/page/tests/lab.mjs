@@ -3,8 +3,10 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { test as nodeTest } from "node:test";
@@ -89,6 +91,50 @@ export async function startLab({ lang = "es", listen = "127.0.0.1:0", target = [
     address,
     async stop() {
       child.kill("SIGINT");
+      await ended;
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Debian's Mosquitto, open, on a free port of the loopback. */
+export async function startMosquitto() {
+  const home = mkdtempSync(join(tmpdir(), "umqtt-mosquitto-"));
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  const config = join(home, "mosquitto.conf");
+  writeFileSync(config, `listener ${port} 127.0.0.1\nallow_anonymous true\n`);
+  const path = [process.env.PATH, "/usr/sbin"].join(delimiter);
+  const child = spawn("mosquitto", ["-c", config], { stdio: "ignore", env: { ...process.env, PATH: path } });
+  const ended = new Promise((resolve, reject) => {
+    child.once("exit", resolve);
+    child.once("error", () => reject(new Error("mosquitto is not there: apt install mosquitto")));
+  });
+  ended.catch(() => {});
+  const answers = async () => {
+    const socket = connect(port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      return true;
+    } catch {
+      return false;
+    } finally {
+      socket.destroy();
+    }
+  };
+  const deadline = Date.now() + PATIENCE;
+  while (!(await answers())) {
+    if (Date.now() > deadline || child.exitCode !== null) {
+      throw new Error("mosquitto does not listen");
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return {
+    address: `127.0.0.1:${port}`,
+    async stop() {
+      child.kill("SIGTERM");
       await ended;
       rmSync(home, { recursive: true, force: true });
     },

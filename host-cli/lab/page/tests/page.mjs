@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 
-import { closeBrowser, Page, startLab, test } from "./lab.mjs";
+import { closeBrowser, Page, startLab, startMosquitto, test } from "./lab.mjs";
 
 let lab;
 
@@ -171,6 +171,41 @@ onPage("a stopped broker is said to be stopped", {}, async (page) => {
   await page.locator(".broker.up").waitFor();
   await page.publish("prueba/parado", "ahora sí");
   await page.arrived("prueba/parado", "ahora sí");
+});
+
+test("an outside broker's messages are seen, and what cannot be known of it is said", async () => {
+  const mosquitto = await startMosquitto();
+  const own = await startLab({ target: ["--broker", mosquitto.address] });
+  const page = await Page.open(own);
+  try {
+    await page.locator(".broker.up", { hasText: mosquitto.address }).waitFor();
+    await page.write(TALK("ana", "aula/luis", "aula/ana"));
+    await page.run();
+    await page.arrived("aula/ana", "ana dice 0");
+    await page.publish("aula/luis", "qué tal", { qos: 2 });
+    await page.printed("ana oye qué tal");
+    const message = await page.arrived("aula/luis", "qué tal");
+    assert.match(await message.innerText(), /QoS 2/);
+    assert.equal(await page.page.getByRole("switch", { name: "Broker en marcha" }).isDisabled(), true);
+    await page.locator(".network .hint", { hasText: "es de otro" }).waitFor();
+    for (const tab of ["packets", "clients"]) {
+      await page.tab(tab);
+      await page.locator("#mqtt-view .empty", { hasText: "no cuenta quién está conectado" }).waitFor();
+    }
+    await page.shot("broker-ajeno");
+    await page.accessible("an outside broker");
+    // The board's own network can still be cut.
+    await page.page.getByRole("switch", { name: "Cortar la red" }).click();
+    await page.locator(".ending.error").waitFor();
+    await mosquitto.stop();
+    await page.locator(".broker.down", { hasText: "No hay conexión" }).waitFor();
+    await page.publish("aula/luis", "no llega");
+    await page.locator("#publish-complaint", { hasText: "No hay conexión" }).waitFor();
+  } finally {
+    await page.close();
+    await own.stop();
+    await mosquitto.stop();
+  }
 });
 
 test("a server that ends is missed and found again", async () => {

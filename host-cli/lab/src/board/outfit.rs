@@ -1,13 +1,15 @@
 //! What a board is lent so that a program finds `umqtt`; the command knows how, the laboratory only when.
 
+use std::net::SocketAddr;
+
 use board_link::{Board, LinkError};
 
 use crate::words::Words;
 
 /// Knows what belongs on a board.
 pub trait Outfit: Send + Sync {
-    /// Something to lend from, for one board.
-    fn loan(&self) -> Box<dyn Loan>;
+    /// Something to lend from, for one board; `broker` is where its programs are told that the broker is.
+    fn loan(&self, broker: Option<SocketAddr>) -> Box<dyn Loan>;
 }
 
 /// What one board is lent.
@@ -24,7 +26,7 @@ pub trait Loan: Send {
         note: &mut dyn FnMut(Words),
     ) -> Result<(), LinkError>;
 
-    /// Lets the interpreter that runs now find what was lent.
+    /// Lets the interpreter that runs now find what was lent, and where the broker is.
     ///
     /// # Errors
     /// Those of the line to the board.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use board_link::{Board, FileState, Lang, LinkError, PortSpec, Timeouts};
-use lab::{Lab, LabConfig, Loan, Maker, Outfit, Words};
+use lab::{EmbeddedBroker, Lab, LabBroker, LabConfig, Loan, Maker, Outfit, Words};
 use serde_json::{Value, json};
 use testkit::Version;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -32,7 +32,7 @@ struct Prebuilt;
 struct Given;
 
 impl Outfit for Prebuilt {
-    fn loan(&self) -> Box<dyn Loan> {
+    fn loan(&self, _: Option<SocketAddr>) -> Box<dyn Loan> {
         Box::new(Given)
     }
 }
@@ -73,7 +73,7 @@ pub fn config(simulated: Option<Maker>) -> LabConfig {
     LabConfig {
         listen: "127.0.0.1:0".parse().expect("an address"),
         lang: Lang::Es,
-        secure: None,
+        broker: LabBroker::Embedded(EmbeddedBroker::default()),
         outfit: Arc::new(Prebuilt),
         simulated,
         boards: Vec::new(),

@@ -5,6 +5,7 @@ mod boards;
 mod class;
 mod client;
 mod network;
+mod outside;
 mod project;
 mod real;
 mod secure;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use board_link::PortSpec;
 use broker::Identity;
-use lab::{Lab, Maker, Secure};
+use lab::{EmbeddedBroker, Lab, LabBroker, Maker, Secure};
 use serde_json::{Value, json};
 use testkit::need;
 
@@ -19,9 +19,12 @@ fn secure_lab(maker: Maker) -> (Lab, tempfile::TempDir) {
             .expect("a certificate");
     let mut config = config(Some(maker));
     config.boards = vec![PortSpec::Sim];
-    config.secure = Some(Secure {
-        identity,
-        authority: std::fs::read(trust.der).expect("a certificate"),
+    config.broker = LabBroker::Embedded(EmbeddedBroker {
+        secure: Some(Secure {
+            identity,
+            authority: std::fs::read(trust.der).expect("a certificate"),
+        }),
+        ..EmbeddedBroker::default()
     });
     (Lab::start(config).expect("a laboratory"), folder)
 }

@@ -12,9 +12,8 @@ use broker::{Broker, BrokerConfig};
 use serde_json::json;
 
 use super::computer;
-use crate::broker_choice::BrokerChoice;
+use crate::broker_choice::{self, BrokerChoice};
 use crate::commands::broker as broker_command;
-use crate::commands::run::choose_broker;
 use crate::display::{Display, Sender};
 use crate::failure::{Failure, Status};
 use crate::lines;
@@ -124,7 +123,7 @@ fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
     let named = if named.is_empty() { &embedded } else { named };
     let mut brokers = Vec::new();
     for text in named {
-        brokers.push(match choose_broker(text, lang)? {
+        brokers.push(match broker_choice::named(text, lang)? {
             BrokerChoice::Outside(outside) if outside.tls => {
                 let message = lang.pick(
                     "--scale loads brokers without TLS",

@@ -13,9 +13,8 @@ use tempfile::NamedTempFile;
 use crate::bench::baseline::{self, Wanted};
 use crate::bench::reach::Reach;
 use crate::bench::{self, BoardsBroker, Comparison, Plan};
-use crate::broker_choice::{BrokerChoice, OutsideBroker};
+use crate::broker_choice::{self, BrokerChoice, OutsideBroker};
 use crate::commands::broker as broker_command;
-use crate::commands::run::choose_broker;
 use crate::direct::{Direct, on_board};
 use crate::display::Display;
 use crate::failure::{self, Failure, Status};
@@ -35,7 +34,7 @@ pub fn run(options: &BenchOptions, lang: Lang) -> Result<(), Failure> {
     }
     let choice = match options.brokers.as_slice() {
         [] => BrokerChoice::Embedded,
-        [one] => choose_broker(one, lang)?,
+        [one] => broker_choice::named(one, lang)?,
         _ => {
             let message = lang.pick(
                 "two brokers are compared with --scale only",

@@ -6,18 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use board_link::{Board, Lang, LinkError, PortSpec};
-use broker::{TlsError, Trust};
-use lab::{Folder, FolderError, Lab, LabConfig, LabError, Outfit, Secure, Words};
+use broker::TlsError;
+use lab::{
+    EmbeddedBroker, Folder, FolderError, Lab, LabBroker, LabConfig, LabError, Outfit, Secure, Words,
+};
 use serde_json::json;
 
+use crate::broker_choice::{self, BrokerChoice, OutsideBroker, StandIn};
 use crate::commands::broker as broker_command;
 use crate::display::{Message, Sender};
 use crate::failure::{Failure, Status};
+use crate::lan::{self, Announcement};
 use crate::loan::Loan;
 use crate::module::InstallError;
+use crate::mqtt_client;
 use crate::options::lab::LabOptions;
 use crate::simulated;
+use crate::stop::Stop;
 use crate::target;
+use crate::tls_client::Trust;
 
 /// The port of the page, unless another is named: MQTT's, turned round.
 const PORT: u16 = 8183;
@@ -34,13 +41,20 @@ pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
         .map(|path| Folder::open(path).map(Arc::new))
         .transpose()
         .map_err(|error| explain_folder(&error, lang))?;
+    let choice = (options.broker.as_deref())
+        .map(|text| broker_choice::named(text, lang))
+        .transpose()?;
+    let lan = lan::wanted(options.lan.as_deref(), choice.as_ref(), lang)?;
     super::shown(lang, |display, stop| {
         let simulated = simulated::maker(stop, lang)?;
-        let (secure, trust) = secure(display, lang);
+        let (broker, trust) = match &choice {
+            Some(BrokerChoice::Outside(broker)) => (outside(broker, stop, lang)?, None),
+            None | Some(BrokerChoice::Embedded) => embedded(lan, display, lang),
+        };
         let config = |listen| LabConfig {
             listen,
             lang,
-            secure: secure.clone(),
+            broker: broker.clone(),
             outfit: Arc::new(Lender { lang }),
             simulated: simulated.clone(),
             boards: boards.clone(),
@@ -61,7 +75,18 @@ pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
             }
         };
         let lab = lab.map_err(|error| explain(&error, lang))?;
-        welcome(&lab, trust.as_ref(), options, display, lang);
+        welcome(&lab, options, display, lang);
+        let _announcement = match &choice {
+            Some(BrokerChoice::Outside(broker)) => {
+                let label = lang.pick("watching the broker", "observando el broker");
+                display.note(format!("{label} {broker}"));
+                None
+            }
+            None | Some(BrokerChoice::Embedded) => {
+                say_broker(&lab, trust.as_ref(), display, lang);
+                lan.and_then(|_| announce(lab.broker(), display, lang))
+            }
+        };
         while !stop.is_requested() {
             std::thread::sleep(LOOK_EVERY);
         }
@@ -69,10 +94,28 @@ pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
     })
 }
 
-/// The certificate of the laboratory's broker, with its authority; none where it cannot be made, which is said: all but
-/// TLS works without.
-fn secure(display: &Sender, lang: Lang) -> (Option<Secure>, Option<Trust>) {
-    let made = broker_command::make_identity(Ipv4Addr::LOCALHOST.into(), lang);
+/// A broker that somebody else runs; it must be there to begin with.
+fn outside(broker: &OutsideBroker, stop: &Stop, lang: Lang) -> Result<LabBroker, Failure> {
+    let StandIn { tcp, tls } = broker_choice::stand_in(broker, lang)?;
+    let options = mqtt_client::options(broker, &Trust::default(), lang)?;
+    mqtt_client::try_out(broker, options.clone(), stop, lang)?;
+    Ok(LabBroker::Outside(Box::new(lab::OutsideBroker {
+        name: broker.to_string(),
+        tcp,
+        tls,
+        client: options,
+    })))
+}
+
+/// The laboratory's own broker, and by which files others trust it. It does without TLS where its certificate cannot be
+/// made, which is said.
+fn embedded(
+    lan: Option<Ipv4Addr>,
+    display: &Sender,
+    lang: Lang,
+) -> (LabBroker, Option<broker::Trust>) {
+    let ip = lan.unwrap_or(Ipv4Addr::LOCALHOST);
+    let made = broker_command::make_identity(ip.into(), lang);
     let read = made.and_then(|(identity, trust)| {
         let authority = std::fs::read(&trust.der).map_err(|source| {
             let path = trust.der.clone();
@@ -84,18 +127,25 @@ fn secure(display: &Sender, lang: Lang) -> (Option<Secure>, Option<Trust>) {
         };
         Ok((secure, trust))
     });
-    match read {
+    let (secure, trust) = match read {
         Ok((secure, trust)) => (Some(secure), Some(trust)),
         Err(failure) => {
             let label = lang.pick("the broker does without TLS", "el broker se queda sin TLS");
             display.note(format!("{label}: {failure}"));
             (None, None)
         }
-    }
+    };
+    let broker = EmbeddedBroker {
+        ip,
+        open: lan.is_some(),
+        secure,
+    };
+    (LabBroker::Embedded(broker), trust)
 }
 
-fn welcome(lab: &Lab, trust: Option<&Trust>, options: &LabOptions, display: &Sender, lang: Lang) {
-    let (page, broker) = (format!("http://{}/", lab.address()), lab.broker());
+/// Says where the page is, and shows it.
+fn welcome(lab: &Lab, options: &LabOptions, display: &Sender, lang: Lang) {
+    let page = format!("http://{}/", lab.address());
     display.show(Message::Result {
         text: match lang {
             Lang::En => format!("Ctrl-C ends the laboratory, which is at {page}"),
@@ -104,18 +154,11 @@ fn welcome(lab: &Lab, trust: Option<&Trust>, options: &LabOptions, display: &Sen
         fields: json!({
             "event": "laboratory",
             "page": page,
-            "broker": broker.to_string(),
+            "broker": lab.broker().to_string(),
             "secure_broker": lab.secure_broker().map(|address| address.to_string()),
             "page_is_built": lab::page_is_built(),
         }),
     });
-    display.note(match lang {
-        Lang::En => format!("its broker listens on {broker}"),
-        Lang::Es => format!("su broker escucha en {broker}"),
-    });
-    if let Some(secure) = lab.secure_broker() {
-        broker_command::say_secure(secure, trust, display, lang);
-    }
     if !lab::page_is_built() {
         display.note(lang.pick(
             "its page is not built into this umqtt: cargo xtask page, then build and start again",
@@ -124,6 +167,25 @@ fn welcome(lab: &Lab, trust: Option<&Trust>, options: &LabOptions, display: &Sen
     } else if !options.no_open {
         open_browser(&page);
     }
+}
+
+/// Says where the laboratory's own broker is.
+fn say_broker(lab: &Lab, trust: Option<&broker::Trust>, display: &Sender, lang: Lang) {
+    let broker = lab.broker();
+    display.note(match lang {
+        Lang::En => format!("its broker listens on {broker}"),
+        Lang::Es => format!("su broker escucha en {broker}"),
+    });
+    if let Some(secure) = lab.secure_broker() {
+        broker_command::say_secure(secure, trust, display, lang);
+    }
+}
+
+/// Lets the boards of the local network find the broker.
+fn announce(broker: SocketAddr, display: &Sender, lang: Lang) -> Option<Announcement> {
+    broker_command::warn_if_open(broker, display, lang);
+    lan::say_settings(broker, display, lang);
+    lan::announce(broker, display, lang)
 }
 
 /// Asks the desktop to show the page; where there is none, the printed address serves.
@@ -246,9 +308,10 @@ struct Lender {
 }
 
 impl Outfit for Lender {
-    fn loan(&self) -> Box<dyn lab::Loan> {
+    fn loan(&self, broker: Option<SocketAddr>) -> Box<dyn lab::Loan> {
         Box::new(Lent {
             loan: Loan::default(),
+            broker,
             lang: self.lang,
         })
     }
@@ -256,6 +319,8 @@ impl Outfit for Lender {
 
 struct Lent {
     loan: Loan,
+    /// Where programs are told that the broker is.
+    broker: Option<SocketAddr>,
     lang: Lang,
 }
 
@@ -288,7 +353,13 @@ impl lab::Loan for Lent {
     }
 
     fn show(&self, board: &mut Board) -> Result<(), LinkError> {
-        self.loan.show(board)
+        self.loan.show(board)?;
+        if let Some(broker) = self.broker {
+            board
+                .exec(&lan::settings(broker))
+                .and_then(board_link::Execution::into_stdout)?;
+        }
+        Ok(())
     }
 
     fn take_back(&mut self, board: &mut Board) -> Result<(), LinkError> {

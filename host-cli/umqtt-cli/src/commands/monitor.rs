@@ -11,8 +11,7 @@ use broker::{BrokerState, Direction, MONITOR_TOPIC, MonitorMessage, TapEvent};
 use rumqttc::{Client, ConnectionError, Event, Packet, QoS, SubscribeReasonCode};
 use serde_json::json;
 
-use crate::broker_choice::{BrokerChoice, OutsideBroker};
-use crate::commands::run::choose_broker;
+use crate::broker_choice::{self, BrokerChoice, OutsideBroker};
 use crate::display::{Display, Form, Message};
 use crate::events::Events;
 use crate::failure::{Failure, Status};
@@ -43,7 +42,7 @@ pub fn run(options: &MonitorOptions, lang: Lang) -> Result<(), Failure> {
             user: None,
             password: None,
         },
-        Some(text) => match choose_broker(text, lang)? {
+        Some(text) => match broker_choice::named(text, lang)? {
             BrokerChoice::Outside(broker) => broker,
             BrokerChoice::Embedded => {
                 return Err(Failure::new(
@@ -62,7 +61,7 @@ pub fn run(options: &MonitorOptions, lang: Lang) -> Result<(), Failure> {
     };
     let trust = Trust {
         files: options.cafile.iter().cloned().collect(),
-        own: None,
+        ..Trust::default()
     };
     let stop = Stop::on_signals(lang)?;
     let settings = mqtt_client::options(&broker, &trust, lang)?;

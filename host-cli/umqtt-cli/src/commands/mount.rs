@@ -58,6 +58,15 @@ pub fn run(options: &MountOptions, lang: Lang) -> Result<(), Failure> {
             done => done,
         };
         // The work's own failure is told first. Whatever still runs is stopped: its folder goes.
+        if code.is_some() && direct.board.has_restarted() {
+            note(
+                lang.pick(
+                    "the board has started anew, and the folder is not its own any more",
+                    "la placa ha vuelto a arrancar y la carpeta ya no es suya",
+                ),
+                lang,
+            )?;
+        }
         let unmounted = direct.board.unmount();
         done.and_then(|()| unmounted.map_err(|error| Failure::from_link(&error, lang)))
     })
@@ -117,6 +126,15 @@ fn mounted(options: &MountOptions, lang: Lang) -> String {
         (Lang::Es, false) => format!("{path} es {MOUNT_POINT} en la placa"),
         (Lang::Es, true) => format!("{path} es {MOUNT_POINT} en la placa, de solo lectura"),
     }
+}
+
+/// The same, where it may be JSON.
+fn note(text: &str, lang: Lang) -> Result<(), Failure> {
+    if lines::wanted() {
+        return lines::print("note", json!({ "message": text }), lang);
+    }
+    say(text);
+    Ok(())
 }
 
 fn say(text: &str) {
@@ -194,6 +212,21 @@ impl Wire for Mounted<'_> {
                 Some(format!("{message}; {help}"))
             }
         }
+    }
+
+    fn restarts(&mut self) {
+        self.board.set_restarted();
+    }
+
+    fn reminder(&self) -> Option<String> {
+        Some(match self.lang {
+            Lang::En => format!(
+                "the board has started anew, and {MOUNT_POINT} is gone: Ctrl-C stops its program, if one runs, and brings the folder back"
+            ),
+            Lang::Es => format!(
+                "la placa ha vuelto a arrancar y ya no tiene {MOUNT_POINT}: Ctrl-C detiene su programa, si hay uno en marcha, y trae la carpeta de vuelta"
+            ),
+        })
     }
 
     fn idle(&self) -> Option<Duration> {

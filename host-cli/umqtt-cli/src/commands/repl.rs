@@ -14,6 +14,7 @@ use crate::failure::{Failure, Status};
 use crate::lines;
 use crate::options::board::ReplOptions;
 use crate::repl::history::History;
+use crate::repl::restart::Restarts;
 use crate::repl::screen::Screen;
 use crate::stop::Stop;
 use crate::trace;
@@ -76,6 +77,12 @@ pub trait Wire {
     /// The board shows the prompt of a Python that has just started. Answers what is to be said about it.
     fn started(&mut self) -> Option<String>;
 
+    /// The board starts anew by itself, or may have done so while it was away.
+    fn restarts(&mut self);
+
+    /// What is to be said about a board that started anew and comes to no prompt.
+    fn reminder(&self) -> Option<String>;
+
     /// How long there has been nothing on it that the terminal does not see; `None` if there never was.
     fn idle(&self) -> Option<Duration>;
 }
@@ -100,6 +107,12 @@ impl Wire for Plain {
         None
     }
 
+    fn restarts(&mut self) {}
+
+    fn reminder(&self) -> Option<String> {
+        None
+    }
+
     fn idle(&self) -> Option<Duration> {
         None
     }
@@ -115,6 +128,7 @@ pub fn interact(wire: &mut dyn Wire, stop: Stop, lang: Lang) -> Result<(), Failu
         typed: typed_input(),
         keys: Keys::new(terminal.is_some()),
         recall: terminal.is_some().then(Recall::new),
+        restarts: Restarts::default(),
         stop,
         lang,
     };
@@ -188,6 +202,7 @@ struct Session<'a> {
     keys: Keys,
     /// For a person at a terminal.
     recall: Option<Recall>,
+    restarts: Restarts,
     stop: Stop,
     lang: Lang,
 }
@@ -220,6 +235,8 @@ impl Session<'_> {
                 return Ok(());
             }
             self.say(self.lang.pick("it is back", "ha vuelto"));
+            self.restarts = Restarts::after_an_absence();
+            self.wire.restarts();
             // It has just started by itself: its own banner comes.
             greeting = Vec::new();
         }
@@ -247,19 +264,32 @@ impl Session<'_> {
                     {
                         return Pause::Left;
                     }
-                    if out.has_started()
-                        && let Some(text) = self.wire.started()
-                    {
-                        self.say(&text);
-                        out.queue.push_front(ENTER);
+                    if self.restarts.heard(&buffer[..count]) {
+                        self.wire.restarts();
+                    }
+                    let found_again = self.restarts.ends_at_a_prompt() && out.at_prompt();
+                    if out.has_started() || found_again {
+                        self.restarts.ended();
+                        if let Some(text) = self.wire.started() {
+                            self.say(&text);
+                            out.queue.push_front(ENTER);
+                        }
                     }
                     input_ended = input_ended.map(|_| Instant::now());
                     patience = LAST_WORDS;
                 }
                 Err(error) => return Pause::Lost(error),
             }
+            if self.restarts.is_due()
+                && let Some(text) = self.wire.reminder()
+            {
+                self.say(&text);
+            }
             match self.typed.try_recv() {
                 Ok(bytes) => {
+                    if bytes.contains(&CTRL_C) {
+                        self.restarts.interrupted();
+                    }
                     let (at_prompt, recall) = (out.at_prompt(), self.recall.as_mut());
                     if (self.keys).take(&bytes, at_prompt, &mut out.queue, recall) {
                         return Pause::Left;

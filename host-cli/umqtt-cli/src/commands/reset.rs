@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use board_data::Step;
-use board_link::{Board, Ending, Lang, LinkError, Transport};
+use board_link::{Board, Ending, Lang, LinkError, Step as Doing, Transport};
 use serde_json::json;
 
 use crate::direct;
@@ -44,8 +44,11 @@ pub fn run(options: &ResetOptions, lang: Lang) -> Result<(), Failure> {
         }
     };
     // What it is, it says itself; where it does not answer, its port may know.
-    let answers = board.enter_raw().is_ok();
-    let info = answers.then(|| board.info().ok()).flatten();
+    let answers = unless_lost(board.enter_raw()).map_err(link)?.is_some();
+    let info = match answers {
+        true => unless_lost(board.info()).map_err(link)?,
+        false => None,
+    };
     let port = board.port();
     let usb = board_link::list()
         .ok()
@@ -58,7 +61,7 @@ pub fn run(options: &ResetOptions, lang: Lang) -> Result<(), Failure> {
                 usb.as_ref()?.product_id,
             ))
         });
-    let own_usb = usb.is_some_and(|usb| usb.vendor_id == ESPRESSIF);
+    let own_usb = (usb.as_ref()).is_some_and(|usb| usb.vendor_id == ESPRESSIF);
     if let Some(known) = known
         && kind == Kind::Bootloader
         && known.reset.bootloader.is_empty()
@@ -80,10 +83,11 @@ pub fn run(options: &ResetOptions, lang: Lang) -> Result<(), Failure> {
         } else {
             "python"
         };
-        match perform(board, &steps, answers) {
+        match perform(board, &steps, answers, usb.is_some()) {
             (_, Outcome::Done) => {
                 return tell(kind.word(), known, Some(by), lang);
             }
+            (_, Outcome::Lost(error)) => return Err(link(error)),
             (same, why) => {
                 reasons.push(why.text(lang));
                 board = same;
@@ -92,6 +96,15 @@ pub fn run(options: &ResetOptions, lang: Lang) -> Result<(), Failure> {
     }
     reasons.dedup();
     Err(failure(kind, &port, &reasons, lang))
+}
+
+/// A line that broke says nothing about the board; anything else that failed does.
+fn unless_lost<T>(result: Result<T, LinkError>) -> Result<Option<T>, LinkError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ LinkError::Lost { .. }) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 impl Kind {
@@ -174,6 +187,8 @@ enum Outcome {
     /// Python's last line.
     Refused(String),
     NoPython,
+    /// The line broke before the board had been told all.
+    Lost(LinkError),
 }
 
 impl Outcome {
@@ -206,6 +221,7 @@ impl Outcome {
             Self::NoPython => lang
                 .pick("its Python does not answer", "su Python no responde")
                 .to_owned(),
+            Self::Lost(error) => error.message(lang),
         }
     }
 }
@@ -235,10 +251,10 @@ fn failure(kind: Kind, port: &str, reasons: &[String], lang: Lang) -> Failure {
 }
 
 /// Does the steps; gives the board back for another way.
-fn perform(mut board: Board, steps: &[Step], answers: bool) -> (Board, Outcome) {
+fn perform(mut board: Board, steps: &[Step], answers: bool, usb: bool) -> (Board, Outcome) {
     if let [Step::Run(code)] = steps {
         let outcome = if answers {
-            by_python(&mut board, code)
+            by_python(&mut board, code, usb)
         } else {
             Outcome::NoPython
         };
@@ -249,13 +265,19 @@ fn perform(mut board: Board, steps: &[Step], answers: bool) -> (Board, Outcome) 
     (Board::new(transport, target::timeouts()), outcome)
 }
 
-fn by_python(board: &mut Board, code: &str) -> Outcome {
+fn by_python(board: &mut Board, code: &str, usb: bool) -> Outcome {
     board.timeouts_mut().stop = Duration::from_secs(1);
     match board.exec_within(code, SIGN) {
         Ok(run) if run.ending == Ending::Raised => {
             let line = run.stderr.trim_end().lines().last().unwrap_or_default();
             Outcome::Refused(line.to_owned())
         }
+        // A USB port may go with its board before the board has said that it has the code; other lines stay.
+        Err(
+            error @ LinkError::Lost {
+                step: Doing::Send, ..
+            },
+        ) if !usb => Outcome::Lost(error),
         // A board that goes away, falls silent or talks at another speed does what was asked for.
         Ok(_) | Err(_) => Outcome::Done,
     }

@@ -1,6 +1,6 @@
 //! `umqtt run`: decides how a script is run on a board beside its broker, and how that ends.
 
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use board_link::{Board, Ending, Event, Fault, Lang, LinkError, Run, Traceback};
 use broker::network::Network;
 use broker::{Broker, BrokerConfig, BrokerError, DEFAULT_PORT, TapOptions};
 
-use crate::broker_choice::{BadBroker, BrokerChoice, OutsideBroker, StandIn};
+use crate::broker_choice::{self, BrokerChoice, StandIn};
 use crate::cli::RunOptions;
 use crate::commands::broker as broker_command;
 use crate::display::{Display, Form, Message, Sender};
@@ -33,19 +33,9 @@ pub fn run(options: &RunOptions, lang: Lang) -> Result<&'static str, Failure> {
     let broker = options
         .broker
         .as_deref()
-        .map(|text| choose_broker(text, lang))
+        .map(|text| broker_choice::named(text, lang))
         .transpose()?;
-    if options.lan.is_some() && matches!(broker, Some(BrokerChoice::Outside(_))) {
-        let message = lang.pick(
-            "--lan is for the embedded broker, and --broker names another one",
-            "--lan es para el broker incluido, y --broker nombra otro",
-        );
-        let help = lang.pick("leave one of the two out", "quita una de las dos");
-        return Err(Failure::new(Status::Usage, message, help));
-    }
-    let lan = (options.lan.as_deref())
-        .map(|named| lan::address(named, lang))
-        .transpose()?;
+    let lan = lan::wanted(options.lan.as_deref(), broker.as_ref(), lang)?;
     let stop = Stop::on_signals(lang)?;
     let display = Display::start(
         Form {
@@ -69,26 +59,6 @@ pub fn run(options: &RunOptions, lang: Lang) -> Result<&'static str, Failure> {
     drop(sender);
     display.finish();
     done
-}
-
-/// What `--broker` and `monitor` name.
-pub fn choose_broker(text: &str, lang: Lang) -> Result<BrokerChoice, Failure> {
-    text.parse().map_err(|error| {
-        let why = match error {
-            BadBroker::Scheme => lang.pick("only mqtt:// and mqtts:// are known", "solo valen mqtt:// y mqtts://"),
-            BadBroker::Host => lang.pick("it has no host name", "no tiene nombre de host"),
-            BadBroker::Port => lang.pick("its port is no number from 1 to 65535", "su puerto no es un número de 1 a 65535"),
-        };
-        let message = match lang {
-            Lang::En => format!("\"{text}\" is no broker: {why}"),
-            Lang::Es => format!("\"{text}\" no es un broker: {why}"),
-        };
-        let help = lang.pick(
-            "embedded, test.mosquitto.org, 192.168.1.7:1884, mqtts://user:password@host, for example",
-            "por ejemplo embedded, test.mosquitto.org, 192.168.1.7:1884, mqtts://usuario:contraseña@host",
-        );
-        Failure::new(Status::Usage, message, help)
-    })
 }
 
 /// One run, with all that its steps need.
@@ -262,14 +232,7 @@ impl Session<'_> {
         board
             .exec(&lan::settings(broker))
             .and_then(board_link::Execution::into_stdout)?;
-        self.display.note(match self.lang {
-            Lang::En => format!(
-                "the script finds it by: from settings import BROKER, BROKER_PORT ({broker})"
-            ),
-            Lang::Es => format!(
-                "el programa lo encuentra con: from settings import BROKER, BROKER_PORT ({broker})"
-            ),
-        });
+        lan::say_settings(broker, self.display, self.lang);
         Ok(())
     }
 
@@ -306,7 +269,7 @@ impl Session<'_> {
     fn start_broker(&self, simulated: bool) -> Result<(Watch, Option<StandIn>), Failure> {
         let (watch, broker) = match (&self.broker, simulated) {
             (Some(BrokerChoice::Outside(broker)), _) => {
-                let hosts = self.resolve(broker)?;
+                let hosts = broker_choice::stand_in(broker, self.lang)?;
                 let (hosts, network) = self.worsen(hosts, simulated)?;
                 let observer = Observer::start(broker, self.display.clone(), self.stop, self.lang)?;
                 let label = self
@@ -447,36 +410,5 @@ impl Session<'_> {
             },
             address,
         ))
-    }
-
-    /// Where the names of public brokers lead on the simulated board: to the outside broker.
-    fn resolve(&self, broker: &OutsideBroker) -> Result<StandIn, Failure> {
-        let addresses = (broker.host.as_str(), broker.port).to_socket_addrs();
-        // Boards speak IPv4; an address of version 6 is the second choice.
-        let mut addresses: Vec<SocketAddr> = addresses.map(Iterator::collect).unwrap_or_default();
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        let Some(address) = addresses.first().copied() else {
-            let message = match self.lang {
-                Lang::En => format!("the broker {broker} has a host name that nobody knows"),
-                Lang::Es => format!("nadie conoce el nombre de host del broker {broker}"),
-            };
-            let help = self.lang.pick(
-                "check the name and this computer's network",
-                "revisa el nombre y la red de este equipo",
-            );
-            return Err(Failure::new(Status::Failed, message, help));
-        };
-        // A broker listens for one of the two on this port; scripts that want the other use its usual one.
-        Ok(if broker.tls {
-            StandIn {
-                tcp: SocketAddr::new(address.ip(), DEFAULT_PORT),
-                tls: Some(address),
-            }
-        } else {
-            StandIn {
-                tcp: address,
-                tls: None,
-            }
-        })
     }
 }

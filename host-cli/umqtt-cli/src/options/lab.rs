@@ -24,6 +24,16 @@ pub struct LabOptions {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=64))]
     pub boards: Option<u8>,
 
+    /// The broker: embedded, or [mqtt[s]://][user[:password]@]host[:port], of which the page shows the messages; host
+    /// names of public brokers lead to it on simulated boards. Default: embedded
+    #[arg(long, value_name = "BROKER")]
+    pub broker: Option<String>,
+
+    /// Let the boards of the local network reach the embedded broker, announce it by mDNS, and tell programs where it is
+    /// (from settings import BROKER, BROKER_PORT); the computer's address may be named. The page stays this computer's
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub lan: Option<String>,
+
     /// Let host names of public brokers lead to the real ones
     #[arg(long)]
     pub online: bool,

@@ -159,15 +159,17 @@ pub const FRAMES: &[Frame] = &[
   umqtt mount . --exec \"import main\"
   umqtt mount lesson --read-only --port /dev/ttyUSB0
 
-/remote is the board's current folder meanwhile. A restart of Python takes it away; it is mounted again when the prompt
-comes. Ctrl-] ends it: what runs is stopped, the folder unmounted.",
+/remote is the board's current folder meanwhile. A restart (Ctrl-D, the reset button) takes it away; it is mounted again
+when the prompt comes. A main.py that runs on without it is told of: Ctrl-C stops it and brings the folder back.
+Ctrl-] ends it: what runs is stopped, the folder unmounted; a program that the board started with by itself goes on.",
             "Ejemplos:
   umqtt mount .                            import encuentra los módulos de la carpeta, open sus ficheros
   umqtt mount . --exec \"import main\"
   umqtt mount leccion --read-only --port /dev/ttyUSB0
 
-Mientras tanto /remote es la carpeta actual de la placa. Si Python se reinicia la pierde, y se monta otra vez cuando
-sale el prompt. Ctrl-] termina: para lo que se ejecute y la desmonta.",
+Mientras tanto /remote es la carpeta actual de la placa. Al reiniciarse (Ctrl-D, el botón de reset) la pierde, y se monta
+otra vez cuando sale el prompt. Si main.py sigue en marcha sin ella, se avisa: Ctrl-C lo para y trae la carpeta de vuelta.
+Ctrl-] termina: para lo que se ejecute y la desmonta; un programa con el que la placa arrancó por sí sola sigue.",
         ],
     ),
     (

@@ -10,16 +10,20 @@ pub const FRAMES: &[Frame] = &[(
   umqtt lab                            a simulated board, everything on this computer
   umqtt lab examples/rgb               with that program and its parts; the page saves what is changed
   umqtt lab --boards 3                 three that can talk to each other
-  umqtt lab --port /dev/ttyUSB0        a real board on the same page
+  umqtt lab --port /dev/ttyUSB0 --lan  a real board on the same page, which finds the broker by the network
+  umqtt lab --broker test.mosquitto.org
+                                       the messages of another broker, which may be faraway
 
-The page and the broker are this computer's only. Ctrl-C ends all.",
+The page and, without --lan, the broker are this computer's only. Ctrl-C ends all.",
         "Ejemplos:
   umqtt lab                            una placa simulada, todo en este equipo
   umqtt lab examples/rgb               con ese programa y sus componentes; la página guarda los cambios
   umqtt lab --boards 3                 tres que pueden hablar entre sí
-  umqtt lab --port /dev/ttyUSB0        una placa de verdad en la misma página
+  umqtt lab --port /dev/ttyUSB0 --lan  una placa de verdad en la misma página, que encuentra el broker por la red
+  umqtt lab --broker test.mosquitto.org
+                                       los mensajes de otro broker, que puede estar lejos
 
-La página y el broker son solo de este equipo. Ctrl-C lo termina todo.",
+La página y, sin --lan, el broker son solo de este equipo. Ctrl-C lo termina todo.",
     ],
 )];
 
@@ -46,6 +50,17 @@ pub const SPANISH: &[(&str, &str)] = &[
     (
         "lab.boards",
         "Empezar con N placas simuladas. Por defecto: una, si no se da --port",
+    ),
+    (
+        "lab.broker",
+        "El broker: embedded (el incluido) o [mqtt[s]://][usuario[:contraseña]@]host[:puerto], del que la página enseña los \
+         mensajes; en las placas simuladas los nombres de brokers públicos llevan a él. Por defecto: embedded",
+    ),
+    (
+        "lab.lan",
+        "Que las placas de la red local lleguen al broker incluido: se anuncia por mDNS y los programas saben dónde está \
+         (from settings import BROKER, BROKER_PORT); se puede decir la dirección del equipo. La página sigue siendo solo \
+         de este equipo",
     ),
     (
         "lab.online",

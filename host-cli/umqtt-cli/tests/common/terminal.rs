@@ -108,22 +108,31 @@ impl Terminal {
         self.heard.drain(..end);
     }
 
-    fn listen(&mut self, limit: Duration) {
-        if let Ok(bytes) = self.output.recv_timeout(limit) {
-            self.heard.push_str(&String::from_utf8_lossy(&bytes));
-        }
+    /// True if something came.
+    fn listen(&mut self, limit: Duration) -> bool {
+        let Ok(bytes) = self.output.recv_timeout(limit) else {
+            return false;
+        };
+        self.heard.push_str(&String::from_utf8_lossy(&bytes));
+        true
     }
 
+    /// Fails after a minute of silence, or ten minutes of other words: an emulated board on a busy computer is slow.
     pub fn wait_for(&mut self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let started = Instant::now();
+        let mut moved = started;
         while !self.heard.contains(text) {
             let ended = self.child.try_wait().expect("its status");
+            let patient = moved.elapsed() < Duration::from_secs(60)
+                && started.elapsed() < Duration::from_secs(600);
             assert!(
-                ended.is_none() && Instant::now() < deadline,
+                ended.is_none() && patient,
                 "{text:?} did not come ({ended:?}): {}",
                 self.heard
             );
-            self.listen(Duration::from_millis(50));
+            if self.listen(Duration::from_millis(50)) {
+                moved = Instant::now();
+            }
         }
     }
 

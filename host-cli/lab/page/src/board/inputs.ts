@@ -67,6 +67,11 @@ export function contact(board: Board, id: string): { pin: number; activeLow: boo
   return undefined;
 }
 
+/** Every contact does, unless the diagram says with Wokwi's attribute that it does not. */
+function bounces(board: Board, id: string): boolean {
+  return board.diagram?.parts.find((part) => part.id === id)?.attrs?.["bounce"] !== "0";
+}
+
 export function press(lab: Lab, board: Board, id: string, pressed: boolean): void {
   const set = of(board).pressed;
   if (set.has(id) === pressed) {
@@ -79,7 +84,8 @@ export function press(lab: Lab, board: Board, id: string, pressed: boolean): voi
   }
   const joined = contact(board, id);
   if (joined) {
-    lab.send({ type: "press", board: board.info.id, pin: joined.pin, pressed, active_low: joined.activeLow });
+    const { pin, activeLow } = joined;
+    lab.send({ type: "press", board: board.info.id, pin, pressed, active_low: activeLow, bounces: bounces(board, id) });
   }
   touch("lights");
 }

@@ -43,7 +43,7 @@ export function messageList(
         ${message.shown < message.length
           ? html`<div class="hint">${t("truncated", { length: message.length, shown: message.shown })}</div>`
           : nothing}
-        <div class="by">${t("from", { client: message.client || "?" })}</div>
+        ${message.client === "" ? nothing : html`<div class="by">${t("from", { client: message.client })}</div>`}
       </li>`,
     )}
   </ol>`;

@@ -75,6 +75,8 @@ export class MqttModel {
   readonly topics = new Map<string, TopicState>();
   clients: ClientState[] = [];
   retained: RetainedMessage[] = [];
+  /** The broker is somebody else's: what is published is seen where it hands it out. */
+  external = false;
   /** Events that the broker could not hand over. */
   dropped = 0;
   private keys = 0;
@@ -109,7 +111,7 @@ export class MqttModel {
     const [exchange, step] = this.exchange(client, direction, packet, t);
     this.packets.push({ key: this.keys++, t, client, connection, direction, name, packet, exchange, step });
     const publish = packetOf(packet, "Publish");
-    if (publish && direction === "ToBroker") {
+    if (publish && direction === (this.external ? "ToClient" : "ToBroker")) {
       this.message(publish, client, t, false);
     }
     const connect = packetOf(packet, "Connect");

@@ -51,7 +51,7 @@ export class MqttPanel {
     return html`<header>
         <h2 id="mqtt-title">${t("mqtt")}</h2>
         <span class="broker ${broker.running ? "up" : "down"}" title=${broker.secure ? t("brokerSecure", { address: broker.secure }) : nothing}
-          ><span class="dot" aria-hidden="true"></span>${broker.running ? html`${t("broker")} <span class="mono">${broker.address}</span>` : t("brokerStopped")}</span
+          ><span class="dot" aria-hidden="true"></span>${broker.running ? html`${t("broker")} <span class="mono">${broker.address}</span>` : broker.external ? t("brokerUnreachable", { address: broker.address }) : t("brokerStopped")}</span
         >
       </header>
       <div class="tabbar">
@@ -112,7 +112,10 @@ export class MqttPanel {
   }
 
   private view(): TemplateResult | HTMLElement {
-    const { mqtt } = this.lab;
+    const { mqtt, broker } = this.lab;
+    if (broker.external && (this.tab === "packets" || this.tab === "clients")) {
+      return html`<p class="empty">${t("outsideHidden", { address: broker.address })}</p>`;
+    }
     switch (this.tab) {
       case "messages":
         return html`<div class="topics">${this.tree.render(mqtt)}</div>

@@ -14,7 +14,7 @@ export class PublishForm {
   private payload = "";
   private qos = 0;
   private retain = false;
-  private complaint: "topicBad" | "brokerDown" | undefined;
+  private complaint: "topicBad" | "brokerDown" | "brokerUnreachable" | undefined;
 
   constructor(
     private readonly lab: Lab,
@@ -85,14 +85,16 @@ export class PublishForm {
         >
         <button type="submit" class="primary">${t("publish")}</button>
       </div>
-      <p id="publish-complaint" class="complaint" role="alert">${this.complaint ? t(this.complaint) : nothing}</p>
+      <p id="publish-complaint" class="complaint" role="alert">${this.complaint ? t(this.complaint, { address: this.lab.broker.address }) : nothing}</p>
     </form>`;
   }
 
   private publish(): void {
     const { topic, payload, qos, retain } = this;
     const bad = topic === "" || /[+#\0]/.test(topic) || new TextEncoder().encode(topic).length > LONGEST;
-    this.complaint = bad ? "topicBad" : this.lab.broker.running ? undefined : "brokerDown";
+    const { running, external } = this.lab.broker;
+    const down = external ? "brokerUnreachable" : "brokerDown";
+    this.complaint = bad ? "topicBad" : running ? undefined : down;
     if (this.complaint === undefined) {
       this.lab.send({ type: "publish", topic, payload, qos, retain });
     } else if (bad) {
