@@ -135,10 +135,10 @@ pub fn picture(report: &Report, lang: Lang) -> String {
     if !plots.is_empty() {
         // The file may be shown without the table that says it: board, firmware, clock and date.
         let setting = text::setting(report, lang);
-        let named: Vec<String> = (setting.into_iter().map(|[_, value]| value)).collect();
-        for half in named.chunks(named.len().div_ceil(2)) {
+        let named: Vec<String> = (setting.into_iter().map(|of| of.join(": "))).collect();
+        for some in named.chunks(named.len().div_ceil(3)) {
             height += 18.0;
-            label(&mut inside, 12.0, height, "start", "s", &half.join(" · "));
+            label(&mut inside, 12.0, height, "start", "s", &some.join(" · "));
         }
         height += 10.0;
     }
