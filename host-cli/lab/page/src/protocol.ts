@@ -66,9 +66,12 @@ export interface BoardInfo {
   /** The example that was opened last. */
   example?: string | null;
   /** What is set from outside, by pin. */
-  inputs?: {
-    climate?: Record<string, { temperature: number; humidity: number; unplugged: boolean }>;
-    adc?: Record<string, number>;
+  inputs: {
+    climate: Record<string, { temperature: number; humidity: number; unplugged: boolean }>;
+    /** Microvolts. */
+    adc: Record<string, number>;
+    /** Pins whose button is held down. */
+    pressed: number[];
   };
 }
 
@@ -226,7 +229,7 @@ export type PageMessage =
   | { type: "input"; board: BoardId; text: string }
   | { type: "pin"; board: BoardId; pin: number; level: 0 | 1 | null }
   | { type: "resistor"; board: BoardId; pin: number; level: 0 | 1 | null }
-  | { type: "press"; board: BoardId; pin: number; pressed: boolean; active_low: boolean }
+  | { type: "press"; board: BoardId; pin: number; pressed: boolean; active_low: boolean; bounce: boolean }
   | { type: "adc"; board: BoardId; pin: number; microvolts: number }
   | { type: "climate"; board: BoardId; pin: number; temperature: number; humidity: number }
   | { type: "climate"; board: BoardId; pin: number; unplugged: true }

@@ -99,6 +99,11 @@ impl Sim {
         self.board.set_input(pin, level);
     }
 
+    /// A button takes a pin from one connection to another, bouncing.
+    pub fn switch(&self, pin: u8, from: Option<bool>, to: Option<bool>) {
+        self.board.switch(pin, from, to);
+    }
+
     /// A resistor holds a pin high or low while nothing drives it, or is taken away.
     pub fn set_resistor(&self, pin: u8, level: Option<bool>) {
         self.board.set_resistor(pin, level);

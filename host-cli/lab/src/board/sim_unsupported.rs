@@ -40,6 +40,10 @@ impl Sim {
         match *self {}
     }
 
+    pub fn switch(&self, _: u8, _: Option<bool>, _: Option<bool>) {
+        match *self {}
+    }
+
     pub fn set_resistor(&self, _: u8, _: Option<bool>) {
         match *self {}
     }
