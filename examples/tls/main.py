@@ -66,7 +66,8 @@ def main():
     try:
         cliente.connect()
     except (OSError, ValueError) as error:
-        print("No me fío del broker, o no está:", error)
+        # El motivo viene de mbedtls, entre finales de línea.
+        print("No me fío del broker, o no está:", str(error).strip())
         return
     print("Conexión cifrada con", BROKER)
     print("Publico en", TEMA)

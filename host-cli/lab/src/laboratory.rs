@@ -200,10 +200,10 @@ impl Laboratory {
                 pin,
                 pressed,
                 active_low,
-                bounce,
+                bounces,
             } => self
                 .board(board)?
-                .press(pin, pressed, !active_low, bounce)?,
+                .press(pin, pressed, !active_low, bounces)?,
             FromPage::Adc {
                 board,
                 pin,

@@ -321,9 +321,9 @@ pub enum FromPage {
         pressed: bool,
         #[serde(default = "yes")]
         active_low: bool,
-        /// The contact opens and closes some times before it stays, as a real one does.
+        /// Its contact opens and closes some times before it rests, as that of every real one.
         #[serde(default = "yes")]
-        bounce: bool,
+        bounces: bool,
     },
     Adc {
         board: BoardId,

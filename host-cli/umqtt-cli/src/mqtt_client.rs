@@ -130,6 +130,8 @@ pub fn named(given: &ClientOptions, lang: Lang) -> Result<Named, Failure> {
     let trust = Trust {
         files,
         own: given.cert.as_deref().zip(given.key.as_deref()),
+        any_host: given.insecure,
+        version: given.tls_version.as_deref(),
     };
     let mut options = options(&broker, &trust, lang)?;
     if let Some(id) = &given.id {

@@ -7,10 +7,13 @@ pub fn explain(traceback: &Traceback, lang: Lang) -> Option<&'static str> {
     let message = traceback.message.as_str();
     let [english, spanish] = match traceback.exception.rsplit('.').next()? {
         "OSError" => WORDS.iter().find(|(errors, _)| {
-            // `[Errno 111] ECONNREFUSED`, or the number alone where the firmware has no name for it.
-            errors
-                .iter()
-                .any(|error| message == *error || message.ends_with(&format!("] {error}")))
+            // `[Errno 111] ECONNREFUSED`, the number alone where the firmware has no name for it, or the number (of
+            // Linux or of lwIP) and umqtt's own words: `(110, 'no PINGRESP')`.
+            errors.iter().any(|error| {
+                message == *error
+                    || message.ends_with(&format!("] {error}"))
+                    || message.starts_with(&format!("({error},"))
+            })
         })?,
         "MQTTException" => REFUSED.iter().find(|(errors, _)| {
             // The code that the broker gave, alone or with its meaning: `5`, `(5, 'not authorized')`.
@@ -49,7 +52,7 @@ const WORDS: &[Words] = &[
         ],
     ),
     (
-        &["ETIMEDOUT"],
+        &["ETIMEDOUT", "110", "116"],
         [
             "no answer in time: check address and port, and the firewall of the computer with the broker",
             "no respondió a tiempo: revisa dirección y puerto, y el cortafuegos del equipo del broker",
@@ -116,6 +119,7 @@ mod tests {
             ("OSError: [Errno 113] EHOSTUNREACH", "no hay camino"),
             ("OSError: [Errno 110] ETIMEDOUT", "a tiempo"),
             ("OSError: [Errno 116] ETIMEDOUT", "a tiempo"),
+            ("OSError: (110, 'no PINGRESP')", "a tiempo"),
             ("OSError: -1", "se cortó"),
             ("OSError: [Errno 104] ECONNRESET", "se cortó"),
             ("MQTTException: 5", "revisa user"),

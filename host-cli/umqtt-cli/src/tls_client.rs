@@ -4,9 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use board_link::Lang;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    CertificateError, ClientConfig, DEFAULT_VERSIONS, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
+};
 
 use crate::failure::{self, Failure, Status};
 
@@ -17,6 +23,10 @@ pub struct Trust<'a> {
     pub files: Vec<PathBuf>,
     /// The client's own certificate and private key, in PEM.
     pub own: Option<(&'a Path, &'a Path)>,
+    /// Whether a certificate may be for another host than the one that was asked for.
+    pub any_host: bool,
+    /// The one version that is spoken, `tlsv1.2` or `tlsv1.3`; none for both.
+    pub version: Option<&'a str>,
 }
 
 /// The settings for these.
@@ -45,10 +55,24 @@ pub fn config(trust: &Trust, lang: Lang) -> Result<Arc<ClientConfig>, Failure> {
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(&error.to_string(), lang))?
-        .with_root_certificates(roots);
+    let versions = match trust.version {
+        Some("tlsv1.2") => &[&TLS12][..],
+        Some("tlsv1.3") => &[&TLS13],
+        _ => DEFAULT_VERSIONS,
+    };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .map_err(|error| unusable(&error.to_string(), lang))?;
+    let builder = if trust.any_host {
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| unusable(&error.to_string(), lang))?;
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyHost(verifier)))
+    } else {
+        builder.with_root_certificates(roots)
+    };
     let config = match trust.own {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
@@ -61,6 +85,56 @@ pub fn config(trust: &Trust, lang: Lang) -> Result<Arc<ClientConfig>, Failure> {
         }
     };
     Ok(Arc::new(config))
+}
+
+/// Checks everything about a certificate but the host that it is for.
+#[derive(Debug)]
+struct AnyHost(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for AnyHost {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        // The authority, the dates and the purpose are checked before the name.
+        match self
+            .0
+            .verify_server_cert(certificate, between, name, ocsp, now)
+        {
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
 }
 
 fn certificates(file: &Path, lang: Lang) -> Result<Vec<CertificateDer<'static>>, Failure> {

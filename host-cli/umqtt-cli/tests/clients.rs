@@ -236,6 +236,42 @@ fn against_mosquitto_with_a_password_and_over_tls() {
     done.expect_status(1);
     assert!(done.stderr.contains("--cafile"), "{done:#?}");
     home.run(publish.iter().chain(&["text"])).expect_status(2);
+    for version in ["tlsv1.2", "tlsv1.3"] {
+        home.run(publish.iter().chain(&["ca.pem", "--tls-version", version]))
+            .expect_status(0);
+    }
+}
+
+/// A computer's address changes, and the certificate of its broker is for the old one.
+#[test]
+fn a_certificate_for_another_host_is_taken_where_that_is_asked_for() {
+    let home = Home::new();
+    let names = ["otro.example".to_owned()];
+    let (identity, trust) =
+        broker::Identity::make(home.path(), &names, &[]).expect("a certificate");
+    let strangers = tempfile::tempdir().expect("a folder");
+    let (_, stranger) =
+        broker::Identity::make(strangers.path(), &names, &[]).expect("a certificate");
+    let mut config = BrokerConfig::default();
+    config.listen.set_port(0);
+    config.tls = Some((config.listen, identity));
+    let broker = Broker::start(config).expect("a broker on a free port");
+    let port = broker.tls_addr().expect("TLS").port().to_string();
+    let publish = |authority: &std::path::Path, more: &[&str]| {
+        let mut arguments = vec!["pub", "-h", "127.0.0.1", "-p", &port, "-t", "t", "-m", "x"];
+        let authority = authority.display().to_string();
+        arguments.extend(["-q", "1", "--cafile", &authority]);
+        arguments.extend(more);
+        home.run(arguments).status
+    };
+    assert_eq!(publish(&trust.pem, &[]), Some(1));
+    assert_eq!(publish(&trust.pem, &["--insecure"]), Some(0));
+    assert_eq!(
+        publish(&trust.pem, &["--insecure", "--tls-version", "tlsv1.2"]),
+        Some(0)
+    );
+    // Whoever signed it counts as ever.
+    assert_eq!(publish(&stranger.pem, &["--insecure"]), Some(1));
 }
 
 #[test]
@@ -368,6 +404,7 @@ fn what_cannot_be_done_is_explained() {
         ("sub -t t -V mqttv5", 2, "3.1.1 only"),
         ("sub -t t -D connect x y", 2, "MQTT 5"),
         ("sub -t t --insecure", 2, "--cafile"),
+        ("sub -t t --tls-version tlsv1.1", 2, "tlsv1.2"),
         ("pub -t t -m x --unix /x", 2, "TCP"),
         ("pub -t t -m x --nothing", 2, "there is no option --nothing"),
         ("pub -t t -f nothing", 1, "nothing cannot be read"),

@@ -26,6 +26,9 @@ export class Console {
   private cleared = 0;
   /** When the newest lines came, so that a screen reader is not asked to read more than can be listened to. */
   private readonly arrivals: number[] = [];
+  /** The newest line is kept in sight, until a person scrolls away from it. */
+  private following = true;
+  private height = 0;
   private readonly typed: string[] = [];
   private recalled = 0;
 
@@ -54,6 +57,17 @@ export class Console {
       this.transmit();
     });
     this.input.addEventListener("keydown", (event) => this.recall(event));
+    this.output.addEventListener("scroll", () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.output;
+      // Hidden, as behind another part of the page on a phone, it has no height, and forgets where it was.
+      if (clientHeight > 0 && clientHeight === this.height) {
+        this.following = scrollHeight - scrollTop - clientHeight < 40;
+      }
+    });
+    new ResizeObserver(() => {
+      this.height = this.output.clientHeight;
+      this.follow();
+    }).observe(this.output);
     const head = document.createElement("header");
     head.append(this.title, this.clear);
     const prompt = document.createElement("span");
@@ -83,7 +97,6 @@ export class Console {
       return;
     }
     this.version = terminal.version;
-    const atEnd = this.output.scrollHeight - this.output.scrollTop - this.output.clientHeight < 40;
     const { ended, current } = terminal.content();
     const fresh = Math.min(terminal.ended - this.drawn, ended.length, SHOWN);
     this.pace(other ? Infinity : fresh);
@@ -100,7 +113,11 @@ export class Console {
     if (this.current.textContent !== current) {
       this.current.textContent = current;
     }
-    if (atEnd) {
+    this.follow();
+  }
+
+  private follow(): void {
+    if (this.following) {
       this.output.scrollTop = this.output.scrollHeight;
     }
   }

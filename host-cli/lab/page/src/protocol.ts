@@ -229,7 +229,7 @@ export type PageMessage =
   | { type: "input"; board: BoardId; text: string }
   | { type: "pin"; board: BoardId; pin: number; level: 0 | 1 | null }
   | { type: "resistor"; board: BoardId; pin: number; level: 0 | 1 | null }
-  | { type: "press"; board: BoardId; pin: number; pressed: boolean; active_low: boolean; bounce: boolean }
+  | { type: "press"; board: BoardId; pin: number; pressed: boolean; active_low: boolean; bounces: boolean }
   | { type: "adc"; board: BoardId; pin: number; microvolts: number }
   | { type: "climate"; board: BoardId; pin: number; temperature: number; humidity: number }
   | { type: "climate"; board: BoardId; pin: number; unplugged: true }

@@ -158,6 +158,55 @@ test("on a phone everything is within reach of a thumb", async () => {
     await fits("mensajes");
     await view("Programa");
     await page.stop();
+    // The newest line stays in sight, also where the keyboard of the phone takes half of the screen.
+    await page.write("import time\nfor n in range(60):\n    print('antes', n)\ninput()\nprint('la última')\n");
+    await page.locator("button.run").tap();
+    await page.printed("antes 59");
+    await view("Placa");
+    await view("Programa");
+    await page.page.getByLabel("Escribir a la placa").tap();
+    await page.page.setViewportSize({ width: 360, height: 500 });
+    await page.page.keyboard.press("Enter");
+    await page.printed("la última");
+    await page.page.waitForFunction(() => {
+      const output = document.querySelector(".output");
+      return output.scrollHeight - output.scrollTop - output.clientHeight < 40;
+    });
+  } finally {
+    await page.close();
+  }
+});
+
+test("no button or tab is cut off, from a small tablet to a wide screen", async () => {
+  const page = await Page.open(lab);
+  try {
+    await page.example("dht22");
+    for (const lang of ["en", "es"]) {
+      await page.locator("#language").selectOption(lang);
+      await page.locator(`html[lang=${lang}]`).waitFor();
+      for (const [width, height] of [[770, 1024], [820, 1180], [1024, 600], [1100, 700], [1280, 720], [1366, 640], [1920, 1080]]) {
+        await page.page.setViewportSize({ width, height });
+        const cut = await page.page.evaluate(() =>
+          [...document.querySelectorAll("button, input, select, .broker")]
+            .filter((element) => !element.closest(".cm-editor, .stage") && element.getClientRects().length > 0)
+            .filter((element) => {
+              const room = (element.closest(".tabs, .panel") ?? document.documentElement).getBoundingClientRect();
+              const { left, right } = element.getBoundingClientRect();
+              return left < room.left - 1 || right > room.right + 1;
+            })
+            .map((element) => element.outerHTML.slice(0, 120)),
+        );
+        assert.deepEqual(cut, [], `${lang}, ${width}`);
+        await page.shot(`ancho-${width}-${lang}`);
+      }
+    }
+    // On a low screen with two columns the form can be reached by scrolling, and the program stays in sight.
+    await page.page.setViewportSize({ width: 1024, height: 600 });
+    await page.locator(".publish button[type=submit]").scrollIntoViewIfNeeded();
+    const [publish, run] = await Promise.all([".publish button[type=submit]", "button.run"].map((each) => page.locator(each).boundingBox()));
+    for (const box of [publish, run]) {
+      assert.ok(box.y >= 0 && box.y + box.height <= 600, JSON.stringify(box));
+    }
   } finally {
     await page.close();
   }

@@ -99,7 +99,7 @@ impl Sim {
         self.board.set_input(pin, level);
     }
 
-    /// A button takes a pin from one connection to another, bouncing.
+    /// A button is pressed or let go, and bounces for some milliseconds, in which this waits.
     pub fn switch(&self, pin: u8, from: Option<bool>, to: Option<bool>) {
         self.board.switch(pin, from, to);
     }

@@ -37,6 +37,42 @@ fn a_program_runs_prints_moves_pins_and_ends() {
     });
 }
 
+/// What a student stumbles over who counts presses and waits for none of them to settle.
+#[test]
+fn a_button_bounces_unless_the_diagram_says_otherwise() {
+    let maker = need!("a button on the page's board", micropython());
+    let lab = lab_with(maker, 1);
+    let mut page = Page::open(&lab);
+    let board = page.wait_for_board();
+    page.run(
+        board,
+        "from machine import Pin\nimport time\nfallen = []\n\
+         pin = Pin(4, Pin.IN, Pin.PULL_UP)\npin.irq(lambda pin: fallen.append(1), Pin.IRQ_FALLING)\n\
+         print('ready')\nfor name, count in (('still', 1), ('bouncing', 2)):\n\
+         \x20   while len(fallen) < count:\n        time.sleep_ms(5)\n\
+         \x20   time.sleep_ms(300)\n    print(name, len(fallen) > 1, pin.value())\n\
+         \x20   while pin.value() == 0:\n        time.sleep_ms(5)\n\
+         \x20   time.sleep_ms(300)\n    fallen.clear()\n    print(name, 'let go')\n",
+    );
+    page.wait_for_text(board, "ready");
+    for (name, bounces) in [("still", json!(false)), ("bouncing", Value::Null)] {
+        for pressed in [true, false] {
+            let mut press = json!({"type": "press", "board": board, "pin": 4, "pressed": pressed});
+            if !bounces.is_null() {
+                press["bounces"] = bounces.clone();
+            }
+            page.send(&press);
+            let says = match (pressed, name) {
+                (true, "still") => "still False 0",
+                (true, _) => "bouncing True 0",
+                (false, "still") => "still let go",
+                (false, _) => "bouncing let go",
+            };
+            page.wait_for_text(board, says);
+        }
+    }
+}
+
 #[test]
 fn an_exception_names_file_and_line() {
     let maker = need!("a traceback on the page", micropython());
@@ -163,7 +199,7 @@ for al_menos in (2, 1):
     page.wait_for_text(board, "lista");
     let press = |pressed: bool, bounce: bool| {
         json!({
-            "type": "press", "board": board, "pin": 4, "pressed": pressed, "bounce": bounce,
+            "type": "press", "board": board, "pin": 4, "pressed": pressed, "bounces": bounce,
         })
     };
     page.send(&press(true, true));

@@ -50,8 +50,12 @@ fn every_lesson_has_a_test_and_a_text() {
         if name == "paho" {
             continue;
         }
-        let command = format!("cargo run --release -- run examples/{name}/main.py");
-        assert!(text.contains(&command), "{name}: {command}");
+        for command in [
+            format!("cargo run --release -- run examples/{name}/main.py"),
+            format!("cargo run --release -- lab examples/{name}"),
+        ] {
+            assert!(text.contains(&command), "{name}: {command}");
+        }
     }
 }
 

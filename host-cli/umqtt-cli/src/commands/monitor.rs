@@ -61,7 +61,7 @@ pub fn run(options: &MonitorOptions, lang: Lang) -> Result<(), Failure> {
     };
     let trust = Trust {
         files: options.cafile.iter().cloned().collect(),
-        own: None,
+        ..Trust::default()
     };
     let stop = Stop::on_signals(lang)?;
     let settings = mqtt_client::options(&broker, &trust, lang)?;

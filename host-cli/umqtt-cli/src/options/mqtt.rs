@@ -189,6 +189,14 @@ pub struct ClientOptions {
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
 
+    /// Let the certificate be for another host; its authority is checked all the same
+    #[arg(long, requires = "cafile")]
+    pub insecure: bool,
+
+    /// The version of TLS: tlsv1.2 or tlsv1.3. Default: the newest that both know
+    #[arg(long, value_name = "VERSION", value_parser = ["tlsv1.2", "tlsv1.3"])]
+    pub tls_version: Option<String>,
+
     /// Where the broker publishes the will when the connection breaks
     #[arg(long, value_name = "TOPIC")]
     pub will_topic: Option<String>,

@@ -129,18 +129,10 @@ const NOT_HERE: &[(&[&str], [&str; 2])] = &[
         ],
     ),
     (
-        &["--insecure"],
-        [
-            "is not offered: name the certificate's authority with --cafile, and the host as the certificate does",
-            "no se ofrece: indica con --cafile la autoridad del certificado, y el host como lo dice el certificado",
-        ],
-    ),
-    (
         &[
             "--psk",
             "--psk-identity",
             "--ciphers",
-            "--tls-version",
             "--tls-alpn",
             "--tls-engine",
             "--keyform",
@@ -342,6 +334,14 @@ pub const SPANISH: &[(&str, &str)] = &[
     ),
     ("pub.cert", "Un certificado propio de este cliente, en PEM"),
     ("pub.key", "Su clave privada, en PEM"),
+    (
+        "pub.insecure",
+        "Dejar que el certificado sea de otro host; su autoridad se comprueba igual",
+    ),
+    (
+        "pub.tls_version",
+        "La versión de TLS: tlsv1.2 o tlsv1.3. Por defecto: la más nueva que los dos conozcan",
+    ),
     (
         "pub.will_topic",
         "Dónde publica el broker el testamento cuando se corta la conexión",

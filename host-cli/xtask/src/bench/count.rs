@@ -121,7 +121,7 @@ pub fn count(
 }
 
 /// How many instructions there were between two marks, and before the first and behind the last.
-fn totals(file: &Path) -> Result<Vec<u64>> {
+pub fn totals(file: &Path) -> Result<Vec<u64>> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("callgrind has not written {}", file.display()))?;
     text.lines()

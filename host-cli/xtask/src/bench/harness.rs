@@ -470,11 +470,18 @@ fn of_broker(value: &Value) -> Ratios {
 }
 
 fn of_startup(value: &Value) -> Ratios {
-    let ratio = value["times_faster"].as_f64();
-    ratio
-        .map(|ratio| ("umqtt --version beside mpremote version".to_owned(), ratio))
-        .into_iter()
-        .collect()
+    const WHAT: &str = "umqtt --version beside mpremote version";
+    let mut ratios = Ratios::new();
+    ratios.extend(
+        value["times_faster"]
+            .as_f64()
+            .map(|ratio| (WHAT.to_owned(), ratio)),
+    );
+    let count = |who: &str| value["instructions"][who].as_f64();
+    if let (Some(ours), Some(theirs)) = (count("umqtt"), count("mpremote")) {
+        ratios.insert(format!("{WHAT}, {COUNTED}"), theirs / ours);
+    }
+    ratios
 }
 
 #[cfg(test)]

@@ -48,11 +48,6 @@ export function isPressed(board: Board, id: string): boolean {
   return of(board).pressed.has(id) || (pin !== undefined && board.info.inputs.pressed.includes(pin));
 }
 
-/** As in Wokwi, a button's contact bounces unless its attribute `bounce` is 0. */
-function bounces(board: Board, id: string): boolean {
-  return board.diagram.parts.find((part) => part.id === id)?.attrs?.["bounce"] !== "0";
-}
-
 /** What a button joins: the chip's pin, and whether the other side is ground. */
 export function contact(board: Board, id: string): { pin: number; activeLow: boolean } | undefined {
   if (id === BOOT) {
@@ -74,6 +69,11 @@ export function contact(board: Board, id: string): { pin: number; activeLow: boo
   return undefined;
 }
 
+/** Every contact does, unless the diagram says with Wokwi's attribute that it does not. */
+function bounces(board: Board, id: string): boolean {
+  return board.diagram?.parts.find((part) => part.id === id)?.attrs?.["bounce"] !== "0";
+}
+
 export function press(lab: Lab, board: Board, id: string, pressed: boolean): void {
   const set = of(board).pressed;
   if (set.has(id) === pressed && isPressed(board, id) === pressed) {
@@ -87,7 +87,7 @@ export function press(lab: Lab, board: Board, id: string, pressed: boolean): voi
   const joined = contact(board, id);
   if (joined) {
     const { pin, activeLow } = joined;
-    lab.send({ type: "press", board: board.info.id, pin, pressed, active_low: activeLow, bounce: bounces(board, id) });
+    lab.send({ type: "press", board: board.info.id, pin, pressed, active_low: activeLow, bounces: bounces(board, id) });
   }
   touch("lights");
 }
