@@ -18,7 +18,8 @@ use crate::examples;
 use crate::folder::Folder;
 use crate::mqtt::{LabBroker, Message, Mqtt};
 use crate::protocol::{
-    Activity, BoardId, BoardView, FromPage, Kind, Level, PortView, Project, ToPage,
+    Activity, BoardId, BoardView, ClimateView, FromPage, InputsView, Kind, Level, PortView,
+    Project, ToPage,
 };
 use crate::view::View;
 use crate::words::Words;
@@ -200,18 +201,9 @@ impl Laboratory {
                 pressed,
                 active_low,
                 bounces,
-            } => {
-                let closed = Some(!active_low);
-                let (from, to) = match pressed {
-                    true => (None, closed),
-                    false => (closed, None),
-                };
-                let board = self.board(board)?;
-                match bounces {
-                    true => board.sim()?.switch(pin, from, to),
-                    false => board.sim()?.set_input(pin, to),
-                }
-            }
+            } => self
+                .board(board)?
+                .press(pin, pressed, !active_low, bounces)?,
             FromPage::Adc {
                 board,
                 pin,
@@ -219,6 +211,9 @@ impl Laboratory {
             } => {
                 let microvolts = microvolts.min(MOST_MICROVOLTS);
                 self.board(board)?.sim()?.set_adc(pin, microvolts);
+                self.view.inputs(board, |inputs| {
+                    inputs.adc.insert(pin, microvolts);
+                });
             }
             FromPage::Climate {
                 board,
@@ -227,8 +222,11 @@ impl Laboratory {
                 humidity,
                 unplugged,
             } => {
-                let climate = climate(temperature, humidity, unplugged)?;
-                self.board(board)?.sim()?.set_climate(pin, climate);
+                let measured = climate(temperature, humidity, unplugged)?;
+                self.board(board)?.sim()?.set_climate(pin, measured);
+                self.view.inputs(board, |inputs| {
+                    inputs.climate.insert(pin, shown_climate(measured));
+                });
             }
             FromPage::Network {
                 board,
@@ -257,13 +255,14 @@ impl Laboratory {
                 retain,
             )?)?,
             FromPage::OpenExample { board, name } => {
-                self.board(board)?;
+                let shown = self.board(board)?;
                 let project = examples::open(&name).ok_or_else(|| {
                     Words::new(
                         format!("there is no example {name:?}"),
                         format!("no hay ningún ejemplo {name:?}"),
                     )
                 })?;
+                shown.release();
                 self.view.project(board, project);
             }
             FromPage::AddBoard { kind, port } => {
@@ -366,6 +365,7 @@ impl Laboratory {
             micropython: None,
             state: Activity::Starting,
             network: None,
+            inputs: InputsView::default(),
             project: Some(Arc::new(project)),
         });
         if let Err(words) = self.add_as(id, port) {
@@ -494,6 +494,16 @@ fn climate(
             "a DHT22 measures from -40 to 80 degrees Celsius and from 0 to 100 percent",
             "un DHT22 mide de -40 a 80 grados Celsius y de 0 a 100 por ciento",
         )),
+    }
+}
+
+/// What pages show of it; of an unplugged sensor what Wokwi's has at first.
+fn shown_climate(measured: Option<(f32, f32)>) -> ClimateView {
+    let (temperature, humidity) = measured.unwrap_or((24.0, 40.0));
+    ClimateView {
+        temperature,
+        humidity,
+        unplugged: measured.is_none(),
     }
 }
 

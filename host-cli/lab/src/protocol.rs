@@ -2,7 +2,7 @@
 //!
 //! docs/LAB.md lists them. What a page sends may be anything; what is no message of this list is refused with a notice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use broker::{BrokerState, ClientState, RetainedMessage, TapEvent};
@@ -87,6 +87,24 @@ impl Default for Project {
     }
 }
 
+/// What a DHT22 measures, in degrees Celsius and percent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ClimateView {
+    pub temperature: f32,
+    pub humidity: f32,
+    pub unplugged: bool,
+}
+
+/// What is set from outside, by pin, so that a page that comes later shows it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct InputsView {
+    pub climate: BTreeMap<u8, ClimateView>,
+    /// In microvolts.
+    pub adc: BTreeMap<u8, u32>,
+    /// Pins whose button is held down.
+    pub pressed: BTreeSet<u8>,
+}
+
 /// A board. `project` stands in a message only where it is new to the page.
 #[derive(Debug, Clone, Serialize)]
 pub struct BoardView {
@@ -97,6 +115,7 @@ pub struct BoardView {
     pub micropython: Option<String>,
     pub state: Activity,
     pub network: Option<LinkView>,
+    pub inputs: InputsView,
     #[serde(flatten)]
     pub project: Option<Arc<Project>>,
 }

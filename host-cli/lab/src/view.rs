@@ -9,8 +9,8 @@ use broker::BrokerState;
 use tokio::sync::broadcast;
 
 use crate::protocol::{
-    Activity, BoardId, BoardView, BrokerView, Level, LinkView, MqttEvent, PinsView, Project,
-    SourceFile, ToPage,
+    Activity, BoardId, BoardView, BrokerView, InputsView, Level, LinkView, MqttEvent, PinsView,
+    Project, SourceFile, ToPage,
 };
 use crate::words::Words;
 
@@ -198,6 +198,15 @@ impl View {
         self.change(id, |view| view.network.replace(network) != view.network);
     }
 
+    /// Notes what was set from outside.
+    pub fn inputs(&self, id: BoardId, set: impl FnOnce(&mut InputsView)) {
+        self.change(id, |view| {
+            let before = view.inputs.clone();
+            set(&mut view.inputs);
+            view.inputs != before
+        });
+    }
+
     pub fn micropython(&self, id: BoardId, version: &str) {
         self.change(id, |view| {
             let differs = view.micropython.as_deref() != Some(version);
@@ -211,6 +220,8 @@ impl View {
         let mut seen = self.lock();
         if let Some(board) = seen.boards.get_mut(&id) {
             board.view.project = Some(Arc::new(project));
+            // Other parts: pages set them as the wiring has them.
+            board.view.inputs = InputsView::default();
             self.tell(&ToPage::Board(board.view.clone()));
         }
     }
@@ -351,6 +362,7 @@ mod tests {
             micropython: None,
             state: Activity::Idle,
             network: None,
+            inputs: InputsView::default(),
             project: Some(Arc::default()),
         }
     }

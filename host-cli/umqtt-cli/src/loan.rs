@@ -19,28 +19,24 @@ pub struct Loan {
 }
 
 impl Loan {
-    /// Looks whether the board has umqtt as it should be, and lends it if not.
+    /// Looks whether the board has umqtt as it should be, and lends it if not; whether it did.
     pub fn give(
         &mut self,
         board: &mut Board,
         info: &BoardInfo,
         display: &Sender,
         lang: Lang,
-    ) -> Result<(), InstallError> {
+    ) -> Result<bool, InstallError> {
         let items = module::umqtt(info, lang).map_err(InstallError::Unfit)?;
         self.there = board.state(FOLDER)? != FileState::Missing;
         if module::has(board, &items)? {
-            return Ok(());
+            return Ok(false);
         }
         let lent = |item: Item| Item::new(format!("{FOLDER}{}", item.path), item.content);
         let items: Vec<Item> = items.into_iter().map(lent).collect();
         (self.there, self.needed) = (true, true);
         module::install(board, info, &items, display, lang)?;
-        display.note(lang.pick(
-            "the board has umqtt for this run; umqtt install puts it there for good",
-            "la placa tiene umqtt durante esta ejecución; umqtt install lo deja puesto",
-        ));
-        Ok(())
+        Ok(true)
     }
 
     /// Says that others put files into the folder: they are found, and go, with what is lent.

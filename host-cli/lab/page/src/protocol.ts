@@ -66,9 +66,12 @@ export interface BoardInfo {
   /** The example that was opened last. */
   example?: string | null;
   /** What is set from outside, by pin. */
-  inputs?: {
-    climate?: Record<string, { temperature: number; humidity: number; unplugged: boolean }>;
-    adc?: Record<string, number>;
+  inputs: {
+    climate: Record<string, { temperature: number; humidity: number; unplugged: boolean }>;
+    /** Microvolts. */
+    adc: Record<string, number>;
+    /** Pins whose button is held down. */
+    pressed: number[];
   };
 }
 

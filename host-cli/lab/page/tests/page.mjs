@@ -173,6 +173,21 @@ onPage("a stopped broker is said to be stopped", {}, async (page) => {
   await page.arrived("prueba/parado", "ahora sí");
 });
 
+onPage("what is set on the parts is there after a reload, and a run goes without a word", {}, async (page) => {
+  await page.example("dht22");
+  await page.run();
+  const topic = await page.printedAfter("Publico en");
+  await page.slide("Temperatura", 30.5);
+  await page.arrived(topic, '"temperatura": 30.5');
+  await page.page.reload();
+  const slider = page.page.getByRole("slider", { name: "Temperatura" });
+  await slider.waitFor();
+  assert.equal(await slider.inputValue(), "30.5");
+  await page.locator("button.stop:enabled").waitFor();
+  assert.equal(await page.locator(".notice").count(), 0);
+  await page.stop();
+});
+
 test("an outside broker's messages are seen, and what cannot be known of it is said", async () => {
   const mosquitto = await startMosquitto();
   const own = await startLab({ target: ["--broker", mosquitto.address] });

@@ -8,7 +8,7 @@ mod sim;
 mod text;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -171,6 +171,44 @@ impl Handle {
     /// Types on the board's console.
     pub fn type_in(&self, text: &str) {
         self.line.type_in(text.as_bytes());
+    }
+
+    /// Presses the button at a pin, which then is at `level`, or lets it go. What it was before is not done again.
+    ///
+    /// # Errors
+    /// A real board's is pressed by hand.
+    pub fn press(&self, pin: u8, pressed: bool, level: bool, bounce: bool) -> Result<(), Words> {
+        let sim = self.sim()?;
+        let (from, to) = match pressed {
+            true => (None, Some(level)),
+            false => (Some(level), None),
+        };
+        let mut differs = false;
+        self.view.inputs(self.id, |inputs| {
+            differs = match pressed {
+                true => inputs.pressed.insert(pin),
+                false => inputs.pressed.remove(&pin),
+            };
+        });
+        match (differs, bounce) {
+            // It takes some milliseconds, in which pages wait: presses must come in their order.
+            (true, true) => sim.switch(pin, from, to),
+            _ => sim.set_input(pin, to),
+        }
+        Ok(())
+    }
+
+    /// Lets all buttons go.
+    pub fn release(&self) {
+        let mut pressed = BTreeSet::new();
+        self.view.inputs(self.id, |inputs| {
+            pressed = std::mem::take(&mut inputs.pressed)
+        });
+        if let Some(Simulated { sim, .. }) = &self.simulated {
+            for pin in pressed {
+                sim.set_input(pin, None);
+            }
+        }
     }
 
     /// The simulated board, for its parts.

@@ -170,6 +170,85 @@ cliente.disconnect()
 }
 
 #[test]
+fn what_is_set_from_outside_is_shown_to_pages_that_come_later_and_a_button_bounces() {
+    let maker = need!("parts that are set on the page", micropython());
+    let lab = lab_with(maker, 1);
+    let mut page = Page::open(&lab);
+    let board = page.wait_for_board();
+    page.run(
+        board,
+        "import machine, time
+bordes = 0
+def borde(pin):
+    global bordes
+    bordes += 1
+boton = machine.Pin(4, machine.Pin.IN, machine.Pin.PULL_UP)
+boton.irq(borde, machine.Pin.IRQ_FALLING)
+for al_menos in (2, 1):
+    bordes = 0
+    print('lista')
+    while bordes < al_menos:
+        time.sleep_ms(5)
+    time.sleep_ms(300)
+    print('bordes', bordes)
+    input()
+    while boton.value() == 0:
+        time.sleep_ms(5)
+",
+    );
+    page.wait_for_text(board, "lista");
+    let press = |pressed: bool, bounce: bool| {
+        json!({
+            "type": "press", "board": board, "pin": 4, "pressed": pressed, "bounces": bounce,
+        })
+    };
+    page.send(&press(true, true));
+    page.wait("board", |message| {
+        message["inputs"]["pressed"] == json!([4])
+    });
+    page.wait_for_text(board, "bordes ");
+    let edges = page.wait_for_text(board, "\n");
+    assert!(
+        edges.trim().parse::<u32>().is_ok_and(|edges| edges > 1),
+        "{edges}"
+    );
+    page.send(&json!({
+        "type": "climate", "board": board, "pin": 15, "temperature": 30.5, "humidity": 61,
+    }));
+    page.send(&json!({"type": "adc", "board": board, "pin": 34, "microvolts": 1_650_000}));
+    page.wait("board", |message| {
+        message["inputs"]["adc"] == json!({"34": 1_650_000})
+    });
+    let mut late = Page::open(&lab);
+    let hello = late.wait("hello", |_| true);
+    assert_eq!(
+        hello["boards"][0]["inputs"],
+        json!({
+            "climate": {"15": {"temperature": 30.5, "humidity": 61.0, "unplugged": false}},
+            "adc": {"34": 1_650_000},
+            "pressed": [4],
+        })
+    );
+    page.send(&press(false, false));
+    page.wait("board", |message| message["inputs"]["pressed"] == json!([]));
+    page.send(&json!({"type": "input", "board": board, "text": "\r"}));
+    page.wait_for_text(board, "lista");
+    page.send(&press(true, false));
+    page.wait_for_text(board, "bordes ");
+    assert_eq!(page.wait_for_text(board, "\n").trim(), "1");
+    page.send(&press(false, true));
+    page.send(&json!({"type": "input", "board": board, "text": "\r"}));
+    assert_eq!(page.wait_for_end(board)["how"], "finished");
+    // Another wiring has other parts.
+    page.send(&json!({"type": "open_example", "board": board, "name": "boton"}));
+    let opened = page.wait("board", |message| message["files"].is_array());
+    assert_eq!(
+        opened["inputs"],
+        json!({"climate": {}, "adc": {}, "pressed": []})
+    );
+}
+
+#[test]
 fn an_example_opens_with_its_files() {
     let maker = need!("an example on the page", micropython());
     let lab = lab_with(maker, 1);

@@ -18,7 +18,7 @@ use crate::display::{Message, Sender};
 use crate::failure::{Failure, Status};
 use crate::lan::{self, Announcement};
 use crate::loan::Loan;
-use crate::module::InstallError;
+use crate::module::{self, InstallError};
 use crate::mqtt_client;
 use crate::options::lab::LabOptions;
 use crate::simulated;
@@ -341,9 +341,18 @@ impl lab::Loan for Lent {
             }
         }
         match given {
-            Ok(()) => {}
+            // On the page that is how it should be, and nothing to speak of.
+            Ok(_) => {}
             // The program may do well with what the firmware brings.
-            Err(InstallError::Unfit(finding)) => note(Words::same(finding.message)),
+            Err(InstallError::Unfit(finding)) => {
+                // Pages have languages of their own.
+                let said = |lang| module::umqtt(&info, lang).err().map(|unfit| unfit.message);
+                let words = said(Lang::En).zip(said(Lang::Es));
+                note(words.map_or_else(
+                    || Words::same(finding.message),
+                    |(en, es)| Words::new(en, es),
+                ));
+            }
             Err(InstallError::Link(error)) => return Err(error),
         }
         if with_files {

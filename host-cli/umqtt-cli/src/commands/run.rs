@@ -218,7 +218,11 @@ impl Session<'_> {
     fn prepare(&self, board: &mut Board, loan: &mut Loan) -> Result<(), LinkError> {
         let info = board.info()?;
         match loan.give(board, &info, self.display, self.lang) {
-            Ok(()) => {}
+            Ok(false) => {}
+            Ok(true) => self.display.note(self.lang.pick(
+                "the board has umqtt for this run; umqtt install puts it there for good",
+                "la placa tiene umqtt durante esta ejecución; umqtt install lo deja puesto",
+            )),
             // The script may do well with what the firmware brings.
             Err(InstallError::Unfit(finding)) => self.display.note(finding.message),
             Err(InstallError::Link(error)) => return Err(error),

@@ -42,8 +42,10 @@ export function wiredPart(board: Board, id: string): WiredPart | undefined {
   return board.wiring.find((part) => part.id === id);
 }
 
+/** Held here, or on another page. */
 export function isPressed(board: Board, id: string): boolean {
-  return of(board).pressed.has(id);
+  const pin = contact(board, id)?.pin;
+  return of(board).pressed.has(id) || (pin !== undefined && board.info.inputs.pressed.includes(pin));
 }
 
 /** What a button joins: the chip's pin, and whether the other side is ground. */
@@ -74,7 +76,7 @@ function bounces(board: Board, id: string): boolean {
 
 export function press(lab: Lab, board: Board, id: string, pressed: boolean): void {
   const set = of(board).pressed;
-  if (set.has(id) === pressed) {
+  if (set.has(id) === pressed && isPressed(board, id) === pressed) {
     return;
   }
   if (pressed) {
@@ -96,7 +98,7 @@ export function climate(board: Board, part: DiagramPart): Climate {
     return known;
   }
   const pin = gpioOf(wiredPart(board, part.id)?.pins["SDA"]);
-  const set = pin === undefined ? undefined : board.info.inputs?.climate?.[String(pin)];
+  const set = pin === undefined ? undefined : board.info.inputs.climate[String(pin)];
   return {
     // As in Wokwi where the diagram says nothing.
     temperature: set?.temperature ?? Number(part.attrs?.["temperature"] ?? 24),
@@ -138,9 +140,9 @@ export function setUp(lab: Lab, board: Board): void {
   for (const part of diagram.parts) {
     const pins = wiredPart(board, part.id)?.pins ?? {};
     const kind = kindOf(part);
-    if (kind === "dht22" && info.inputs?.climate?.[String(gpioOf(pins["SDA"]))] === undefined) {
+    if (kind === "dht22" && info.inputs.climate[String(gpioOf(pins["SDA"]))] === undefined) {
       setClimate(lab, board, part, {});
-    } else if (kind === "potentiometer" && info.inputs?.adc?.[String(gpioOf(pins["SIG"]))] === undefined) {
+    } else if (kind === "potentiometer" && info.inputs.adc[String(gpioOf(pins["SIG"]))] === undefined) {
       turn(lab, board, part, turned(board, part));
     }
   }
@@ -152,7 +154,7 @@ export function turned(board: Board, part: DiagramPart): number {
     return known;
   }
   const pin = gpioOf(wiredPart(board, part.id)?.pins["SIG"]);
-  const microvolts = pin === undefined ? undefined : board.info.inputs?.adc?.[String(pin)];
+  const microvolts = pin === undefined ? undefined : board.info.inputs.adc[String(pin)];
   return microvolts === undefined ? Number(part.attrs?.["value"] ?? 0) / 1023 : microvolts / 3_300_000;
 }
 
