@@ -40,12 +40,12 @@ pub const NO_PAGE: &str = r#"<!doctype html>
 <h1>La página del laboratorio no está compilada</h1>
 <p>Este <code>umqtt</code> se compiló sin ella. Hazlo una vez, con Node.js 18 o posterior, y arráncalo de nuevo:</p>
 <pre><code>cargo xtask page
-cargo run -- lab</code></pre>
+cargo run --release -- lab</code></pre>
 <section lang="en">
 <h1>The laboratory's page is not built</h1>
 <p>This <code>umqtt</code> was built without it. Build it once, with Node.js 18 or later, and start again:</p>
 <pre><code>cargo xtask page
-cargo run -- lab</code></pre>
+cargo run --release -- lab</code></pre>
 </section>
 </main>
 </html>
