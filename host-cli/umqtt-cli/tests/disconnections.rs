@@ -19,8 +19,8 @@ const LIMIT: Duration = Duration::from_secs(80);
 /// Places where each conversation breaks, either way; the first and the last byte are among them.
 const BREAKS: usize = 8;
 
-/// Boards that work side by side.
-const BOARDS: usize = 3;
+/// Boards that work side by side. A run is mostly the half second in which the line is tried, and the processor is idle.
+const BOARDS: usize = 12;
 
 /// Names and contents below a folder; folders have none.
 type Tree = BTreeMap<String, Option<Vec<u8>>>;
