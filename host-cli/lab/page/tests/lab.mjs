@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { test as nodeTest } from "node:test";
+import { after, before, test as nodeTest } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -34,6 +34,35 @@ export function test(name, body, timeout = 10 * PATIENCE) {
       failed += 1;
       console.log(`test ${name} ... FAILED`);
       throw error;
+    }
+  });
+}
+
+/** A laboratory for all tests of a file: what comes of this is asked for in the tests, once it runs. */
+export function sharedLab(options) {
+  let lab;
+  before(async () => {
+    lab = await startLab(options);
+  });
+  after(async () => {
+    await closeBrowser();
+    await lab?.stop();
+  });
+  return () => lab;
+}
+
+/** A test with a page of its own, in the laboratory that `lab` gives. */
+export function testOnPage(lab, name, body) {
+  test(name, async () => {
+    const page = await Page.open(lab());
+    try {
+      await page.clear();
+      await body(page);
+    } catch (error) {
+      await page.shot(`failed-${name.replace(/\W+/g, "-")}`);
+      throw error;
+    } finally {
+      await page.close();
     }
   });
 }
