@@ -169,6 +169,7 @@ fn measuring_on_a_board_that_goes_away() {
             proxy.arm(at, how);
             let done = bench();
             let what = format!("{at:?} {how:?}");
+            println!("{what}: {:?}", done.elapsed);
             let lines = done.json();
             let setting = lines.iter().find(|line| line["event"] == "setting");
             if done.status == Some(0) {

@@ -3,7 +3,7 @@
 use bench_report::{Count, Quantity, Report, Who, party};
 use board_link::Lang;
 
-use super::board_side::Said;
+use super::board_side::{Ended, Said};
 use super::sink::Sink;
 use super::{Broken, Comparison, Pilot};
 
@@ -128,7 +128,12 @@ impl Comparison<'_> {
                 sink.port()
             );
             let said = self.talk().run(&code);
-            let counted = sink.counted(said.rounds.len());
+            // Of a board that was lost, connections may stay open for as long as it likes.
+            let connections = match said.ended {
+                Ended::Lost(_) => 0,
+                _ => said.rounds.len(),
+            };
+            let counted = sink.counted(connections);
             let values: Vec<(Who, f64)> = said
                 .rounds
                 .iter()
