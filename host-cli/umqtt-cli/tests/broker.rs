@@ -126,7 +126,7 @@ fn passwords_are_set_changed_and_removed() {
         (&["users"], "", 2, "missing"),
         (&["users", "eva", "clave"], "", 2, ""),
         (&["-D", "nothing", "eva"], "", 1, "cannot read"),
-        (&["no/folder", "eva"], "x\n", 1, "cannot write"),
+        (&["no/folder", "eva"], "x\n", 1, "cannot be written"),
     ] {
         let done = passwd(&home, arguments, input);
         done.expect_status(status);
