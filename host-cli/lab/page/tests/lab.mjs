@@ -202,8 +202,9 @@ export async function startBoard() {
 
 let browser;
 
-export async function openBrowser() {
-  browser ??= await chromium.launch({
+/** The browser that all tests of a process share; it is started once, whoever asks first. */
+export function openBrowser() {
+  browser ??= chromium.launch({
     executablePath: onPath(["chromium", "chromium-browser", "google-chrome"]),
     // Chromium's own sandbox refuses to work for root.
     args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
@@ -212,8 +213,9 @@ export async function openBrowser() {
 }
 
 export async function closeBrowser() {
-  await browser?.close();
+  const open = browser;
   browser = undefined;
+  await (await open)?.close();
 }
 
 /** A page of a laboratory, and what a test does with it. */
