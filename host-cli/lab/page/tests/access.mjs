@@ -129,7 +129,6 @@ test("on a phone everything is within reach of a thumb", async () => {
       await discard.tap();
     }
     await page.locator(".cm-content", { hasText: "MQTTClient" }).waitFor();
-    await page.clear().catch(() => {});
     await page.locator("button.run").tap();
     const topic = await page.printedAfter("publico en");
     await fits("programa");
