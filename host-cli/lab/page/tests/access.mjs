@@ -129,6 +129,7 @@ test("on a phone everything is within reach of a thumb", async () => {
       await discard.tap();
     }
     await page.locator(".cm-content", { hasText: "MQTTClient" }).waitFor();
+    await page.locator(".console header button").tap();
     await page.locator("button.run").tap();
     const topic = await page.printedAfter("publico en");
     await fits("programa");
