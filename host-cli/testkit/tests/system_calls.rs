@@ -2,7 +2,6 @@
 //! more. Counts, not times: they are the same on every machine.
 #![cfg(target_os = "linux")]
 
-use std::process::Command;
 use std::time::Duration;
 
 use testkit::{Implementation, Interpreter, Peer, Program, Step, Version, need, strace};
