@@ -3,17 +3,13 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 
-import { closeBrowser, openBrowser, PATIENCE, test } from "./lab.mjs";
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const SCREENSHOTS = process.env.UMQTT_SCREENSHOTS ?? fileURLToPath(new URL("../../../../target/lab-screenshots", import.meta.url));
+import { closeBrowser, openBrowser, PATIENCE, screenshot, test, violations } from "./lab.mjs";
 
 /** Needs nothing from outside: the native class in a Python one, which knows no QoS 2, and one of whose rounds fails. */
 const BASELINE = `
@@ -85,8 +81,7 @@ async function read(name, { width, colorScheme }) {
     });
     await page.goto(address);
     const text = await page.locator("body").innerText();
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    await page.screenshot({ path: join(SCREENSHOTS, `bench-${name}-${width}-${colorScheme}.png`), fullPage: true });
+    await screenshot(page, `bench-${name}-${width}-${colorScheme}`, { fullPage: true });
 
     // Nothing but the frames for wide things is wider than the window; nothing leaves its plot; words do not overlap.
     const layout = await page.evaluate(() => {
@@ -116,10 +111,7 @@ async function read(name, { width, colorScheme }) {
     });
     assert.deepEqual(layout, [], what);
 
-    await page.evaluate(AXE);
-    const violations = await page.evaluate(async () => (await globalThis.axe.run(document)).violations);
-    const found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 4).map(({ html }) => html).join(" | ")}`);
-    assert.deepEqual(found, [], what);
+    assert.deepEqual(await violations(page), [], what);
     return text;
   } finally {
     await context.close();
