@@ -16,7 +16,7 @@ import { chromium } from "playwright-core";
 /** Milliseconds that anything may take: a busy computer is slow, and what never comes is as wrong after a minute. */
 export const PATIENCE = 60_000;
 
-const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
+export const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 const SCREENSHOTS = process.env.UMQTT_SCREENSHOTS ?? join(REPOSITORY, "target/lab-screenshots");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 

@@ -3,34 +3,22 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { closeBrowser, openBrowser, PATIENCE, screenshot, test, violations } from "./lab.mjs";
+import { closeBrowser, openBrowser, PATIENCE, REPOSITORY, screenshot, test, violations } from "./lab.mjs";
 
-/** Needs nothing from outside: the native class in a Python one, which knows no QoS 2, and one of whose rounds fails. */
-const BASELINE = `
-from umqtt_bench_native import MQTTClient as Native
-
-class MQTTClient(Native):
-    count = 0
-
-    def publish(self, topic, msg, retain=False, qos=0):
-        assert qos < 2
-        MQTTClient.count += 1
-        if MQTTClient.count == 5:
-            raise OSError(5)
-        super().publish(topic, msg, retain, qos)
-`;
+/** Knows no QoS 2, and one of its rounds fails. */
+const BASELINE = "baseline.py";
 
 let home;
 
 before(() => {
   home = mkdtempSync(join(tmpdir(), "umqtt-bench-"));
-  writeFileSync(join(home, "baseline.py"), BASELINE);
+  copyFileSync(join(REPOSITORY, "python/tests/bench_baseline.py"), join(home, BASELINE));
 });
 
 after(async () => {
@@ -131,7 +119,7 @@ async function readEverywhere(name) {
 }
 
 test("a report with several sizes, a missing QoS and a failed round can be read anywhere", async () => {
-  await bench("many.html", ["--baseline", "baseline.py", "--sizes", "16,1024,65535", "--rounds", "9", "--messages", "100", "--lang", "en"]);
+  await bench("many.html", ["--baseline", BASELINE, "--sizes", "16,1024,65535", "--rounds", "9", "--messages", "100", "--lang", "en"]);
   const text = await readEverywhere("many.html");
   assert.match(text, /umqtt: Python and native, compared/);
   assert.match(text, /umqtt in Python cannot do this \(AssertionError\)/);
