@@ -22,7 +22,7 @@ mod small {
     use core::ffi::c_void;
     use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-    use micropython_sys::{MpObj, ObjInstance};
+    use micropython_sys::ObjInstance;
 
     use super::*;
 
@@ -44,33 +44,40 @@ mod small {
             }
         }
 
-        /// The attribute of this instance of a class: looked for in all its entries, beginning with the one in which it
-        /// was found last.
+        /// The attribute of this instance of a class, if it is where one was found last.
         #[inline(never)]
         pub(super) fn get(&self, instance: Obj, name: Qstr) -> Obj {
-            if instance.is_instance_of_python_class() {
-                let mut key = MpObj(self.key.load(Ordering::Relaxed));
-                if key == MpObj::NULL {
-                    key = Obj::from_qstr(name).0;
-                    self.key.store(key.0, Ordering::Relaxed);
+            let key = self.key.load(Ordering::Relaxed);
+            if !key.is_null() && instance.is_instance_of_python_class() {
+                // SAFETY: as in `search`.
+                unsafe {
+                    let members = &(*instance.0.0.cast::<ObjInstance>()).members;
+                    let place = self.place.load(Ordering::Relaxed);
+                    if place < members.alloc {
+                        let entry = members.table.add(place);
+                        if (*entry).key.0 == key {
+                            return Obj((*entry).value);
+                        }
+                    }
                 }
+            }
+            self.search(instance, name)
+        }
+
+        /// The same as usual; notes where an instance of a class has it.
+        #[cold]
+        #[inline(never)]
+        fn search(&self, instance: Obj, name: Qstr) -> Obj {
+            if instance.is_instance_of_python_class() {
+                let key = Obj::from_qstr(name).0;
+                self.key.store(key.0, Ordering::Relaxed);
                 // SAFETY: it is an instance, whose table has as many entries as it says; other code does not run meanwhile.
                 unsafe {
                     let members = &(*instance.0.0.cast::<ObjInstance>()).members;
-                    let (mut place, mut next) = (self.place.load(Ordering::Relaxed), 0);
-                    loop {
-                        if place < members.alloc {
-                            let entry = members.table.add(place);
-                            if (*entry).key == key {
-                                self.place.store(place, Ordering::Relaxed);
-                                return Obj((*entry).value);
-                            }
+                    for place in 0..members.alloc {
+                        if (*members.table.add(place)).key == key {
+                            self.place.store(place, Ordering::Relaxed);
                         }
-                        if next >= members.alloc {
-                            break;
-                        }
-                        place = next;
-                        next += 1;
                     }
                 }
             }

@@ -199,6 +199,16 @@ impl Block {
         }
     }
 
+    /// Writes them to a stream that is known.
+    ///
+    /// # Safety
+    /// The first `n` bytes must have been filled.
+    #[inline(always)]
+    pub unsafe fn write(&self, client: Obj, to: Stream, n: usize) -> Result<()> {
+        // SAFETY: as the caller promises; the collector does not move the block.
+        unsafe { write_all(client, to, self.start, n) }
+    }
+
     /// Gives the block back.
     ///
     /// # Safety
@@ -279,29 +289,48 @@ impl Memory {
         unsafe {
             let at = self.at;
             self.at = at.add(n);
-            if n >= SHORT {
-                at.copy_from_nonoverlapping(from, n);
-                return;
-            }
-            let (mut at, mut from) = (at, from);
-            let end = from.add(n);
-            if from == end {
-                return;
-            }
-            // Volatile, or the compiler would call the `memmove` that is to be avoided.
-            loop {
-                at.write_volatile(from.read());
-                at = at.add(1);
-                from = from.add(1);
-                if from == end {
-                    return;
-                }
-            }
+            copy(at, from, n);
         }
     }
 }
 
-/// Fewer bytes are copied one by one: calling the interpreter's `memmove` takes longer.
+/// Copies bytes, in fewer instructions than the interpreter's `memmove`, which takes a call and then 5 to 6 for each word
+/// on boards.
+///
+/// # Safety
+/// As for `ptr::copy_nonoverlapping`.
+#[inline(never)]
+pub unsafe fn copy(at: *mut u8, from: *const u8, n: usize) {
+    // SAFETY: as the caller promises; words lie as they should.
+    unsafe {
+        let (mut at, mut from) = (at, from);
+        let end = from.add(n);
+        if n >= SHORT {
+            if size_of::<usize>() != WORD || (at.addr() | from.addr()) % WORD != 0 {
+                at.copy_from_nonoverlapping(from, n);
+                return;
+            }
+            let last = end.sub(4 * WORD);
+            while from <= last {
+                let (to, words) = (at.cast::<u32>(), from.cast::<u32>());
+                // Words, not an array of them, for which the compiler would call `memmove`.
+                let four = (*words, *words.add(1), *words.add(2), *words.add(3));
+                (*to, *to.add(1), *to.add(2), *to.add(3)) = four;
+                (at, from) = (to.add(4).cast(), words.add(4).cast());
+            }
+        }
+        while from != end {
+            // Volatile, or the compiler would call the `memmove` that is to be avoided.
+            at.write_volatile(from.read());
+            (at, from) = (at.add(1), from.add(1));
+        }
+    }
+}
+
+/// Bytes of a `u32`, which is what boards copy at a time.
+const WORD: usize = size_of::<u32>();
+
+/// Fewer bytes are copied one by one: `memmove` takes longer.
 const SHORT: usize = 16;
 
 impl Sink for &mut Memory {

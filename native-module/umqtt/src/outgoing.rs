@@ -13,7 +13,7 @@ use crate::io::{Block, KEPT_MAX, Memory};
 use crate::serve::serve_for;
 use crate::state::{Kept, State};
 use crate::wait::Wait;
-use crate::{EMPTY_BYTES, caught, closed, io, packet_error};
+use crate::{caught, closed, io, packet_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
 const STACK_PACKET: usize = 320;
@@ -237,7 +237,7 @@ fn look_closely_at(topic: Obj) -> Result<()> {
     let bytes = topic.buffer();
     // SAFETY: no other code runs while the slice lives.
     check_name(unsafe { bytes.as_slice() }).map_err(packet_error)?;
-    TOPIC.set(topic, bytes, EMPTY_BYTES.get());
+    TOPIC.set(topic, bytes);
     Ok(())
 }
 
@@ -306,7 +306,9 @@ fn send_large(
     unsafe {
         let copied = payload.len().min(memory.left());
         memory.fill(payload.as_ptr(), copied);
-        block.send(this, state, n + copied)?;
+        let sent = block.write(this, stream, n + copied);
+        block.give_back(state);
+        sent?;
         let rest = payload.len() - copied;
         if rest > 0 {
             io::write_all(this, stream, payload.as_ptr().add(copied), rest)?;
