@@ -1,6 +1,8 @@
 //! Decides what may be said of rounds: their median and spread, and the ratio of two parties with an interval that holds
 //! whatever the distribution is, or the reason why there is none.
 
+use serde::Serialize;
+
 /// With fewer pairs no interval of 95 % is narrower than all of them, and one disturbed round is its end.
 pub const LEAST_PAIRS: usize = 9;
 /// An interval whose ends are further apart than this, one divided by the other, says too little for a number.
@@ -47,8 +49,9 @@ pub struct Ratio {
     pub pairs: usize,
 }
 
-/// Why there is no ratio.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Why there is no ratio. As JSON it is the variant's name in `why`, beside its numbers; both are for programs to rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
 pub enum Refusal {
     /// Pairs of rounds that went well on both sides.
     TooFew { pairs: usize },
@@ -165,6 +168,13 @@ mod tests {
         );
         let noisy: Vec<_> = (0..20).map(|round| (f64::from(round + 1), 1.0)).collect();
         assert!(matches!(ratio(&noisy), Err(Refusal::TooNoisy { .. })));
+        assert_eq!(
+            serde_json::json!(Refusal::TooNoisy {
+                low: 0.5,
+                high: 2.0
+            }),
+            serde_json::json!({ "why": "too_noisy", "low": 0.5, "high": 2.0 })
+        );
         // A clock that stood still gives no ratio.
         assert_eq!(ratio(&[(2.0, 0.0); 30]), Err(Refusal::TooFew { pairs: 0 }));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::agent::{Agent, Parts};
+use crate::agent::Agent;
 use crate::error::{LinkError, Step};
 use crate::link::Link;
 use crate::mount::share_nothing;
@@ -172,15 +172,6 @@ impl Board {
     /// Whether the board started anew by itself since the raw REPL was last entered.
     pub fn has_restarted(&self) -> bool {
         self.restarted
-    }
-
-    /// Says that files will be looked at and written, so that the program for both is sent once.
-    ///
-    /// # Errors
-    /// As [`Board::exec`].
-    pub fn expect_files(&mut self) -> Result<(), LinkError> {
-        let parts = Parts::LOOK.and(Parts::WRITE);
-        self.with_agent(parts, |_| Ok(()))
     }
 
     /// Starts Python anew as Ctrl-D at the ordinary prompt does: `boot.py` and `main.py` run.

@@ -53,6 +53,28 @@ pub struct TapEvent {
     pub packet: TapPacket,
 }
 
+impl TapEvent {
+    /// A message as a subscriber of a broker gets it that we cannot look into: whose connection it takes is not known.
+    pub fn received(publish: Publish, payload_limit: usize) -> TapEvent {
+        let length = publish.payload.len();
+        TapEvent {
+            time: SystemTime::now(),
+            connection: 0,
+            client_id: Arc::from(""),
+            direction: Direction::ToClient,
+            packet: TapPacket::Publish {
+                topic: publish.topic,
+                payload: publish.payload.slice(..length.min(payload_limit)),
+                length,
+                qos: publish.qos as u8,
+                retain: publish.retain,
+                duplicate: publish.dup,
+                packet_id: None,
+            },
+        }
+    }
+}
+
 /// What a display needs to know of a packet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TapPacket {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use broker::{Broker, TapOptions, TapPacket};
 use common::start;
 use rumqttc::{Client, Connection, Event, LastWill, MqttOptions, Packet, Publish, QoS};
+use testkit::{mosquitto_clients, need};
 
 fn options(broker: &Broker, client_id: &str) -> MqttOptions {
     let mut options = MqttOptions::new(
@@ -105,24 +106,6 @@ fn rumqttc_leaves_its_will() {
     );
 }
 
-/// Whether Mosquitto's clients are there; else the test is skipped by name.
-fn mosquitto_clients_are_installed(test: &str) -> bool {
-    let installed = ["mosquitto_pub", "mosquitto_sub"].iter().all(|program| {
-        let help = Command::new(program)
-            .arg("--help")
-            .stdout(Stdio::null())
-            .status();
-        help.is_ok()
-    });
-    if !installed {
-        testkit::skip(
-            test,
-            "Mosquitto's clients are not installed; on Debian: apt-get install mosquitto-clients",
-        );
-    }
-    installed
-}
-
 fn mosquitto(program: &str, broker: &Broker, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command
@@ -158,9 +141,10 @@ fn mosquitto_sub(
 
 #[test]
 fn mosquitto_clients_talk_through_it_at_every_qos() {
-    if !mosquitto_clients_are_installed("mosquitto_clients_talk_through_it_at_every_qos") {
-        return;
-    }
+    need!(
+        "mosquitto_clients_talk_through_it_at_every_qos",
+        mosquitto_clients()
+    );
     let broker = start();
     for qos in ["0", "1", "2"] {
         let (mut child, mut lines) = mosquitto_sub(
@@ -188,9 +172,10 @@ fn mosquitto_clients_talk_through_it_at_every_qos() {
 
 #[test]
 fn mosquitto_clients_get_retained_messages_and_large_ones() {
-    if !mosquitto_clients_are_installed("mosquitto_clients_get_retained_messages_and_large_ones") {
-        return;
-    }
+    need!(
+        "mosquitto_clients_get_retained_messages_and_large_ones",
+        mosquitto_clients()
+    );
     let broker = start();
     let large = "x".repeat(120_000);
     let status = mosquitto(
@@ -215,11 +200,10 @@ fn mosquitto_clients_get_retained_messages_and_large_ones() {
 
 #[test]
 fn mosquitto_clients_of_mqtt_5_are_told_that_the_version_is_wrong() {
-    if !mosquitto_clients_are_installed(
+    need!(
         "mosquitto_clients_of_mqtt_5_are_told_that_the_version_is_wrong",
-    ) {
-        return;
-    }
+        mosquitto_clients()
+    );
     let broker = start();
     let output = mosquitto("mosquitto_pub", &broker, &["-V", "5", "-t", "t", "-m", "x"]).output();
     let output = output.expect("mosquitto_pub runs");

@@ -19,6 +19,7 @@ use std::time::Duration;
 use broker::{TapOptions, TapPacket};
 use common::ways::{named, read_until, secure, ways};
 use rumqttc::{Client, LastWill, Packet, Publish, QoS};
+use testkit::{mosquitto_clients, need};
 
 #[test]
 fn rumqttc_gets_every_message_at_every_qos_each_way() {
@@ -117,15 +118,7 @@ fn retained_messages_wills_and_sessions_work_each_way() {
 #[test]
 fn mosquitto_clients_do_all_of_it_over_tcp_and_tls() {
     let name = "mosquitto_clients_do_all_of_it_over_tcp_and_tls";
-    if Command::new("mosquitto_sub")
-        .arg("--help")
-        .output()
-        .is_err()
-    {
-        let why =
-            "Mosquitto's clients are not installed; on Debian: apt-get install mosquitto-clients";
-        return testkit::skip(name, why);
-    }
+    need!(name, mosquitto_clients());
     let (broker, trust, _folder) = secure();
     let port = broker.addr().port().to_string();
     let tls_port = broker.tls_addr().expect("TLS").port().to_string();

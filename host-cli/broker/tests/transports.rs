@@ -10,19 +10,12 @@ use std::time::Duration;
 use broker::{Broker, Trust};
 use common::ways::secure;
 use common::{connect_packet, publish_packet, start, start_with};
+use testkit::{mosquitto_clients, need};
 
 #[test]
 fn mosquitto_clients_trust_the_certificate_and_no_other() {
     let name = "mosquitto_clients_trust_the_certificate_and_no_other";
-    if Command::new("mosquitto_pub")
-        .arg("--help")
-        .output()
-        .is_err()
-    {
-        let why =
-            "Mosquitto's clients are not installed; on Debian: apt-get install mosquitto-clients";
-        return testkit::skip(name, why);
-    }
+    need!(name, mosquitto_clients());
     let (broker, trust, _folder) = secure();
     let (_other, other_trust, _other_folder) = secure();
     let port = broker.tls_addr().expect("TLS").port().to_string();

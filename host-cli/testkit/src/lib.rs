@@ -46,7 +46,7 @@ pub use implementation::{Implementation, Module};
 pub use interpreter::{Interpreter, Version, x86_options};
 pub use lossy::LossyNetwork;
 pub use machine::Machine;
-pub use mosquitto::{Access, Mosquitto};
+pub use mosquitto::{Access, Mosquitto, mosquitto_clients};
 pub use mpremote::mpremote;
 pub use peer::{Peer, Step};
 pub use printed::printed;
@@ -54,7 +54,7 @@ pub use program::{Finished, Program, Running};
 pub use proxy::{Break, How, Proxy};
 pub use ran::{RAN, ran};
 pub use random::Random;
-pub use require::{REQUIRE_ALL, skip};
+pub use require::{REQUIRE_ALL, installed, skip, strace};
 
 use std::path::{Path, PathBuf};
 

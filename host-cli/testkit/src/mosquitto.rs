@@ -9,6 +9,14 @@ use std::time::{Duration, Instant};
 
 use crate::Certificates;
 
+/// Whether Mosquitto's clients are there.
+///
+/// # Errors
+/// Says which is missing, and Debian's package that has it.
+pub fn mosquitto_clients() -> Result<(), String> {
+    crate::installed(&["mosquitto_pub", "mosquitto_sub"], "mosquitto-clients")
+}
+
 /// Who may come in.
 #[derive(Debug)]
 pub enum Access<'a> {

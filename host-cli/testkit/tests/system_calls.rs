@@ -2,10 +2,9 @@
 //! more. Counts, not times: they are the same on every machine.
 #![cfg(target_os = "linux")]
 
-use std::process::Command;
 use std::time::Duration;
 
-use testkit::{Implementation, Interpreter, Peer, Program, Step, Version, need};
+use testkit::{Implementation, Interpreter, Peer, Program, Step, Version, need, strace};
 
 /// Fixed header, variable header and client identifier of the CONNECT that `system_calls.py` sends.
 const CONNECT_SIZE: usize = 19;
@@ -13,24 +12,6 @@ const CONNACK: &[u8] = b"\x20\x02\x00\x00";
 
 /// As many as `system_calls.py` receives.
 const MESSAGES: usize = 10;
-
-/// Whether strace is there and may trace.
-fn strace() -> Result<(), String> {
-    let tried = Command::new("strace")
-        .args(["-o", "/dev/null", "true"])
-        .output()
-        .map_err(|error| {
-            format!("strace does not run: {error}; on Debian: apt-get install strace")
-        })?;
-    if tried.status.success() {
-        Ok(())
-    } else {
-        Err(format!(
-            "strace may not trace here: {}",
-            String::from_utf8_lossy(&tried.stderr).trim()
-        ))
-    }
-}
 
 /// A PUBLISH at QoS 0 to the topic "t".
 fn message(payload: usize) -> Vec<u8> {

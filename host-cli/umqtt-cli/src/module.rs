@@ -304,7 +304,6 @@ pub fn plan<'a>(
     let hiding: Vec<String> = items.iter().filter_map(Item::hiding).collect();
     let paths = items.iter().map(|item| item.path.as_str());
     let paths: Vec<&str> = paths.chain(hiding.iter().map(String::as_str)).collect();
-    board.expect_files()?;
     let states = board.states_briefly(&paths)?;
     let (ours, others) = states.split_at(items.len());
     let differing: Vec<(&Item, Option<u64>)> = items

@@ -3,13 +3,12 @@
 //! It sees what the broker hands out, so packets other than PUBLISH stay unseen, and so do topics that
 //! the user may not read.
 
-use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use board_link::Lang;
-use broker::{Direction, TapEvent, TapPacket};
+use broker::TapEvent;
 use rumqttc::{Client, ConnectionError, Event, Packet, QoS};
 
 use crate::broker_choice::OutsideBroker;
@@ -112,21 +111,7 @@ fn watch(
     while !ended.is_requested() {
         match connection.recv_timeout(LOOK_EVERY) {
             Ok(Ok(Event::Incoming(Packet::Publish(publish)))) => {
-                display.show(Message::Mqtt(TapEvent {
-                    time: SystemTime::now(),
-                    connection: 0,
-                    client_id: Arc::from(""),
-                    direction: Direction::ToClient,
-                    packet: TapPacket::Publish {
-                        topic: publish.topic,
-                        length: publish.payload.len(),
-                        payload: publish.payload,
-                        qos: publish.qos as u8,
-                        retain: publish.retain,
-                        duplicate: publish.dup,
-                        packet_id: None,
-                    },
-                }))
+                display.show(Message::Mqtt(TapEvent::received(publish, usize::MAX)))
             }
             Ok(Ok(Event::Incoming(Packet::ConnAck(_)))) if lost => {
                 // The queue is empty: nothing else is asked for.

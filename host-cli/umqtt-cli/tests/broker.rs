@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use common::{Home, feed, finish, free_port};
 use mdns_sd::{IfKind, ServiceDaemon, ServiceEvent};
 use serde_json::Value;
+use testkit::need;
 
 /// A running `umqtt broker`; killed when the test is over.
 struct Running {
@@ -68,17 +69,12 @@ impl Drop for Running {
     }
 }
 
-/// Whether Mosquitto with its programs is there; else the test is skipped by name.
-fn has_mosquitto(test: &str) -> bool {
-    let runs = |program: &str| Command::new(program).arg("--help").output().is_ok();
-    if ["mosquitto_pub", "mosquitto_passwd"].into_iter().all(runs) {
-        return true;
-    }
-    testkit::skip(
-        test,
-        "Mosquitto is not installed; on Debian: apt-get install mosquitto mosquitto-clients",
-    );
-    false
+/// Whether Mosquitto with its programs is there.
+fn mosquitto() -> Result<(), String> {
+    testkit::installed(
+        &["mosquitto_pub", "mosquitto_passwd"],
+        "mosquitto mosquitto-clients",
+    )
 }
 
 fn passwd(home: &Home, arguments: &[&str], input: &str) -> common::Done {
@@ -130,7 +126,7 @@ fn passwords_are_set_changed_and_removed() {
         (&["users"], "", 2, "missing"),
         (&["users", "eva", "clave"], "", 2, ""),
         (&["-D", "nothing", "eva"], "", 1, "cannot read"),
-        (&["no/folder", "eva"], "x\n", 1, "cannot write"),
+        (&["no/folder", "eva"], "x\n", 1, "cannot be written"),
     ] {
         let done = passwd(&home, arguments, input);
         done.expect_status(status);
@@ -183,9 +179,7 @@ fn typed(home: &Home, answers: &[&str; 2]) -> (Option<i32>, String) {
 #[test]
 fn mosquitto_and_the_broker_read_each_others_password_files() {
     let name = "mosquitto_and_the_broker_read_each_others_password_files";
-    if !has_mosquitto(name) {
-        return;
-    }
+    need!(name, mosquitto());
     let home = Home::new();
     let ours = home.path().join("ours");
     let theirs = home.path().join("theirs");
@@ -332,9 +326,7 @@ fn the_local_network_is_told_where_it_is() {
 #[test]
 fn it_says_which_file_makes_clients_trust_it() {
     let name = "it_says_which_file_makes_clients_trust_it";
-    if !has_mosquitto(name) {
-        return;
-    }
+    need!(name, mosquitto());
     let home = Home::new();
     let tls_port = free_port().to_string();
     let mut broker = Running::start(&home, &[&format!("--tls={tls_port}")]);

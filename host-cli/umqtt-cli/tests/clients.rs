@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use broker::{Broker, BrokerConfig, TapOptions, TapPacket};
 use common::{Home, feed, finish, free_port};
-use testkit::{Access, Certificates, Mosquitto, Peer, Step, need};
+use testkit::{Access, Certificates, Mosquitto, Peer, Step, mosquitto_clients, need};
 
 fn embedded() -> Broker {
     let mut config = BrokerConfig::default();
@@ -277,16 +277,7 @@ fn a_certificate_for_another_host_is_taken_where_that_is_asked_for() {
 #[test]
 fn it_prints_what_mosquitto_sub_prints() {
     let name = "it_prints_what_mosquitto_sub_prints";
-    if Command::new("mosquitto_sub")
-        .arg("--help")
-        .output()
-        .is_err()
-    {
-        return testkit::skip(
-            name,
-            "mosquitto_sub is not installed; on Debian: apt-get install mosquitto-clients",
-        );
-    }
+    need!(name, mosquitto_clients());
     let home = Home::new();
     let broker = embedded();
     let port = broker.addr().port();

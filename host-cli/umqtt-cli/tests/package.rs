@@ -10,9 +10,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use board_sim::{SimBoard, SimConfig};
+use board_sim::{MicroPython, SimBoard, SimConfig};
 use common::{Home, micropython, repository};
-use testkit::need;
+use testkit::{Version, need};
 
 /// Packs the lesson `publicar` for the simulated board, and unpacks the file as a web server's owner would.
 fn packed(home: &Home) -> PathBuf {
@@ -187,7 +187,14 @@ fn odd_lesson(home: &Home) {
 #[test]
 fn a_board_fetches_a_package_that_names_its_address() {
     let name = "a_board_fetches_a_package_that_names_its_address";
-    let micropython = need!(name, micropython());
+    for version in Version::ALL {
+        let found = MicroPython::find(&version.find_options(), &mut |_| {});
+        let micropython = need!(name, found.map_err(|error| error.to_string()));
+        fetched_by(name, version, &micropython);
+    }
+}
+
+fn fetched_by(name: &str, version: Version, micropython: &MicroPython) {
     let mpremote = need!(
         name,
         testkit::mpremote(Path::new(env!("CARGO_TARGET_TMPDIR")))
@@ -229,12 +236,15 @@ fn a_board_fetches_a_package_that_names_its_address() {
     assert_eq!(once, fs::read(home.path().join("con.zip")).expect("again"));
     let folder = unpacked(&home, "con.zip", "www/mi clase");
     let (board, flash) = boards("flash1");
+    let device = board.device().display().to_string();
+    let code = "import sys; print('%d.%d' % sys.implementation[1][:2])";
+    let said = home.run(["exec", code, "--port", &device]);
+    assert_eq!(said.stdout.trim(), version.name(), "{said:#?}");
     let done = install(&board, &url);
     done.expect_status(0);
     assert!(done.stdout.ends_with("Done\n"), "{done:#?}");
     expect_same(&flash, &folder, &lesson);
     // What it installed is what the board can use.
-    let device = board.device().display().to_string();
     let done = home.run(["exec", "import main, umqtt.simple", "--port", &device]);
     done.expect_status(0);
     assert_eq!(done.stdout, "ayuda\n");

@@ -79,6 +79,12 @@ impl KeptBytes {
         }
     }
 
+    /// Lets go of the object.
+    pub fn forget(&self) {
+        // SAFETY: see the type. The bytes are a block of their own, which is let go of as well.
+        unsafe { *self.0.get() = (MpObj::NULL, core::ptr::null_mut(), 0) }
+    }
+
     /// Notes where an object's bytes are, and remembers the object if it is one that cannot change: a str, or a bytes
     /// object. For any other the bytes are there until other code runs.
     pub fn set(&self, object: Obj, bytes: Buffer) {

@@ -11,7 +11,7 @@ use crate::io::Block;
 use crate::pieces::{self, NO_PIECES, OVER_BUFFER, OVER_MAX_SIZE, PIECES, SILENT};
 use crate::state::State;
 use crate::wait::{Role, Wait};
-use crate::{closed, io, packet_error, refuse};
+use crate::{closed, io, outgoing, packet_error, refuse};
 
 /// The first byte of a CONNACK.
 pub const CONNACK: u8 = PacketType::ConnAck.first_byte(0);
@@ -135,8 +135,9 @@ unsafe fn allocate(wait: &Wait, topic_len: usize, payload_len: usize) -> Result<
             (*state).payload_at = (*state).buffer.add(topic_len);
             (*state).payload_room = (*state).buffer_len - topic_len;
         } else {
-            // Where it lies, it may be in the way of a large block.
+            // Where they lie, they may be in the way of a large block.
             (*state).last_topic = None;
+            outgoing::forget_topic();
             let (topic, payload) = match new_message(topic_len, payload_len) {
                 Ok(message) => message,
                 Err(_) => {

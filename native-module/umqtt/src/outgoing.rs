@@ -223,6 +223,11 @@ pub fn resend(this: Obj, state: *mut State) -> Result<()> {
 /// The topic of the last message, which most messages share, checked.
 static TOPIC: KeptBytes = KeptBytes::new();
 
+/// Lets go of the topic that was published to last.
+pub fn forget_topic() {
+    TOPIC.forget();
+}
+
 /// Sees to it that [`TOPIC`] has the bytes of this topic, until other code runs. An error for one that no message can have.
 #[inline(always)]
 fn look_at(topic: Obj) -> Result<()> {

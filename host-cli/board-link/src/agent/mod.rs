@@ -181,7 +181,7 @@ impl Board {
                     agent.distance = 0;
                     agent.unit = program::WHOLE_FRAMES;
                     agent.ahead = FLOWING;
-                } else {
+                } else if trying {
                     self.may_flow = false;
                 }
                 let (block, unit) = (agent.block, agent.unit);
@@ -200,17 +200,15 @@ impl Board {
     fn hand_over_agent(&mut self, parts: Parts, unit: usize) -> Result<bool, LinkError> {
         let code = program::program(parts, self.sha, self.packed);
         let (usual, trying) = (program::call(unit, false), program::call(unit, true));
+        // It pays where files are sent; the trial itself is as long as many questions.
+        let try_line = self.may_flow && parts.has(Parts::WRITE);
         let last = LastLines {
             usual: usual.as_bytes(),
-            fast: if self.may_flow { &trying } else { &usual }.as_bytes(),
-            input: if self.may_flow {
-                &program::trial()
-            } else {
-                &[]
-            },
+            fast: if try_line { &trying } else { &usual }.as_bytes(),
+            input: if try_line { &program::trial() } else { &[] },
         };
         let handed = self.hand_over_with(&code, Some(last), None)?;
-        Ok(self.may_flow && handed.fast)
+        Ok(try_line && handed.fast)
     }
 
     /// The greeting of an agent that tries the line: it reads until it has as many bytes as were sent, so that what the

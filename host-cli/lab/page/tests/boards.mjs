@@ -2,35 +2,12 @@
 // simulated one behind a serial line of its own stands in.
 
 import assert from "node:assert/strict";
-import { after, before } from "node:test";
 
-import { closeBrowser, Page, startBoard, startLab, test } from "./lab.mjs";
+import { Page, sharedLab, startBoard, startLab, test, testOnPage } from "./lab.mjs";
 
-let lab;
+const lab = sharedLab();
 
-before(async () => {
-  lab = await startLab();
-});
-
-after(async () => {
-  await closeBrowser();
-  await lab?.stop();
-});
-
-function onPage(name, body, where = () => lab) {
-  test(name, async () => {
-    const page = await Page.open(where());
-    try {
-      await page.clear();
-      await body(page);
-    } catch (error) {
-      await page.shot(`failed-${name.replace(/\W+/g, "-")}`);
-      throw error;
-    } finally {
-      await page.close();
-    }
-  });
-}
+const onPage = (name, body) => testOnPage(lab, name, body);
 
 const LED = "from machine import Pin\nimport time\nPin(2, Pin.OUT, value=1)\nprint('luce')\nwhile True:\n    time.sleep_ms(20)\n";
 

@@ -5,8 +5,11 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 
 import { closeBrowser, Page, PATIENCE, startLab, test } from "./lab.mjs";
+
+after(closeBrowser);
 
 const BOARDS = 30;
 const SECONDS = Number(process.env.UMQTT_LAB_SECONDS ?? 20);
@@ -144,7 +147,6 @@ test(
       throw error;
     } finally {
       await page.close();
-      await closeBrowser();
       await lab.stop();
       rmSync(folder, { recursive: true, force: true });
     }

@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { test as nodeTest } from "node:test";
+import { after, before, test as nodeTest } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -34,6 +34,35 @@ export function test(name, body, timeout = 10 * PATIENCE) {
       failed += 1;
       console.log(`test ${name} ... FAILED`);
       throw error;
+    }
+  });
+}
+
+/** A laboratory for all tests of a file: what comes of this is asked for in the tests, once it runs. */
+export function sharedLab(options) {
+  let lab;
+  before(async () => {
+    lab = await startLab(options);
+  });
+  after(async () => {
+    await closeBrowser();
+    await lab?.stop();
+  });
+  return () => lab;
+}
+
+/** A test with a page of its own, in the laboratory that `lab` gives. */
+export function testOnPage(lab, name, body) {
+  test(name, async () => {
+    const page = await Page.open(lab());
+    try {
+      await page.clear();
+      await body(page);
+    } catch (error) {
+      await page.shot(`failed-${name.replace(/\W+/g, "-")}`);
+      throw error;
+    } finally {
+      await page.close();
     }
   });
 }
@@ -173,8 +202,9 @@ export async function startBoard() {
 
 let browser;
 
-export async function openBrowser() {
-  browser ??= await chromium.launch({
+/** The browser that all tests of a process share; it is started once, whoever asks first. */
+export function openBrowser() {
+  browser ??= chromium.launch({
     executablePath: onPath(["chromium", "chromium-browser", "google-chrome"]),
     // Chromium's own sandbox refuses to work for root.
     args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
@@ -183,8 +213,9 @@ export async function openBrowser() {
 }
 
 export async function closeBrowser() {
-  await browser?.close();
+  const open = browser;
   browser = undefined;
+  await (await open)?.close();
 }
 
 /** A page of a laboratory, and what a test does with it. */

@@ -5,38 +5,14 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before } from "node:test";
 
-import { closeBrowser, Page, startLab, startMosquitto, test } from "./lab.mjs";
+import { Page, sharedLab, startLab, startMosquitto, test, testOnPage } from "./lab.mjs";
 
-let lab;
+const lab = sharedLab();
 
-before(async () => {
-  lab = await startLab();
-});
+const onPage = (name, body) => testOnPage(lab, name, body);
 
-after(async () => {
-  await closeBrowser();
-  await lab?.stop();
-});
-
-/** A test with a page of its own. */
-function onPage(name, options, body) {
-  test(name, async () => {
-    const page = await Page.open(lab, options);
-    try {
-      await page.clear();
-      await body(page);
-    } catch (error) {
-      await page.shot(`failed-${name.replace(/\W+/g, "-")}`);
-      throw error;
-    } finally {
-      await page.close();
-    }
-  });
-}
-
-onPage("a program that does not end is stopped", {}, async (page) => {
+onPage("a program that does not end is stopped", async (page) => {
   await page.write("import time\nn = 0\nwhile True:\n    n += 1\n    print('vuelta', n)\n    time.sleep_ms(100)\n");
   await page.run();
   await page.printed("vuelta 3");
@@ -48,7 +24,7 @@ onPage("a program that does not end is stopped", {}, async (page) => {
   await page.stop();
 });
 
-onPage("an error is marked at its line until the line is edited", {}, async (page) => {
+onPage("an error is marked at its line until the line is edited", async (page) => {
   await page.write("import time\n\n\ndef dividir(a, b):\n    return a / b\n\n\nprint(dividir(1, 0))\n");
   await page.run();
   await page.locator(".ending.error", { hasText: "ZeroDivisionError" }).waitFor();
@@ -67,7 +43,7 @@ onPage("an error is marked at its line until the line is edited", {}, async (pag
   assert.equal(await marked.count(), 0);
 });
 
-onPage("what is typed reaches the program", {}, async (page) => {
+onPage("what is typed reaches the program", async (page) => {
   await page.write("nombre = input('¿Cómo te llamas? ')\nprint('Hola,', nombre + '!')\n");
   await page.run();
   await page.printed("¿Cómo te llamas?");
@@ -78,7 +54,7 @@ onPage("what is typed reaches the program", {}, async (page) => {
   await page.locator(".run-state.state-idle").waitFor();
 });
 
-onPage("a second file is imported, and its error marked in it", {}, async (page) => {
+onPage("a second file is imported, and its error marked in it", async (page) => {
   await page.write("import ayuda\n\nprint(ayuda.doble(21))\nayuda.falla()\n");
   await page.page.getByRole("button", { name: "Fichero nuevo" }).click();
   await page.page.getByLabel("Nombre del fichero").fill("../fuera.py");
@@ -118,7 +94,7 @@ while True:
     time.sleep_ms(50)
 `;
 
-onPage("two boards talk to each other", {}, async (page) => {
+onPage("two boards talk to each other", async (page) => {
   await page.write(TALK("ana", "aula/luis", "aula/ana"));
   await page.run();
   await page.printed("ana lista");
@@ -142,7 +118,7 @@ onPage("two boards talk to each other", {}, async (page) => {
   await page.locator(".boards [role=tab]").nth(1).waitFor({ state: "detached" });
 });
 
-onPage("the handshakes of QoS 1 and 2 are told apart", {}, async (page) => {
+onPage("the handshakes of QoS 1 and 2 are told apart", async (page) => {
   await page.tab("packets");
   await page.publish("prueba/qos", "dos", { qos: 2, retain: true });
   await page.locator(".packets tr", { hasText: "PUBCOMP" }).first().waitFor();
@@ -161,7 +137,7 @@ onPage("the handshakes of QoS 1 and 2 are told apart", {}, async (page) => {
   await page.locator("#publish-complaint", { hasText: "comodines" }).waitFor();
 });
 
-onPage("a stopped broker is said to be stopped", {}, async (page) => {
+onPage("a stopped broker is said to be stopped", async (page) => {
   const broker = page.page.getByRole("switch", { name: "Broker en marcha" });
   await broker.click();
   await page.locator(".broker.down").waitFor();
@@ -173,7 +149,7 @@ onPage("a stopped broker is said to be stopped", {}, async (page) => {
   await page.arrived("prueba/parado", "ahora sí");
 });
 
-onPage("what is set on the parts is there after a reload, and a run goes without a word", {}, async (page) => {
+onPage("what is set on the parts is there after a reload, and a run goes without a word", async (page) => {
   await page.example("dht22");
   await page.run();
   const topic = await page.printedAfter("Publico en");

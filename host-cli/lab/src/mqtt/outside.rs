@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
 
-use broker::{Direction, TapEvent, TapPacket};
-use rumqttc::{MqttOptions, Publish};
+use broker::TapEvent;
+use rumqttc::MqttOptions;
 
 use super::client::{Client, Heard, Message};
 use super::tell::{PAYLOAD, tell};
@@ -162,7 +161,7 @@ impl Hearing {
             ),
             Heard::Message(publish) => {
                 // A page that cannot keep up must not keep the broker waiting.
-                if self.events.try_send(event(publish)).is_err() {
+                if self.events.try_send(TapEvent::received(publish, PAYLOAD)).is_err() {
                     self.dropped.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -181,25 +180,5 @@ impl Hearing {
                 }
             }
         }
-    }
-}
-
-/// A message as the tap of the own broker would show it to a subscriber.
-fn event(publish: Publish) -> TapEvent {
-    let length = publish.payload.len();
-    TapEvent {
-        time: SystemTime::now(),
-        connection: 0,
-        client_id: Arc::from(""),
-        direction: Direction::ToClient,
-        packet: TapPacket::Publish {
-            topic: publish.topic,
-            payload: publish.payload.slice(..length.min(PAYLOAD)),
-            length,
-            qos: publish.qos as u8,
-            retain: publish.retain,
-            duplicate: publish.dup,
-            packet_id: None,
-        },
     }
 }

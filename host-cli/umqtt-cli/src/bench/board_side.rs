@@ -76,13 +76,15 @@ pub struct Said {
 }
 
 /// How it ended.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub enum Ended {
     #[default]
     Well,
     /// By Ctrl-C.
     Interrupted,
     Badly(String),
+    /// The board was lost meanwhile; what it had said until then stands.
+    Lost(LinkError),
 }
 
 impl Said {
@@ -134,8 +136,8 @@ pub struct Talk<'a> {
 }
 
 impl Talk<'_> {
-    /// Runs a piece of code to its end, to Ctrl-C, or until the board has said nothing for too long.
-    pub fn run(&mut self, code: &str) -> Result<Said, LinkError> {
+    /// Runs a piece of code to its end, to Ctrl-C, until the board has said nothing for too long, or until it is lost.
+    pub fn run(&mut self, code: &str) -> Said {
         let mut said = Said::default();
         let mut text = String::new();
         let (stop, over) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -166,8 +168,16 @@ impl Talk<'_> {
             let done = self.board.exec_streaming(code, &mut on_event, &stop);
             over.store(true, Ordering::Relaxed);
             done
-        })?;
-        said.ended = match done.ending {
+        });
+        said.ended = match done {
+            Err(error) => Ended::Lost(error),
+            Ok(done) => self.ended(&done),
+        };
+        said
+    }
+
+    fn ended(&self, done: &board_link::Run) -> Ended {
+        match done.ending {
             Ending::Finished => Ended::Well,
             _ if self.stop.is_requested() => Ended::Interrupted,
             Ending::Stopped => Ended::Badly("timeout".to_owned()),
@@ -176,8 +186,7 @@ impl Talk<'_> {
                 let last = done.stderr.lines().rfind(|line| !line.trim().is_empty());
                 Ended::Badly(last.unwrap_or_default().trim().to_owned())
             }
-        };
-        Ok(said)
+        }
     }
 }
 

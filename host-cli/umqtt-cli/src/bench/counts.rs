@@ -3,7 +3,7 @@
 use bench_report::{Count, Quantity, Report, Who, party};
 use board_link::Lang;
 
-use super::board_side::Said;
+use super::board_side::{Ended, Said};
 use super::sink::Sink;
 use super::{Broken, Comparison, Pilot};
 
@@ -31,7 +31,7 @@ impl Comparison<'_> {
             for qos in self.qualities() {
                 let names = names(&self.able(pilots, qos, size));
                 let code = format!("heap({qos}, {size}, {HEAP_MESSAGES}, {names})");
-                let said = self.talk().run(&code)?;
+                let said = self.talk().run(&code);
                 self.count(&said, Quantity::HeapPerMessage, (qos, size), report);
                 self.note_end(said.ended)?;
             }
@@ -97,7 +97,7 @@ impl Comparison<'_> {
         for (qos, size) in self.packets() {
             let able = self.able(pilots, qos, size);
             let code = format!("writes({qos}, {size}, {WRITE_MESSAGES}, {})", names(&able));
-            let said = self.talk().run(&code)?;
+            let said = self.talk().run(&code);
             self.count(&said, Quantity::WritesPerMessage, (qos, size), report);
             self.note_end(said.ended)?;
         }
@@ -127,8 +127,13 @@ impl Comparison<'_> {
                 board_link::str_literal(&here.to_string()),
                 sink.port()
             );
-            let said = self.talk().run(&code)?;
-            let counted = sink.counted(said.rounds.len());
+            let said = self.talk().run(&code);
+            // Of a board that was lost, connections may stay open for as long as it likes.
+            let connections = match said.ended {
+                Ended::Lost(_) => 0,
+                _ => said.rounds.len(),
+            };
+            let counted = sink.counted(connections);
             let values: Vec<(Who, f64)> = said
                 .rounds
                 .iter()
@@ -168,10 +173,30 @@ impl Comparison<'_> {
             return Ok(());
         }
         let mut values = Vec::new();
+        let done = self.endure_in_turn(size, &mut values, report);
+        if done.is_ok() || !values.is_empty() {
+            report.counts.push(Count {
+                quantity: Quantity::LargestBlockLost,
+                qos: Some(0),
+                size: Some(size),
+                messages: Some(messages),
+                values,
+            });
+        }
+        done
+    }
+
+    fn endure_in_turn(
+        &mut self,
+        size: usize,
+        values: &mut Vec<(Who, f64)>,
+        report: &mut Report,
+    ) -> Result<(), Broken> {
+        let messages = self.plan.messages;
         for who in self.libraries() {
             self.fresh()?;
             let code = format!("endure({:?}, {size}, {messages})", who.name());
-            let said = self.talk().run(&code)?;
+            let said = self.talk().run(&code);
             values.extend(said.rounds.iter().map(|round| (who, round.number)));
             let what = match self.lang {
                 Lang::En => format!("heap after {messages} messages"),
@@ -180,13 +205,6 @@ impl Comparison<'_> {
             self.note_failures(&what, &said, report);
             self.note_end(said.ended)?;
         }
-        report.counts.push(Count {
-            quantity: Quantity::LargestBlockLost,
-            qos: Some(0),
-            size: Some(size),
-            messages: Some(messages),
-            values,
-        });
         Ok(())
     }
 }

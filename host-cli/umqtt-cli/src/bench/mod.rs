@@ -340,7 +340,7 @@ impl Comparison<'_> {
         for &step in steps {
             let code = format!("pilot({}, {names:?})", board_side::arguments(step));
             let begun = Instant::now();
-            let said = self.talk().run(&code)?;
+            let said = self.talk().run(&code);
             // All that is known of a board whose own clock stands still.
             let here = begun.elapsed().as_secs_f64() * 1e6 / PILOT_MESSAGES / names.len() as f64;
             let clock = self.reach.clock;
@@ -365,6 +365,7 @@ impl Comparison<'_> {
         match ended {
             Ended::Well => Ok(()),
             Ended::Interrupted => Err(Broken::Interrupted),
+            Ended::Lost(error) => Err(error.into()),
             Ended::Badly(why) => {
                 let message = match self.lang {
                     Lang::En => format!("the board cannot measure: {why}"),
@@ -441,7 +442,7 @@ impl Comparison<'_> {
         );
         let said = match able.is_empty() {
             true => Said::default(),
-            false => self.talk().run(&code)?,
+            false => self.talk().run(&code),
         };
         let runs = pilot.parties.iter().map(|(who, time)| {
             let mut run = said.run(*who);

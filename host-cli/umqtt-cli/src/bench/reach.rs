@@ -62,10 +62,11 @@ impl Comparison<'_> {
         let Some(broker) = self.broker else {
             return Ok(());
         };
-        let said = self.talk().run("probe()")?;
+        let said = self.talk().run("probe()");
         let why = match (said.failures.into_iter().next(), said.ended) {
             (None, Ended::Well) => return Ok(()),
             (_, Ended::Interrupted) => return Err(Broken::Interrupted),
+            (_, Ended::Lost(error)) => return Err(error.into()),
             (Some((_, why)), _) | (None, Ended::Badly(why)) => why,
         };
         let name = &broker.name;

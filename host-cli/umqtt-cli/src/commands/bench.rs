@@ -334,7 +334,7 @@ fn measured(of: &Measurement) -> Value {
         Some(Ok(ratio)) => json!({
             "low": ratio.low, "median": ratio.median, "high": ratio.high, "pairs": ratio.pairs,
         }),
-        Some(Err(refusal)) => json!({ "refused": format!("{refusal:?}") }),
+        Some(Err(refusal)) => json!({ "refused": refusal }),
         None => Value::Null,
     };
     json!({

@@ -294,7 +294,6 @@ pub fn send(
     lang: Lang,
 ) -> Result<Summary, Failure> {
     let link = |error: LinkError| Failure::from_link(&error, lang);
-    board.expect_files().map_err(link)?;
     let paths: Vec<&str> = uploads.iter().map(|upload| upload.path.as_str()).collect();
     let states = board.states_briefly(&paths).map_err(link)?;
     let differing: Vec<NewFile<'_>> = uploads

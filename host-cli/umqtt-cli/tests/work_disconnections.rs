@@ -1,0 +1,288 @@
+//! The line breaks or falls silent under the commands that use a board for work of their own: `build --port` asks it what
+//! it is, `bench --port` measures on it, `lab --port` lends it to a page. No hang, what to try, nothing half done.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+mod common;
+
+use std::path::Path;
+use std::time::Duration;
+
+use board_link::PortSpec;
+use board_sim::{MicroPython, SimBoard};
+use common::laboratory::Laboratory;
+use common::{Done, Home, finish, micropython};
+use serde_json::{Value, json};
+use testkit::{Access, Break, How, Mosquitto, Proxy, need};
+
+/// All time-outs of one command together, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(80);
+
+/// Places where each conversation breaks, either way; the first and the last byte are among them.
+const BREAKS: usize = 5;
+
+/// A board and the line to it.
+fn board(home: &Home, number: usize, micropython: &MicroPython) -> (SimBoard, Proxy) {
+    let board = home.board(number, micropython);
+    let device = PortSpec::Device(board.device().display().to_string());
+    let proxy = Proxy::start(device).expect("a TCP port");
+    // What a board says when it starts belongs to no command's conversation.
+    works(home, &proxy, "the first time");
+    (board, proxy)
+}
+
+fn works(home: &Home, proxy: &Proxy, what: &str) {
+    proxy.arm(Break::Never, How::HangUp);
+    let done = home.run(["exec", "print(6 * 7)", "--port", &proxy.port()]);
+    assert_eq!(done.stdout, "42\n", "{what}: {done:#?}");
+    done.expect_status(0);
+}
+
+/// Where to break a conversation of so many bytes, from the first byte to the last, either way.
+fn places((from_board, to_board): (usize, usize)) -> Vec<Break> {
+    let even = |bytes: usize| {
+        let last = bytes.saturating_sub(1);
+        (0..BREAKS).map(move |number| last * number / (BREAKS - 1))
+    };
+    let from = even(from_board).map(Break::FromBoard);
+    from.chain(even(to_board).map(Break::ToBoard)).collect()
+}
+
+/// It said in time that the board is gone, and what to try.
+#[track_caller]
+fn expect_no_board(done: &Done, what: &str) {
+    assert!(done.elapsed < LIMIT, "{what}: {done:#?}");
+    assert_eq!(done.status, Some(3), "{what}: {done:#?}");
+    assert!(done.stderr.contains("  try: "), "{what}: {done:#?}");
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The board is asked before anything is built, so that whatever breaks leaves no file.
+#[test]
+fn building_for_a_board_that_goes_away() {
+    let micropython = need!("building_for_a_board_that_goes_away", micropython());
+    let home = Home::new();
+    let (_board, proxy) = board(&home, 1, &micropython);
+    home.run(["new", "mi-modulo"]).expect_status(0);
+    let folder = home.path().join("mi-modulo");
+    let port = proxy.port();
+    let build = || {
+        let mut command = home.umqtt(["build", "--port", &port]);
+        // Builds go into the project's own folder, wherever the tests' own build goes.
+        command.current_dir(&folder).env_remove("CARGO_TARGET_DIR");
+        finish(command.spawn().expect("umqtt starts"))
+    };
+    let module = folder.join("release/x64/mi_modulo.mpy");
+    proxy.arm(Break::Never, How::HangUp);
+    build().expect_status(0);
+    let built = std::fs::read(&module).expect("the module");
+    let places = places(proxy.passed());
+    let mut failed = 0;
+    for (number, at) in places.into_iter().enumerate() {
+        let silence = (number % BREAKS == 2).then_some(How::Silence);
+        for how in [Some(How::HangUp), silence].into_iter().flatten() {
+            if folder.join("release").exists() {
+                std::fs::remove_dir_all(folder.join("release")).expect("it goes");
+            }
+            proxy.arm(at, how);
+            let done = build();
+            let what = format!("{at:?} {how:?}");
+            if done.status == Some(0) {
+                // What broke was nothing that it still needed.
+                assert_eq!(std::fs::read(&module).ok().as_ref(), Some(&built), "{what}");
+            } else {
+                expect_no_board(&done, &what);
+                assert!(proxy.broke(), "{what}: {done:#?}");
+                assert!(!folder.join("release").exists(), "{what}: {done:#?}");
+                failed += 1;
+            }
+            works(&home, &proxy, &what);
+        }
+    }
+    assert!(failed >= BREAKS, "only {failed} failed");
+}
+
+/// What was measured whole, and what was counted.
+fn found(lines: &[Value]) -> Vec<(&Value, &Value)> {
+    let of = |line: &&Value| line["complete"] == true || line["event"] == "counted";
+    let found = lines.iter().filter(of);
+    found
+        .map(|line| (&line["task"], &line["quantity"]))
+        .collect()
+}
+
+/// What was measured until then is kept, in files too, and marked.
+#[test]
+fn measuring_on_a_board_that_goes_away() {
+    let test = "measuring_on_a_board_that_goes_away";
+    let micropython = need!(test, micropython());
+    let mosquitto = need!(test, Mosquitto::start(&Access::Anonymous));
+    let home = Home::new();
+    let (_board, proxy) = board(&home, 1, &micropython);
+    let flash = home.flash_of(1);
+    let before = names(&flash);
+    let port = proxy.port();
+    // Behind a port the command takes the board for one that has a network of its own, to which this computer's loopback
+    // says nothing; this address leads there all the same.
+    let broker = format!("0.0.0.0:{}", mosquitto.address().port());
+    let page = home.path().join("r.html");
+    let bench = || {
+        let _ = std::fs::remove_file(&page);
+        home.run([
+            "bench",
+            "--port",
+            &port,
+            "--baseline",
+            "none",
+            "--broker",
+            &broker,
+            "--sizes",
+            "16",
+            "--qos",
+            "0",
+            "--rounds",
+            "1",
+            "--messages",
+            "20",
+            "--html",
+            "r.html",
+            "--json",
+        ])
+    };
+    proxy.arm(Break::Never, How::HangUp);
+    let whole = bench();
+    whole.expect_status(0);
+    assert_eq!(names(&flash), before);
+    let places = places(proxy.passed());
+    let (mut failed, mut kept) = (0, 0);
+    for (number, at) in places.into_iter().enumerate() {
+        // While the module goes to the board; in the middle of a round it would be given a minute and a half.
+        let silence = (number == BREAKS + 1).then_some(How::Silence);
+        for how in [Some(How::HangUp), silence].into_iter().flatten() {
+            proxy.arm(at, how);
+            let done = bench();
+            let what = format!("{at:?} {how:?}");
+            println!("{what}: {:?}", done.elapsed);
+            let lines = done.json();
+            let setting = lines.iter().find(|line| line["event"] == "setting");
+            if done.status == Some(0) {
+                assert_eq!(setting.expect("a setting")["interrupted"], false, "{what}");
+            } else {
+                expect_no_board(&done, &what);
+                assert!(proxy.broke(), "{what}: {done:#?}");
+                failed += 1;
+            }
+            // The page is there whole if and only if there is something to show.
+            let shown = std::fs::read_to_string(&page).ok();
+            assert_eq!(shown.is_some(), setting.is_some(), "{what}: {done:#?}");
+            if let Some(setting) = setting.filter(|_| done.status != Some(0)) {
+                let shown = shown.expect("a page");
+                assert!(shown.ends_with("</html>\n"), "{what}");
+                // A board that goes away when all is measured leaves nothing to mark.
+                let marked = found(&lines) != found(&whole.json());
+                assert_eq!(setting["interrupted"], marked, "{what}: {done:#?}");
+                assert_eq!(shown.contains("INTERRUPTED"), marked, "{what}");
+                kept += usize::from(marked);
+            }
+            let left = names(home.path());
+            assert!(
+                !left.iter().any(|name| name.starts_with(".umqtt-bench")),
+                "{what}: {left:?}"
+            );
+            works(&home, &proxy, &what);
+        }
+    }
+    assert!(failed >= BREAKS, "only {failed} failed");
+    assert!(kept > 0, "nothing was ever kept");
+    // What a broken run left on the board, the next one removes.
+    proxy.arm(Break::Never, How::HangUp);
+    bench().expect_status(0);
+    assert_eq!(names(&flash), before);
+}
+
+const PROGRAM: &str = "import beside\nprint('it is', beside.N)\n";
+
+fn run(lab: &mut Laboratory) {
+    lab.send(&json!({
+        "type": "run", "board": 1, "main": "main.py",
+        "files": [{"name": "main.py", "text": PROGRAM}, {"name": "beside.py", "text": "N = 42\n"}],
+    }));
+}
+
+fn has_state(message: &Value, state: &str) -> bool {
+    let boards = message["boards"].as_array();
+    let told = boards.into_iter().flatten().chain([message]);
+    let known = ["hello", "board"].contains(&message["type"].as_str().unwrap_or_default());
+    known
+        && told
+            .into_iter()
+            .any(|board| board["id"] == 1 && board["state"] == state)
+}
+
+/// The page says what is wrong and what to try; once the board is back, reset and run work as before.
+#[test]
+fn a_page_whose_board_goes_away() {
+    let micropython = need!("a_page_whose_board_goes_away", micropython());
+    let home = Home::new();
+    let (_board, proxy) = board(&home, 1, &micropython);
+    let flash = home.flash_of(1);
+    std::fs::write(flash.join("main.py"), "print('its own')\n").expect("a file");
+    let before = names(&flash);
+    let port = proxy.port();
+    let start = || {
+        let mut lab = Laboratory::start(&home, &["--port", &port], None);
+        lab.wait(|message| has_state(message, "idle") || has_state(message, "gone"));
+        lab
+    };
+    let well = |lab: &mut Laboratory| {
+        run(lab);
+        let ended = lab.wait(|message| message["type"] == "ended");
+        assert_eq!(ended["how"], "finished", "{ended}");
+    };
+    proxy.arm(Break::Never, How::HangUp);
+    let mut lab = start();
+    well(&mut lab);
+    // What comes later is the board's end, and not the page's.
+    let places = places(proxy.passed());
+    lab.end().expect_status(0);
+    assert_eq!(names(&flash), before);
+    let mut broken = 0;
+    for (number, at) in places.into_iter().enumerate() {
+        let how = match number % BREAKS {
+            2 => How::Silence,
+            _ => How::HangUp,
+        };
+        let what = format!("{at:?} {how:?}");
+        proxy.arm(at, how);
+        let mut lab = start();
+        run(&mut lab);
+        let told = lab.wait(|message| message["level"] == "error" || message["how"] == "finished");
+        if told["level"] == "error" {
+            let text = told["text"].as_str().expect("words");
+            assert!(proxy.broke() && text.contains(". "), "{what}: {told}");
+            lab.wait(|message| has_state(message, "gone"));
+            proxy.arm(Break::Never, How::HangUp);
+            lab.send(&json!({"type": "reset", "board": 1}));
+            lab.wait(|message| has_state(message, "idle"));
+            well(&mut lab);
+            broken += 1;
+        }
+        let done = lab.end();
+        assert!(done.elapsed < LIMIT, "{what}: {done:#?}");
+        if told["level"] == "error" {
+            done.expect_status(0);
+            assert_eq!(names(&flash), before, "{what}");
+        }
+        let main = std::fs::read_to_string(flash.join("main.py"));
+        assert_eq!(main.expect("it is there"), "print('its own')\n", "{what}");
+        works(&home, &proxy, &what);
+    }
+    assert!(broken >= BREAKS, "only {broken} broke");
+}
