@@ -371,14 +371,14 @@ unsafe fn take_plain(
         // SAFETY: as the caller promises.
         return unsafe { take_by_name(def, n_pos, n_kw, values, slots) };
     }
-    for (i, parameter) in parameters.iter().enumerate() {
-        // SAFETY: `n_pos` values are given, and there is a slot for each parameter.
-        unsafe {
-            let object = if i < n_pos {
-                *values.add(i)
-            } else {
-                parameter.default_here()
-            };
+    // SAFETY: `n_pos` values are given, no more than there are parameters, and there is a slot for each of these.
+    unsafe {
+        for i in 0..n_pos {
+            let object = *values.add(i);
+            slots.add(i).write(Slot { object });
+        }
+        for (i, parameter) in parameters.iter().enumerate().skip(n_pos) {
+            let object = parameter.default_here();
             slots.add(i).write(Slot { object });
         }
     }

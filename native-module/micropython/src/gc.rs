@@ -162,6 +162,7 @@ struct BytesType(UnsafeCell<*const ObjType>);
 // SAFETY: one word, which never changes once it is known. As with [`KeptBytes`], one thread runs at a time.
 unsafe impl Sync for BytesType {}
 
+// Through the table of addresses: the linker would have to make a detour of each access.
 #[cfg_attr(target_arch = "riscv32", unsafe(export_name = "micropython.BYTES"))]
 static BYTES: BytesType = BytesType(UnsafeCell::new(core::ptr::null()));
 

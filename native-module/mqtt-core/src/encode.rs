@@ -255,7 +255,10 @@ impl<S: Sink> Writer<S> {
         if field.len() > usize::from(u16::MAX) {
             self.result = self.result.and(Err(Error::StringTooLong));
         }
-        self.u16(field.len() as u16);
+        // As `u16`, in place: most packets have a string.
+        let [high, low] = (field.len() as u16).to_be_bytes();
+        self.sink.byte(high);
+        self.sink.byte(low);
         self.bytes(field);
     }
 

@@ -24,6 +24,9 @@ mod serve;
 mod state;
 mod wait;
 
+// On RISC-V a static whose name others may know is reached through the table of addresses. The linker would have to make
+// a detour of each access to another one.
+
 /// The class's own `wait_msg`: a client whose `wait_msg` is this one can be served without a Python call.
 #[cfg_attr(target_arch = "riscv32", unsafe(export_name = "umqtt.WAIT_MSG"))]
 static WAIT_MSG: Static = Static::new();

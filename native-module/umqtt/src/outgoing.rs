@@ -299,7 +299,7 @@ fn send_large(
     // With little memory the head alone will do, and the payload goes out from where it is.
     // SAFETY: the state is the client's own.
     let block = unsafe {
-        Block::take(state, bound.min(KEPT_MAX).max(head_bound))
+        Block::take(state, bound.min(KEPT_MAX.max(head_bound)))
             .or_else(|| Block::take(state, head_bound))
     };
     let block = block.ok_or(Error::NO_MEMORY)?;
