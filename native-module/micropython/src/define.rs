@@ -373,13 +373,21 @@ unsafe fn take_plain(
     }
     // SAFETY: `n_pos` values are given, no more than there are parameters, and there is a slot for each of these.
     unsafe {
+        let mut slot = slots;
         for i in 0..n_pos {
             let object = *values.add(i);
-            slots.add(i).write(Slot { object });
+            slot.write(Slot { object });
+            slot = slot.add(1);
         }
-        for (i, parameter) in parameters.iter().enumerate().skip(n_pos) {
-            let object = parameter.default_here();
-            slots.add(i).write(Slot { object });
+        let (from, end) = (
+            parameters.as_ptr(),
+            parameters.as_ptr().add(parameters.len()),
+        );
+        let mut parameter = from.add(n_pos);
+        while parameter != end {
+            let object = (*parameter).default_here();
+            slot.write(Slot { object });
+            (slot, parameter) = (slot.add(1), parameter.add(1));
         }
     }
 }

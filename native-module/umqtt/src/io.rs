@@ -140,8 +140,9 @@ pub struct Block {
     len: usize,
 }
 
-/// Largest block that a client keeps, in bytes: three full TCP segments of an Ethernet.
-pub const KEPT_MAX: usize = 3 * 1460;
+/// Largest block that a client keeps, in bytes: three full TCP segments of an Ethernet, and what a packet may leave free
+/// before it.
+pub const KEPT_MAX: usize = 3 * 1460 + ALIGNMENT - 1;
 
 impl Block {
     /// A block of at least `len` bytes; `None` if there is no room for it.
@@ -205,14 +206,10 @@ impl Block {
         }
     }
 
-    /// Writes them to a stream that is known.
-    ///
-    /// # Safety
-    /// The first `n` bytes must have been filled.
+    /// Where it begins, and how many bytes there are.
     #[inline(always)]
-    pub unsafe fn write(&self, client: Obj, to: Stream, n: usize) -> Result<()> {
-        // SAFETY: as the caller promises; the collector does not move the block.
-        unsafe { write_all(client, to, self.start.as_ptr(), n) }
+    pub fn place(&self) -> (*mut u8, usize) {
+        (self.start.as_ptr(), self.len)
     }
 
     /// Gives the block back.
@@ -315,10 +312,12 @@ pub unsafe fn copy(at: *mut u8, from: *const u8, n: usize) {
                 at.copy_from_nonoverlapping(from, n);
                 return;
             }
-            while end.offset_from_unsigned(from) >= BLOCK {
+            let last = end.wrapping_sub(BLOCK);
+            while from <= last {
                 block(&mut at, &mut from);
             }
-            while end.offset_from_unsigned(from) >= WORD {
+            let last = end.sub(WORD);
+            while from <= last {
                 word(&mut at, &mut from);
             }
         }
@@ -394,6 +393,9 @@ unsafe fn four(at: &mut *mut u8, from: &mut *const u8) {
         word(at, from);
     }
 }
+
+/// Bytes are copied by words where both sides have the same distance from multiples of this.
+pub const ALIGNMENT: usize = WORD;
 
 /// Bytes of a `u32`, which is what boards copy at a time.
 const WORD: usize = size_of::<u32>();

@@ -9,7 +9,7 @@ use mqtt_core::topic::check_name;
 use mqtt_core::{Awaits, Delivery, WINDOW};
 
 use crate::again::recover;
-use crate::io::{Block, KEPT_MAX, Memory};
+use crate::io::{ALIGNMENT, Block, KEPT_MAX, Memory};
 use crate::serve::serve_for;
 use crate::state::{Kept, State};
 use crate::wait::Wait;
@@ -269,50 +269,45 @@ fn send(
         delivery,
     };
     let stream = io::socket(this)?;
-    let bound = PUBLISH_OVERHEAD + head.topic.len() + payload.len();
-    if bound > STACK_PACKET {
-        return send_large(this, stream, &head, payload, bound);
-    }
+    let head_bound = ALIGNMENT + PUBLISH_OVERHEAD + head.topic.len();
+    let bound = head_bound + payload.len();
     let mut out = MaybeUninit::<[u8; STACK_PACKET]>::uninit();
-    let start = out.as_mut_ptr().cast::<u8>();
-    // SAFETY: `out` is a local, and `bound` says that head and payload fit; the payload's bytes are read before
-    // other code runs; what is sent has been filled in.
-    unsafe {
-        let mut memory = Memory::new(start, STACK_PACKET);
-        let n = head.encode(&mut memory).map_err(packet_error)?;
-        memory.fill(payload.as_ptr(), payload.len());
-        io::write_all(this, stream, start, n + payload.len())
+    let mut start = out.as_mut_ptr().cast::<u8>();
+    let mut room = STACK_PACKET;
+    let mut taken = None;
+    if bound > STACK_PACKET {
+        let state = State::of(this)?;
+        // With little memory the head alone will do, and the payload goes out from where it is.
+        // SAFETY: the state is the client's own.
+        let block = unsafe {
+            Block::take(state, bound.min(KEPT_MAX.max(head_bound)))
+                .or_else(|| Block::take(state, head_bound))
+        };
+        let block = block.ok_or(Error::NO_MEMORY)?;
+        (start, room) = block.place();
+        taken = Some((state, block));
     }
-}
-
-#[cold]
-#[inline(never)]
-fn send_large(
-    this: Obj,
-    stream: Stream,
-    head: &PublishHead,
-    payload: Buffer,
-    bound: usize,
-) -> Result<()> {
-    let state = State::of(this)?;
-    let head_bound = PUBLISH_OVERHEAD + head.topic.len();
-    // With little memory the head alone will do, and the payload goes out from where it is.
-    // SAFETY: the state is the client's own.
-    let block = unsafe {
-        Block::take(state, bound.min(KEPT_MAX.max(head_bound)))
-            .or_else(|| Block::take(state, head_bound))
-    };
-    let block = block.ok_or(Error::NO_MEMORY)?;
-    let mut memory = block.memory();
-    let n = head.encode(&mut memory).map_err(packet_error)?;
-    // SAFETY: the payload's bytes are copied before other code runs. What goes out straight from the object is
-    // read at its address of now, which the object keeps unless a callback resizes it while the stream waits,
-    // as with umqtt.simple.
+    // Where the payload comes to lie as it lies in its object, it is copied by words.
+    let pad = payload
+        .as_ptr()
+        .addr()
+        .wrapping_sub(start.addr() + head.size())
+        % ALIGNMENT;
+    // SAFETY: `out` is a local, the block belongs to nobody else, and both have more room than that. The payload's bytes
+    // are copied before other code runs; what is sent has been filled in. What goes out straight from the object is read
+    // at its address of now, which the object keeps unless a callback resizes it while the stream waits, as with
+    // umqtt.simple.
     unsafe {
-        let copied = payload.len().min(memory.left());
-        memory.fill(payload.as_ptr(), copied);
-        let sent = block.write(this, stream, n + copied);
-        block.give_back(state);
+        (start, room) = (start.add(pad), room - pad);
+        let n = head
+            .encode(&mut Memory::new(start, room))
+            .map_err(packet_error)?;
+        let copied = payload.len().min(room - n);
+        io::copy(start.add(n), payload.as_ptr(), copied);
+        let sent = io::write_all(this, stream, start, n + copied);
+        if let Some((state, block)) = taken {
+            block.give_back(state);
+        }
         sent?;
         let rest = payload.len() - copied;
         if rest > 0 {
