@@ -2,12 +2,31 @@
 //! searched for. Most instances of a class got theirs in the same order and have the same table. Where code may be large
 //! (`targets.toml` has a number as `opt-level`), that is done in place; elsewhere by a call.
 
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use micropython_sys::ObjInstance;
+
 use crate::{Obj, Qstr};
 
-#[cfg(target_arch = "x86_64")]
-pub use remembered::Attribute;
-#[cfg(not(target_arch = "x86_64"))]
-pub use small::Attribute;
+/// An attribute's name as an object, and the number of the entry in which an instance had it last.
+pub struct Attribute {
+    key: AtomicPtr<c_void>,
+    place: AtomicUsize,
+}
+
+impl Attribute {
+    #[allow(
+        clippy::new_without_default,
+        reason = "a static needs a const function"
+    )]
+    pub const fn new() -> Self {
+        Attribute {
+            key: AtomicPtr::new(core::ptr::null_mut()),
+            place: AtomicUsize::new(0),
+        }
+    }
+}
 
 impl Obj {
     /// `self.name`, as [`Obj::get`] has it.
@@ -19,31 +38,9 @@ impl Obj {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod small {
-    use core::ffi::c_void;
-    use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-
-    use micropython_sys::ObjInstance;
-
     use super::*;
 
-    /// An attribute's name as an object, and the number of the entry in which an instance had it last.
-    pub struct Attribute {
-        key: AtomicPtr<c_void>,
-        place: AtomicUsize,
-    }
-
     impl Attribute {
-        #[allow(
-            clippy::new_without_default,
-            reason = "a static needs a const function"
-        )]
-        pub const fn new() -> Self {
-            Attribute {
-                key: AtomicPtr::new(core::ptr::null_mut()),
-                place: AtomicUsize::new(0),
-            }
-        }
-
         /// The attribute of this instance of a class, if it is where one was found last.
         #[inline(never)]
         pub(super) fn get(&self, instance: Obj, name: Qstr) -> Obj {
@@ -88,32 +85,11 @@ mod small {
 
 #[cfg(target_arch = "x86_64")]
 mod remembered {
-    use core::ffi::c_void;
-    use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-
-    use micropython_sys::{MpObj, ObjInstance};
+    use micropython_sys::MpObj;
 
     use super::*;
 
-    /// An attribute's name as an object, and the number of the entry in which an instance had it last: most instances of a
-    /// class got theirs in the same order and have the same table.
-    pub struct Attribute {
-        key: AtomicPtr<c_void>,
-        place: AtomicUsize,
-    }
-
     impl Attribute {
-        #[allow(
-            clippy::new_without_default,
-            reason = "a static needs a const function"
-        )]
-        pub const fn new() -> Self {
-            Attribute {
-                key: AtomicPtr::new(core::ptr::null_mut()),
-                place: AtomicUsize::new(0),
-            }
-        }
-
         /// The attribute of this instance of a class, if the instance has it itself: before all that its class has, since
         /// MicroPython looks there first (`mp_obj_instance_load_attr` of `py/objtype.c`).
         #[inline]
