@@ -140,9 +140,8 @@ pub struct Block {
     len: usize,
 }
 
-/// Largest block that a client keeps, in bytes: three full TCP segments of an Ethernet, and what a packet may leave free
-/// before it.
-pub const KEPT_MAX: usize = 3 * 1460 + ALIGNMENT - 1;
+/// Largest block that a client keeps, in bytes: three full TCP segments of an Ethernet.
+pub const KEPT_MAX: usize = 3 * 1460;
 
 impl Block {
     /// A block of at least `len` bytes; `None` if there is no room for it.

@@ -287,15 +287,16 @@ fn send(
         (start, room) = block.place();
         taken = Some((state, block));
     }
-    // Where the payload comes to lie as it lies in its object, it is copied by words.
-    let pad = payload
-        .as_ptr()
-        .addr()
-        .wrapping_sub(start.addr() + head.size())
-        % ALIGNMENT;
-    // SAFETY: `out` is a local, the block belongs to nobody else, and both have more room than that. The payload's bytes
-    // are copied before other code runs; what is sent has been filled in. What goes out straight from the object is read
-    // at its address of now, which the object keeps unless a callback resizes it while the stream waits, as with
+    // Where the payload comes to lie as it lies in its object, it is copied by words. No room for that is no reason to
+    // write a packet in two.
+    let size = head.size();
+    let mut pad = payload.as_ptr().addr().wrapping_sub(start.addr() + size) % ALIGNMENT;
+    if room < pad + size + payload.len() {
+        pad = 0;
+    }
+    // SAFETY: `out` is a local, the block belongs to nobody else, and both have room for head and padding. The payload's
+    // bytes are copied before other code runs; what is sent has been filled in. What goes out straight from the object is
+    // read at its address of now, which the object keeps unless a callback resizes it while the stream waits, as with
     // umqtt.simple.
     unsafe {
         (start, room) = (start.add(pad), room - pad);
