@@ -230,6 +230,10 @@ impl BytesBuilder {
         unsafe { self.object.as_ref().len }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Address of the contents, which are not initialised yet.
     pub fn data(&self) -> *mut u8 {
         // SAFETY: the object was made by `new`.
@@ -242,7 +246,7 @@ impl BytesBuilder {
     /// They must be written already.
     pub unsafe fn bytes(&self) -> &[u8] {
         // SAFETY: the object was made by `new`, which has set its length; the rest as the caller promises.
-        unsafe { core::slice::from_raw_parts(self.data(), self.object.as_ref().len) }
+        unsafe { core::slice::from_raw_parts(self.data(), self.len()) }
     }
 
     /// The object. Its contents must be written before Python code sees it.

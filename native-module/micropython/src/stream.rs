@@ -155,9 +155,9 @@ unsafe fn move_in_python(object: Obj, reads: bool, memory: *mut u8, len: usize) 
 #[inline]
 fn functions(object: Obj) -> Option<&'static StreamP> {
     let type_ = object.type_in_memory()?;
-    // SAFETY: a type is followed by its slots; an index of n names the n-th of them. A protocol's table is constant. A module like `socket` has types
-    // whose protocol is another one (network interfaces), but those are not handed to a client as its socket:
-    // `get_stream_raise` makes the same assumption.
+    // SAFETY: a type is followed by its slots; an index of n names the n-th of them. A protocol's table is constant. A
+    // module like `socket` has types whose protocol is another one (network interfaces), but those are not handed to a
+    // client as its socket: `get_stream_raise` makes the same assumption.
     unsafe {
         let index = usize::from(type_.slot_index_protocol);
         if index == 0 || type_.flags & MP_TYPE_FLAG_INSTANCE_TYPE != 0 {
