@@ -28,6 +28,9 @@ const TIMES: u64 = 4;
 /// Above the floor umqtt.simple must take so many times our instructions.
 const GOAL: f64 = 10.0;
 
+/// How many times less than another's says no more than that it is next to nothing.
+const NEARLY_NOTHING: f64 = 100.0;
+
 /// What a message costs in instructions, the loop around it left out.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Parties {
@@ -44,9 +47,10 @@ impl Parties {
         self.upstream as f64 / self.ours as f64
     }
 
-    /// The same of what is above the floor. Where we are not above it at all, the count itself stands for it.
+    /// The same of what is above the floor; [`NEARLY_NOTHING`] at most, also where we are below it.
     pub fn above_floor(&self) -> f64 {
-        (self.upstream - self.floor) as f64 / (self.ours - self.floor).max(1) as f64
+        let ours = (self.ours - self.floor).max(1) as f64;
+        ((self.upstream - self.floor) as f64 / ours).min(NEARLY_NOTHING)
     }
 }
 
@@ -109,9 +113,9 @@ fn count(arch: Arch, effort: Effort) -> Result<Vec<Counted>> {
     let mut traced = TracedBoard::start(model).map_err(anyhow::Error::msg)?;
     let board = traced.board();
     board.put_module(&module).map_err(anyhow::Error::msg)?;
-    // What is left of compiling may lie where the module's code is to go.
+    // What is left of compiling may lie where the module's code is to go, so that comes before the large programs.
     let import = "import gc\ngc.collect()\nimport case\n";
-    for program in [STAND_INS, &upstream, import, PROGRAM] {
+    for program in [STAND_INS, import, &upstream, PROGRAM] {
         let printed = board.run(program);
         ensure!(printed.is_empty(), "the board said {printed}");
     }
@@ -247,6 +251,8 @@ mod tests {
         };
         assert_eq!(whole, expected);
         assert_eq!(whole.above_floor(), 11.0);
+        let below = Parties { ours: 40, ..whole };
+        assert_eq!(below.above_floor(), NEARLY_NOTHING);
         let sum: i64 = LAYERS
             .iter()
             .map(|(layer, _)| parties(&all, |function| layer_of(function) == *layer).ours)
