@@ -1,0 +1,132 @@
+//! Decides how a result says where what it measured goes: layer by layer, ours beside the floor and beside a peer, so
+//! that the layers add up to the whole.
+
+use serde::{Deserialize, Serialize};
+
+/// What one layer, or the whole, takes of each party; in instructions or microseconds, as its [`Columns`] say.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Parties {
+    /// The least that does the same work.
+    pub floor: i64,
+    pub ours: i64,
+    /// Whoever ours is compared with.
+    #[serde(alias = "upstream")]
+    pub peer: i64,
+}
+
+impl Parties {
+    /// How many times ours the peer takes.
+    pub fn whole(&self) -> f64 {
+        self.peer as f64 / self.ours as f64
+    }
+
+    /// The same of what is above the floor. Where we are not above it at all, a single one stands for it.
+    pub fn above_floor(&self) -> f64 {
+        (self.peer - self.floor) as f64 / (self.ours - self.floor).max(1) as f64
+    }
+}
+
+/// What one piece of work costs, layer by layer.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Layers {
+    /// `rv32imc, encode, 16 bytes`.
+    pub what: String,
+    #[serde(default = "Columns::of_board")]
+    pub columns: Columns,
+    pub parties: Vec<(String, Parties)>,
+}
+
+/// What stands above the columns.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Columns {
+    /// `Where the instructions of a message go`.
+    pub title: String,
+    pub floor: String,
+    pub peer: String,
+}
+
+impl Columns {
+    pub fn new(title: &str, floor: &str, peer: &str) -> Self {
+        Columns {
+            title: title.to_owned(),
+            floor: floor.to_owned(),
+            peer: peer.to_owned(),
+        }
+    }
+
+    /// Those of records that say none.
+    pub fn of_board() -> Self {
+        Self::new(
+            "Where the instructions of a message go",
+            "one call of the stream",
+            "umqtt.simple 1.3.4",
+        )
+    }
+}
+
+impl Layers {
+    /// What all layers take together.
+    pub fn all(&self) -> Parties {
+        let mut all = Parties::default();
+        for (_, of) in &self.parties {
+            all.ours += of.ours;
+            all.floor += of.floor;
+            all.peer += of.peer;
+        }
+        all
+    }
+
+    /// A table, with the sums below.
+    pub fn render(&self) -> String {
+        let Columns { title, floor, peer } = &self.columns;
+        let mut text = format!(
+            "\n{title}, {}:\n\n| layer | ours | floor: {floor} | ours above it | {peer} |\n|---|---:|---:|---:|---:|\n",
+            self.what
+        );
+        let mut line = |layer: &str, of: Parties| {
+            let above = of.ours - of.floor;
+            text.push_str(&format!(
+                "| {layer} | {} | {} | {above} | {} |\n",
+                of.ours, of.floor, of.peer
+            ));
+        };
+        for (layer, of) in &self.parties {
+            line(layer, *of);
+        }
+        line("**all**", self.all());
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_ends_with_the_sums_of_its_layers() {
+        let parties = |ours, floor, peer| Parties { floor, ours, peer };
+        let layers = Layers {
+            what: "a file".to_owned(),
+            columns: Columns::new("Where the microseconds go", "one go", "mpremote"),
+            parties: vec![
+                ("board".to_owned(), parties(100, 80, 1000)),
+                ("ours".to_owned(), parties(5, 9, 200)),
+            ],
+        };
+        assert_eq!(
+            layers.render(),
+            "\nWhere the microseconds go, a file:\n\n\
+             | layer | ours | floor: one go | ours above it | mpremote |\n|---|---:|---:|---:|---:|\n\
+             | board | 100 | 80 | 20 | 1000 |\n| ours | 5 | 9 | -4 | 200 |\n| **all** | 105 | 89 | 16 | 1200 |\n"
+        );
+    }
+
+    #[test]
+    fn a_record_without_columns_is_of_the_board() {
+        let record =
+            r#"{ "what": "x", "parties": [["layer", { "floor": 1, "ours": 2, "upstream": 3 }]] }"#;
+        let layers: Layers = serde_json::from_str(record).expect("layers");
+        assert_eq!(layers.columns, Columns::of_board());
+        assert_eq!(layers.all().peer, 3);
+    }
+}
