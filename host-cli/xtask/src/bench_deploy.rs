@@ -121,11 +121,13 @@ struct Measured {
 const TAPPED: usize = 7;
 
 /// What goes by, for those who read it.
-const LAYERS: [(Layer, &str); 5] = [
+const LAYERS: [(Layer, &str); 4] = [
     (Layer::Start, "the process starts and opens the port"),
-    (Layer::Board, "the board, until it says something"),
-    (Layer::Line, "the line, until it has taken what it is given"),
-    (Layer::Tool, "the tool, until it says something"),
+    (
+        Layer::Board,
+        "the board and the line, until it has answered",
+    ),
+    (Layer::Tool, "the tool, between answers"),
     (Layer::End, "after the last byte, until all is done"),
 ];
 
@@ -281,7 +283,7 @@ impl Tools {
             let Some((floor, about)) = self.floor(task)? else {
                 continue;
             };
-            let mut runs: [Vec<[Duration; 5]>; 3] = Default::default();
+            let mut runs: [Vec<[Duration; 4]>; 3] = Default::default();
             for _ in 0..effort.rounds(TAPPED) {
                 for (who, runs) in runs.iter_mut().enumerate() {
                     self.prepare(task.kind, &tap.device)?;
@@ -400,15 +402,15 @@ impl Tools {
 }
 
 /// The run that took neither more nor less than most: its layers add up to what it took.
-fn middle(mut runs: Vec<[Duration; 5]>) -> [Duration; 5] {
+fn middle(mut runs: Vec<[Duration; 4]>) -> [Duration; 4] {
     runs.sort_by_key(|run| run.iter().sum::<Duration>());
     runs[runs.len() / 2]
 }
 
 /// Of the floor, ours and mpremote's.
-fn layers(task: &str, floor: &str, runs: [[Duration; 5]; 3]) -> Layers {
+fn layers(task: &str, floor: &str, runs: [[Duration; 4]; 3]) -> Layers {
     let [floors, ours, theirs] = runs;
-    let micros = |run: &[Duration; 5], layer: Layer| run[layer as usize].as_micros() as i64;
+    let micros = |run: &[Duration; 4], layer: Layer| run[layer as usize].as_micros() as i64;
     let parties = LAYERS.map(|(layer, name)| {
         let parties = Parties {
             floor: micros(&floors, layer),
@@ -480,7 +482,7 @@ mod tests {
 
     #[test]
     fn the_layers_of_the_middle_run_add_up_to_what_it_took() {
-        let run = |start, board| [start, board, 1, 2, 3].map(Duration::from_millis);
+        let run = |start, board| [start, board, 2, 4].map(Duration::from_millis);
         let ours = middle(vec![run(9, 99), run(1, 2), run(3, 4)]);
         assert_eq!(ours, run(3, 4));
         let layers = layers("a task", "least", [run(1, 1), ours, run(50, 60)]);

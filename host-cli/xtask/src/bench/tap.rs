@@ -1,7 +1,7 @@
 //! Decides for whom a tool that works on a board waits, and how long: a tap in the board's line notes who speaks when.
 //!
-//! Until somebody speaks, the time was theirs: what goes by before the board says something is the board's, what goes by
-//! before the tool does is the tool's. So the times add up to the whole.
+//! Until somebody speaks, the time was theirs: what goes by before the board says something is the board's, with the line
+//! that leads to it; what goes by before the tool does is the tool's. So the times add up to the whole.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,21 +18,19 @@ use crate::slow_line;
 pub enum Layer {
     /// The tool, until its first byte: its process starts, finds the port and opens it.
     Start,
-    /// The board: all that it does until it says something.
+    /// The board: all that it does until it says something, or has taken what it was given.
     Board,
-    /// The line, until it has taken what it was given.
-    Line,
     /// The tool, between what the board says and what it says itself.
     Tool,
     /// The tool, from the last byte on.
     End,
 }
 
-/// Bytes passed, and who had been waited for.
+/// Bytes came or were taken, and who had been waited for.
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
     pub at: Instant,
-    /// [`Layer::Board`], [`Layer::Tool`] or [`Layer::Line`].
+    /// [`Layer::Board`] or [`Layer::Tool`].
     pub of: Layer,
 }
 
@@ -87,15 +85,16 @@ fn carry(mut from: File, mut to: File, of: Layer, events: Events) {
             if to.write_all(&buffer[..count]).is_err() {
                 return;
             }
-            note(Layer::Line);
+            // The line keeps what the board is not ready for.
+            note(Layer::Board);
         }
     });
 }
 
 /// How long each [`Layer`] took between two moments, in their order. What the board says before the tool has spoken is left from
 /// before.
-pub fn spent(started: Instant, events: &[Event], ended: Instant) -> [Duration; 5] {
-    let mut spent = [Duration::ZERO; 5];
+pub fn spent(started: Instant, events: &[Event], ended: Instant) -> [Duration; 4] {
+    let mut spent = [Duration::ZERO; 4];
     let mut at = started;
     let mut spoken = false;
     let within = |event: &&Event| (started..=ended).contains(&event.at);
@@ -122,18 +121,18 @@ mod tests {
         let events = [
             event(1, Layer::Board),
             event(10, Layer::Tool),
-            event(11, Layer::Line),
+            event(11, Layer::Board),
             event(31, Layer::Board),
-            event(32, Layer::Line),
+            event(32, Layer::Board),
             event(40, Layer::Tool),
-            event(42, Layer::Line),
+            event(42, Layer::Board),
             event(72, Layer::Board),
             event(100, Layer::Board),
         ];
         let spent = spent(started, &events, after(80));
         assert_eq!(
             spent.map(|time| time.as_millis()),
-            [10, 50, 4, 8, 8],
+            [10, 54, 8, 8],
             "{spent:?}"
         );
         assert_eq!(
