@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How many times less than another's says no more than that it is next to nothing.
+const NEARLY_NOTHING: f64 = 100.0;
+
 /// What one layer, or the whole, takes of each party; in instructions or microseconds, as its [`Columns`] say.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Parties {
@@ -20,9 +23,10 @@ impl Parties {
         self.peer as f64 / self.ours as f64
     }
 
-    /// The same of what is above the floor. Where we are not above it at all, a single one stands for it.
+    /// The same of what is above the floor; [`NEARLY_NOTHING`] at most, also where we are below it.
     pub fn above_floor(&self) -> f64 {
-        (self.peer - self.floor) as f64 / (self.ours - self.floor).max(1) as f64
+        let ours = (self.ours - self.floor).max(1) as f64;
+        ((self.peer - self.floor) as f64 / ours).min(NEARLY_NOTHING)
     }
 }
 
