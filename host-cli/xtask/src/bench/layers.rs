@@ -12,8 +12,8 @@ pub struct Parties {
     /// The least that does the same work.
     pub floor: i64,
     pub ours: i64,
-    /// Whoever ours is compared with.
-    #[serde(alias = "upstream")]
+    /// Whoever ours is compared with; 0 where nobody is.
+    #[serde(default, alias = "upstream")]
     pub peer: i64,
 }
 
@@ -46,15 +46,16 @@ pub struct Columns {
     /// `Where the instructions of a message go`.
     pub title: String,
     pub floor: String,
-    pub peer: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
 }
 
 impl Columns {
-    pub fn new(title: &str, floor: &str, peer: &str) -> Self {
+    pub fn new(title: &str, floor: &str, peer: Option<&str>) -> Self {
         Columns {
             title: title.to_owned(),
             floor: floor.to_owned(),
-            peer: peer.to_owned(),
+            peer: peer.map(str::to_owned),
         }
     }
 
@@ -63,7 +64,7 @@ impl Columns {
         Self::new(
             "Where the instructions of a message go",
             "one call of the stream",
-            "umqtt.simple 1.3.4",
+            Some("umqtt.simple 1.3.4"),
         )
     }
 }
@@ -84,15 +85,26 @@ impl Layers {
     pub fn render(&self) -> String {
         let Columns { title, floor, peer } = &self.columns;
         let mut text = format!(
-            "\n{title}, {}:\n\n| layer | ours | floor: {floor} | ours above it | {peer} |\n|---|---:|---:|---:|---:|\n",
+            "\n{title}, {}:\n\n| layer | ours | floor: {floor} | ours above it |",
             self.what
         );
+        let mut rule = "\n|---|---:|---:|---:|".to_owned();
+        if let Some(peer) = peer {
+            text.push_str(&format!(" {peer} |"));
+            rule.push_str("---:|");
+        }
+        text.push_str(&rule);
+        text.push('\n');
         let mut line = |layer: &str, of: Parties| {
             let above = of.ours - of.floor;
             text.push_str(&format!(
-                "| {layer} | {} | {} | {above} | {} |\n",
-                of.ours, of.floor, of.peer
+                "| {layer} | {} | {} | {above} |",
+                of.ours, of.floor
             ));
+            if peer.is_some() {
+                text.push_str(&format!(" {} |", of.peer));
+            }
+            text.push('\n');
         };
         for (layer, of) in &self.parties {
             line(layer, *of);
@@ -111,7 +123,7 @@ mod tests {
         let parties = |ours, floor, peer| Parties { floor, ours, peer };
         let layers = Layers {
             what: "a file".to_owned(),
-            columns: Columns::new("Where the microseconds go", "one go", "mpremote"),
+            columns: Columns::new("Where the microseconds go", "one go", Some("mpremote")),
             parties: vec![
                 ("board".to_owned(), parties(100, 80, 1000)),
                 ("ours".to_owned(), parties(5, 9, 200)),
@@ -122,6 +134,27 @@ mod tests {
             "\nWhere the microseconds go, a file:\n\n\
              | layer | ours | floor: one go | ours above it | mpremote |\n|---|---:|---:|---:|---:|\n\
              | board | 100 | 80 | 20 | 1000 |\n| ours | 5 | 9 | -4 | 200 |\n| **all** | 105 | 89 | 16 | 1200 |\n"
+        );
+    }
+
+    #[test]
+    fn a_table_without_a_peer_has_no_column_for_it() {
+        let layers = Layers {
+            what: "a file".to_owned(),
+            columns: Columns::new("Where it goes", "one go", None),
+            parties: vec![(
+                "board".to_owned(),
+                Parties {
+                    floor: 1,
+                    ours: 3,
+                    peer: 0,
+                },
+            )],
+        };
+        assert_eq!(
+            layers.render(),
+            "\nWhere it goes, a file:\n\n| layer | ours | floor: one go | ours above it |\n|---|---:|---:|---:|\n\
+             | board | 3 | 1 | 2 |\n| **all** | 3 | 1 | 2 |\n"
         );
     }
 

@@ -184,7 +184,7 @@ fn layers(counts: [Counts; 3]) -> Layers {
         columns: Columns::new(
             "Where the instructions of a start go",
             "a process that does nothing",
-            "mpremote",
+            Some("mpremote"),
         ),
         parties: parties.into(),
     }
