@@ -33,6 +33,7 @@
 //! | `trace` | the log of `-v` and the transcript of `--trace` |
 //! | `table` | how rows of words become a table |
 //! | `stop` | Ctrl-C and the end of `--seconds` |
+//! | `whole_file` | how a file is written whole or not at all |
 
 mod bench;
 mod broker_choice;
@@ -72,6 +73,7 @@ mod target;
 mod tls_client;
 mod trace;
 mod usage;
+mod whole_file;
 
 use std::process::ExitCode;
 
