@@ -246,3 +246,51 @@ fn a_page_whose_board_goes_away() {
     }
     assert!(broken >= BREAKS, "only {broken} broke");
 }
+
+/// The line breaks while the page's program gives the board back: it ends all the same, says so where the board is not as it
+/// was, and the next page puts the board in order.
+#[test]
+fn a_page_that_ends_as_its_board_goes_away() {
+    let micropython = need!("a_page_that_ends_as_its_board_goes_away", micropython());
+    let home = Home::new();
+    let (_board, proxy) = board_and_line(&home, 1, &micropython);
+    let flash = home.flash_of(1);
+    std::fs::write(flash.join("main.py"), "print('its own')\n").expect("a file");
+    let before = names(&flash);
+    let port = proxy.port();
+    let with_a_run = |at, how| {
+        proxy.arm(at, how);
+        let mut lab = Laboratory::start(&home, &["--port", &port], None);
+        lab.wait(|message| has_state(message, "idle"));
+        run(&mut lab);
+        lab.wait(|message| message["how"] == "finished");
+        lab
+    };
+    let lab = with_a_run(Break::Never, How::HangUp);
+    let (from, to) = proxy.passed();
+    lab.end().expect_status(0);
+    assert_eq!(names(&flash), before);
+    let (all_from, all_to) = proxy.passed();
+    let mut broken = 0;
+    for part in 1..4 {
+        let at_part = |from: usize, to: usize| from + (to - from) * part / 4;
+        let how = match part {
+            2 => How::Silence,
+            _ => How::HangUp,
+        };
+        let from_board = Break::FromBoard(at_part(from, all_from));
+        for at in [from_board, Break::ToBoard(at_part(to, all_to))] {
+            let what = format!("{at:?} {how:?}");
+            let done = with_a_run(at, how).end();
+            println!("{what}: {done:#?}");
+            assert!(done.elapsed < LIMIT, "{what}: {done:#?}");
+            broken += usize::from(proxy.broke());
+            expect_works(&home, &proxy, &what);
+            with_a_run(Break::Never, how).end().expect_status(0);
+            assert_eq!(names(&flash), before, "{what}");
+            let main = std::fs::read_to_string(flash.join("main.py"));
+            assert_eq!(main.expect("it is there"), "print('its own')\n", "{what}");
+        }
+    }
+    assert!(broken >= 4, "only {broken} broke");
+}
