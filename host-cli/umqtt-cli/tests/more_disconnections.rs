@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::breaking::{LIMIT, board, expect_no_board, expect_works, places};
+use common::breaking::{LIMIT, board_and_line, expect_no_board, expect_works, places};
 use common::{Done, Home, finish, micropython};
 use testkit::{Break, How, Proxy, need};
 
@@ -47,7 +47,7 @@ fn looking_at_a_board() {
     let home = Home::new();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let (_board, proxy) = board(&home, 0, &micropython);
+            let (_board, proxy) = board_and_line(&home, 0, &micropython);
             let port = proxy.port();
             let talk = || home.run(["ports", "--port", &port, "--json"]);
             everywhere(&home, &proxy, talk, |done, broke, what| {
@@ -65,7 +65,7 @@ fn looking_at_a_board() {
             });
         });
         scope.spawn(|| {
-            let (_board, proxy) = board(&home, 1, &micropython);
+            let (_board, proxy) = board_and_line(&home, 1, &micropython);
             let port = proxy.port();
             // A board that has just got its power believes that it is 2000, which a doctor does not call well.
             let clock = ["exec", "import ntptime; ntptime.settime()", "--port", &port];
@@ -108,7 +108,7 @@ fn expect_answer_or_no_board(done: &Done, broke: bool, what: &str) {
 fn talking_to_a_board() {
     let micropython = need!("talking_to_a_board", micropython());
     let home = Home::new();
-    let (_board, proxy) = board(&home, 0, &micropython);
+    let (_board, proxy) = board_and_line(&home, 0, &micropython);
     let port = proxy.port();
     let talk = || {
         let mut command = home.umqtt(["repl", "--port", &port]);
@@ -126,7 +126,7 @@ fn talking_to_a_board() {
 fn talking_to_a_board_that_uses_a_folder() {
     let micropython = need!("talking_to_a_board_that_uses_a_folder", micropython());
     let home = Home::new();
-    let (_board, proxy) = board(&home, 0, &micropython);
+    let (_board, proxy) = board_and_line(&home, 0, &micropython);
     let port = proxy.port();
     let shared = home.path().join("shared");
     std::fs::create_dir(&shared).expect("a folder");
@@ -169,7 +169,7 @@ fn nothing_is_half(flash: &std::path::Path, words: [&str; 2], what: &str) {
 fn one_of_several_boards_goes_away() {
     let micropython = need!("one_of_several_boards_goes_away", micropython());
     let home = Home::new();
-    let boards = [0, 1, 2].map(|number| board(&home, number, &micropython));
+    let boards = [0, 1, 2].map(|number| board_and_line(&home, number, &micropython));
     let proxy = &boards[0].1;
     let empty = |number: usize| {
         for entry in std::fs::read_dir(home.flash_of(number))
@@ -294,7 +294,7 @@ impl Following {
 fn watching_while_the_line_breaks() {
     let micropython = need!("watching_while_the_line_breaks", micropython());
     let home = Home::new();
-    let (_board, proxy) = board(&home, 0, &micropython);
+    let (_board, proxy) = board_and_line(&home, 0, &micropython);
     let flash = home.flash_of(0);
     let port = proxy.port();
     let watch = || {

@@ -6,7 +6,7 @@ mod common;
 
 use std::path::Path;
 
-use common::breaking::{LIMIT, board, expect_no_board, expect_works, places};
+use common::breaking::{LIMIT, board_and_line, expect_no_board, expect_works, places};
 use common::laboratory::Laboratory;
 use common::{Home, finish, micropython};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn building_for_a_board_that_goes_away() {
     let micropython = need!("building_for_a_board_that_goes_away", micropython());
     let home = Home::new();
-    let (_board, proxy) = board(&home, 1, &micropython);
+    let (_board, proxy) = board_and_line(&home, 1, &micropython);
     home.run(["new", "mi-modulo"]).expect_status(0);
     let folder = home.path().join("mi-modulo");
     let port = proxy.port();
@@ -85,7 +85,7 @@ fn measuring_on_a_board_that_goes_away() {
     let micropython = need!(test, micropython());
     let mosquitto = need!(test, Mosquitto::start(&Access::Anonymous));
     let home = Home::new();
-    let (_board, proxy) = board(&home, 1, &micropython);
+    let (_board, proxy) = board_and_line(&home, 1, &micropython);
     let flash = home.flash_of(1);
     let before = names(&flash);
     let port = proxy.port();
@@ -153,7 +153,7 @@ fn measuring_on_a_board_that_goes_away() {
             }
             let left = names(home.path());
             assert!(
-                !left.iter().any(|name| name.starts_with(".umqtt-bench")),
+                !left.iter().any(|name| name.starts_with(".umqtt-")),
                 "{what}: {left:?}"
             );
             expect_works(&home, &proxy, &what);
@@ -191,7 +191,7 @@ fn has_state(message: &Value, state: &str) -> bool {
 fn a_page_whose_board_goes_away() {
     let micropython = need!("a_page_whose_board_goes_away", micropython());
     let home = Home::new();
-    let (_board, proxy) = board(&home, 1, &micropython);
+    let (_board, proxy) = board_and_line(&home, 1, &micropython);
     let flash = home.flash_of(1);
     std::fs::write(flash.join("main.py"), "print('its own')\n").expect("a file");
     let before = names(&flash);

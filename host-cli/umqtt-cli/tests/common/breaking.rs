@@ -13,7 +13,7 @@ use super::{Done, Home};
 pub const LIMIT: Duration = Duration::from_secs(80);
 
 /// A board on the flash of this number, and the line to it.
-pub fn board(home: &Home, number: usize, micropython: &MicroPython) -> (SimBoard, Proxy) {
+pub fn board_and_line(home: &Home, number: usize, micropython: &MicroPython) -> (SimBoard, Proxy) {
     let board = home.board(number, micropython);
     let proxy = line_to(home, &board);
     (board, proxy)
