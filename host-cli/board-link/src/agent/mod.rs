@@ -357,7 +357,8 @@ impl Board {
             return Ok(());
         }
         let ended = self.await_end();
-        self.agent = None;
+        // What was still on its way comes to the prompt as if somebody had typed it, so that Ctrl-C goes first again.
+        self.forget_agent();
         Err(LinkError::Raised { traceback: ended? })
     }
 
