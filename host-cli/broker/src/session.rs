@@ -276,7 +276,7 @@ mod tests {
                 && session.queue(message(QoS::ExactlyOnce)).is_ok()
         );
         assert!(
-            !session.queue(message(QoS::ExactlyOnce)).is_ok(),
+            session.queue(message(QoS::ExactlyOnce)).is_err(),
             "{}",
             budget.used()
         );

@@ -330,6 +330,13 @@ fn bad_input_is_refused_before_anything_is_measured() {
     );
     let scale = home.run(["bench", "--scale", "2", "--sizes", "1,2"]);
     scale.expect_status(2);
-    expect(&["--silent", "3"], 2, "--scale");
+    let many = ["bench", "--scale", "200", "--silent", "500"];
+    let many = home.run(many);
+    many.expect_status(2);
+    assert!(many.stderr.contains("fewer of either"), "{many:#?}");
+    let lonely = home.run(["bench", "--silent", "3"]);
+    lonely.expect_status(2);
+    assert!(lonely.stderr.contains("--scale"), "{lonely:#?}");
+    expect(&["--silent", "3"], 2, "--silent");
     expect_left_alone(&home);
 }

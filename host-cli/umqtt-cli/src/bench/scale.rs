@@ -35,6 +35,11 @@ const MOST_MESSAGES: u64 = 20_000;
 /// Messages of a board that are on their way at most.
 const WINDOW: usize = 8;
 const ROUNDS: usize = 3;
+/// What this program may have open on a system that allows it 1,024 files, as most do.
+const MOST_FILES: usize = 1000;
+/// Files that a board takes: its console, its process, and its connection with the embedded broker. A silent client takes
+/// the last alone.
+const FILES_OF_A_BOARD: usize = 4;
 /// Longer than a board waits for its last messages; with many on a busy computer even they take long.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -99,6 +104,18 @@ pub fn run(options: &BenchOptions, boards: usize, lang: Lang) -> Result<(), Fail
             ),
         ));
     }
+    let silent = options.silent.unwrap_or(0) as usize;
+    if FILES_OF_A_BOARD * boards + silent > MOST_FILES {
+        return Err(usage(
+            format!(
+                "{boards} boards and {silent} silent clients are more than one program may have open"
+            ),
+            format!(
+                "{boards} placas y {silent} clientes callados son más de lo que un programa puede tener abierto"
+            ),
+            lang.pick("ask for fewer of either", "pide menos de unas o de otros"),
+        ));
+    }
     if options.sizes.len() > 1 || options.qos.len() > 1 {
         return Err(usage(
             "with --scale there is one size and one QoS".to_owned(),
@@ -114,7 +131,7 @@ pub fn run(options: &BenchOptions, boards: usize, lang: Lang) -> Result<(), Fail
         // The number of the message is in it.
         size: options.sizes.first().copied().unwrap_or(64).max(4),
         qos: options.qos.first().copied().unwrap_or(0),
-        silent: options.silent.unwrap_or(0) as usize,
+        silent,
         rounds: options.rounds.map_or(ROUNDS, |rounds| rounds as usize),
     };
     let mut brokers = brokers(&options.brokers, boards + load.silent, lang)?;
@@ -441,11 +458,11 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
     let mut text = match lang {
         Lang::En => format!(
             "{boards} simulated boards, each {messages} messages of {size} bytes to itself with QoS {qos}, at most {WINDOW} on \
-             their way{beside}; medians of {rounds} rounds\n"
+             their way{beside}; rounds: {rounds}, medians\n"
         ),
         Lang::Es => format!(
             "{boards} placas simuladas, cada una se envía {messages} mensajes de {size} bytes con QoS {qos}, como mucho \
-             {WINDOW} en camino{beside}; medianas de {rounds} rondas\n"
+             {WINDOW} en camino{beside}; rondas: {rounds}, medianas\n"
         ),
     };
     text.push_str(&computer::describe());

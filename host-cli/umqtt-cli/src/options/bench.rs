@@ -9,7 +9,7 @@ use crate::options::PortOption;
 /// The largest payload that is compared, bytes; boards have little memory.
 const LARGEST: u64 = 65_535;
 
-/// Each takes a socket of its board and of the broker.
+/// More than a school has.
 const MOST_SILENT: u64 = 500;
 
 #[derive(Debug, Args)]
@@ -60,6 +60,6 @@ pub struct BenchOptions {
     pub scale: Option<u64>,
 
     /// With --scale: N more clients that are subscribed to topics of their own and stay silent. Default: 0
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=MOST_SILENT), requires = "scale")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=MOST_SILENT), requires = "scale", conflicts_with = "port")]
     pub silent: Option<u64>,
 }
