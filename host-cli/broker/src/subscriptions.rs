@@ -228,6 +228,23 @@ mod tests {
     }
 
     #[test]
+    fn a_class_of_clients_has_few_shapes() {
+        let mut subscriptions = Subscriptions::default();
+        for number in 0..1000 {
+            let client_id = Arc::from(format!("board{number}"));
+            for filter in ["temperature", "+/led", "#"] {
+                let filter = format!("class/board{number}/{filter}");
+                subscriptions.add(&client_id, &filter, QoS::AtMostOnce);
+            }
+        }
+        // What a message is looked up by: its topic and these two.
+        assert_eq!(subscriptions.shapes.len(), 2);
+        let one = [("board7".to_owned(), 0)];
+        assert_eq!(found(&subscriptions, "class/board7/a/led"), one);
+        assert_eq!(found(&subscriptions, "class/board"), []);
+    }
+
+    #[test]
     fn the_deepest_filter_there_can_be_is_found() {
         let mut subscriptions = Subscriptions::default();
         let client_id = Arc::from("deep");

@@ -1,5 +1,6 @@
 //! Decides what SUBSCRIBE and UNSUBSCRIBE do, and keeps each session's subscriptions and those of all the same.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
@@ -71,11 +72,13 @@ impl Hub {
         }
         // Retained messages follow each SUBSCRIBE, also one that repeats a filter (3.8.4).
         for filter in granted {
+            let beginning = topic::beginning(&filter.path);
             let matching = self
                 .retained
-                .values()
-                .filter(|kept| topic::matches(&filter.path, &kept.topic));
-            let matching: Vec<_> = matching.cloned().collect();
+                .range::<str, _>((Bound::Included(beginning), Bound::Unbounded))
+                .take_while(|(topic, _)| topic.starts_with(beginning))
+                .filter(|(topic, _)| topic::matches(&filter.path, topic));
+            let matching: Vec<_> = matching.map(|(_, kept)| kept.clone()).collect();
             for kept in matching {
                 self.deliver(kept, &[(Arc::clone(client_id), filter.qos)]);
             }
