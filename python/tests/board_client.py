@@ -83,6 +83,20 @@ exchange(b"\x40\x02\x00\x01", lambda: client.publish(b"a", b"b", qos=1))
 exchange(b"\x90\x03\x00\x02\x00", lambda: client.subscribe("a/#"))
 exchange(b"\x32\x07\x00\x01a\x12\x34hi", client.wait_msg)
 exchange(b"\x30\xcf\x02\x00\x03a/b" + b"x" * 330, client.wait_msg)
+
+# Bytes are copied by words where they can be: packets of every shift between topic, payload and words arrive whole.
+wrong, pattern = 0, bytes(range(48, 123)) * 10
+for size in (0, 1, 15, 16, 17, 31, 32, 63, 64, 65, 127, 128, 130, 290, 312, 313, 700):
+    for shift in range(4):
+        for topic in (b"t", b"tu", b"tus", b"tust", b"aula/temperatura/1"):
+            payload = memoryview(pattern)[shift : shift + size]
+            body = bytes([0, len(topic)]) + topic + payload
+            n = len(body)
+            length = bytes([n]) if n < 128 else bytes([n & 127 | 128, n >> 7])
+            Socket.sent = b""
+            client.publish(topic, payload)
+            wrong += Socket.sent != b"0" + length + body
+print("wrong", wrong)
 exchange(b"", client.disconnect)
 try:
     case.MQTTClient(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13)

@@ -23,7 +23,7 @@ h1{font-size:28px;line-height:1.2;margin:8px 0 4px}h2{font-size:20px;margin:36px
 th,td{text-align:right;padding:6px 10px;border-bottom:1px solid var(--line);white-space:nowrap;font-variant-numeric:tabular-nums}\
 th:first-child,td:first-child{text-align:left;white-space:normal;min-width:8.5em;font-weight:400}\
 thead th,thead td{border-bottom-width:2px;vertical-align:bottom}\
-small{color:var(--pale)}.setting td{text-align:left;white-space:normal}.setting th:first-child{color:var(--pale);min-width:6.5em}\
+small{color:var(--pale)}.setting td{text-align:left;white-space:normal;overflow-wrap:anywhere}.setting th:first-child{color:var(--pale);min-width:6.5em}\
 .warn{border-left:4px solid var(--alarm);background:var(--alarmed);padding:10px 14px;font-weight:600}\
 svg{width:100%;min-width:660px;height:auto;display:block;margin:14px 0}li{margin:4px 0}\
 @media print{h2,svg{break-inside:avoid}svg{min-width:0}}";

@@ -31,7 +31,7 @@ fn check(printed: &str) -> usize {
     let printed = printed.replace("\r\n", "\n");
     let (import, rest) = printed.split_once('\n').unwrap_or_default();
     let long = format!("got b'a/b' b'{}'\n", "x".repeat(330));
-    let expected = format!("{EXPECTED}{long}48 b''\nNone b'\\xe0\\x00'\nTypeError\n");
+    let expected = format!("{EXPECTED}{long}48 b''\nwrong 0\nNone b'\\xe0\\x00'\nTypeError\n");
     assert_eq!(rest, expected, "{printed}");
     import
         .strip_prefix("import ")

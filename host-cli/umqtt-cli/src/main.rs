@@ -3,11 +3,12 @@
 //! | file | question it answers |
 //! |---|---|
 //! | `cli`, `usage` | what may be written on the command line, its help and its errors, in both languages |
-//! | `completion` | what a shell offers where the cursor is |
 //! | `options/` | the same for the commands that have much to say, and what several of them share |
+//! | `language` | whether the command speaks English or Spanish |
+//! | `completion` | what a shell offers where the cursor is |
 //! | `bench/` | how umqtt in Python and the native module are compared |
 //! | `commands/` | what each subcommand does, one file each |
-//! | `script` | which script is to run, and whether its text can be sent |
+//! | `script`, `script_error` | which script is to run, whether its text can be sent, and what the error means that ended it |
 //! | `source`, `settings` | what `deploy` puts on a board besides umqtt |
 //! | `target` | which board a command works on, and how it is reached |
 //! | `output` | how an answer is written to standard output |
@@ -20,18 +21,19 @@
 //! | `package/` | what a lesson in one file is |
 //! | `fit` | whether a board can load a .mpy file |
 //! | `lan` | how boards of the local network find the embedded broker |
-//! | `mqtt_client`, `tls_client` | how a broker is reached, and whom TLS trusts |
+//! | `mqtt_client`, `tls_client`, `events` | how a broker is reached, whom TLS trusts, and how its answers are waited for |
 //! | `monitor/` | what a monitor knows of a broker, and how that looks on a terminal |
 //! | `message_format` | how `sub -F` writes a message |
 //! | `broker_choice`, `observer` | which broker a script talks to, and how an outside one is watched |
 //! | `display/` | how events become lines, columns or JSON |
 //! | `lines` | what all that `--json` prints has in common |
 //! | `failure` | what an error says, and the exit status that goes with it |
-//! | `repl/` | which lines `umqtt repl` keeps, and what stands at the cursor |
+//! | `repl/` | which lines `umqtt repl` keeps, what stands at the cursor, and whether the board has started anew |
 //! | `progress` | how long work shows that it moves |
 //! | `trace` | the log of `-v` and the transcript of `--trace` |
 //! | `table` | how rows of words become a table |
 //! | `stop` | Ctrl-C and the end of `--seconds` |
+//! | `whole_file` | how a file is written whole or not at all |
 
 mod bench;
 mod broker_choice;
@@ -71,6 +73,7 @@ mod target;
 mod tls_client;
 mod trace;
 mod usage;
+mod whole_file;
 
 use std::process::ExitCode;
 

@@ -10,21 +10,8 @@ use common::{Done, Home, expect_no_process, finish, micropython};
 use serde_json::{Value, json};
 use testkit::{Access, Mosquitto, need};
 
-/// A baseline that needs nothing from outside: the native class in a Python one, which has no QoS 2, as umqtt.simple 1.3.4,
-/// and fails once, early, so that rounds of one message each reach it too on a busy computer.
-const BASELINE: &str = "
-from umqtt_bench_native import MQTTClient as Native
-
-class MQTTClient(Native):
-    count = 0
-
-    def publish(self, topic, msg, retain=False, qos=0):
-        assert qos < 2
-        MQTTClient.count += 1
-        if MQTTClient.count == 5:
-            raise OSError(5)
-        super().publish(topic, msg, retain, qos)
-";
+/// A baseline that lacks QoS 2 and whose fifth message fails.
+const BASELINE: &str = include_str!("../../../python/tests/bench_baseline.py");
 
 /// What a run with `BASELINE` was told to do.
 const SMALL: [&str; 11] = [

@@ -1,4 +1,5 @@
-//! Completions as a shell gets them: the script for each shell, and a real bash that asks for the words.
+//! Completions as a shell gets them: the script for each shell, a real bash, zsh and fish that ask for the words, and the
+//! call that PowerShell would make.
 #![cfg(target_os = "linux")]
 
 mod common;

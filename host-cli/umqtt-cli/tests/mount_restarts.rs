@@ -38,14 +38,14 @@ fn talk(home: &Home, port: &str) -> Terminal {
     command.env("XDG_DATA_HOME", home.path().join("data"));
     command.env("UMQTT_PATIENCE", "10");
     let mut terminal = Terminal::of(command, 200);
-    terminal.next(BACK);
-    terminal.next(">>> ");
-    reads(&mut terminal);
+    expect_folder(&mut terminal);
     terminal
 }
 
-/// The board has the folder. What is printed is told from what is typed.
-fn reads(terminal: &mut Terminal) {
+/// It is said that the board has the folder, and the board reads from it. What is printed is told from what is typed.
+fn expect_folder(terminal: &mut Terminal) {
+    terminal.next(BACK);
+    terminal.next(">>> ");
     terminal.type_in(b"print('<' + open('/remote/dato.txt').read() + '>')\r");
     terminal.next("<cuarenta y dos>\r\n>>> ");
 }
@@ -64,6 +64,32 @@ fn state(home: &Home, port: &str) -> String {
     state.as_str().unwrap_or_default().to_owned()
 }
 
+/// The board is at its own program, one of the endless ones.
+#[track_caller]
+fn expect_own_program(home: &Home, port: &str, main: &str) {
+    let now = state(home, port);
+    let busy = ["running", "silent"].contains(&now.as_str());
+    assert!(busy, "{main}: {now}");
+}
+
+/// Side by side, a board for each of the endless programs, which it starts with: its home, it, its port and the program.
+fn with_each_endless_program(
+    micropython: &MicroPython,
+    test: impl Fn(&Home, &SimBoard, &str, &str) + Sync,
+) {
+    std::thread::scope(|scope| {
+        for main in ENDLESS {
+            let test = &test;
+            scope.spawn(move || {
+                let home = Home::new();
+                let board = board(&home, micropython, main);
+                let port = board.device().display().to_string();
+                test(&home, &board, &port, main);
+            });
+        }
+    });
+}
+
 /// Ctrl-D, `machine.reset()` and the reset button, into programs that never end: told, stopped by Ctrl-C, mounted again.
 #[test]
 fn a_restart_into_an_endless_program_is_told_and_ctrl_c_brings_the_folder_back() {
@@ -71,37 +97,23 @@ fn a_restart_into_an_endless_program_is_told_and_ctrl_c_brings_the_folder_back()
         "a_restart_into_an_endless_program_is_told_and_ctrl_c_brings_the_folder_back",
         micropython()
     );
-    std::thread::scope(|scope| {
-        for main in ENDLESS {
-            let micropython = &micropython;
-            scope.spawn(move || {
-                let home = Home::new();
-                let board = board(&home, micropython, main);
-                let device = board.device().display().to_string();
-                let mut terminal = talk(&home, &device);
-                for restart in ["soft", "reset()", "button"] {
-                    match restart {
-                        "soft" => terminal.type_in(b"\x04"),
-                        "reset()" => terminal.type_in(b"import machine; machine.reset()\r"),
-                        _ => board.reset(),
-                    }
-                    terminal.next(GONE);
-                    terminal.press_ctrl_c();
-                    terminal.next(BACK);
-                    terminal.next(">>> ");
-                    reads(&mut terminal);
-                }
-                // Whoever leaves while the program runs leaves it running.
-                terminal.type_in(b"\x04");
-                terminal.next(GONE);
-                leave(&mut terminal);
-                let now = state(&home, &device);
-                assert!(
-                    ["running", "silent"].contains(&now.as_str()),
-                    "{main}: {now}"
-                );
-            });
+    with_each_endless_program(&micropython, |home, board, port, main| {
+        let mut terminal = talk(home, port);
+        for restart in ["soft", "reset()", "button"] {
+            match restart {
+                "soft" => terminal.type_in(b"\x04"),
+                "reset()" => terminal.type_in(b"import machine; machine.reset()\r"),
+                _ => board.reset(),
+            }
+            terminal.next(GONE);
+            terminal.press_ctrl_c();
+            expect_folder(&mut terminal);
         }
+        // Whoever leaves while the program runs leaves it running.
+        terminal.type_in(b"\x04");
+        terminal.next(GONE);
+        leave(&mut terminal);
+        expect_own_program(home, port, main);
     });
 }
 
@@ -128,9 +140,7 @@ fn a_restart_into_a_program_that_ends_brings_the_folder_back() {
     for restart in [&b"\x04"[..], b"import machine; machine.reset()\r"] {
         terminal.type_in(restart);
         terminal.next("\nfin\r\n");
-        terminal.next(BACK);
-        terminal.next(">>> ");
-        reads(&mut terminal);
+        expect_folder(&mut terminal);
     }
     leave(&mut terminal);
     assert_eq!(state(&home, &device), "prompt");
@@ -163,9 +173,7 @@ fn a_board_that_was_away_has_the_folder_again_after_ctrl_c() {
         terminal.next("it is back");
         terminal.next(GONE);
         terminal.press_ctrl_c();
-        terminal.next(BACK);
-        terminal.next(">>> ");
-        reads(&mut terminal);
+        expect_folder(&mut terminal);
         leave(&mut terminal);
     }
 }
@@ -177,36 +185,19 @@ fn code_that_restarts_the_board_ends_and_its_program_goes_on() {
         "code_that_restarts_the_board_ends_and_its_program_goes_on",
         micropython()
     );
-    std::thread::scope(|scope| {
-        for main in ENDLESS {
-            let micropython = &micropython;
-            scope.spawn(move || {
-                let home = Home::new();
-                let board = board(&home, micropython, main);
-                let device = board.device().display().to_string();
-                let code =
-                    "print(open('/remote/dato.txt').read())\nimport machine\nmachine.reset()";
-                let mount = ["mount", "shared", "--exec", code, "--port", &device];
-                let done = home.run(mount);
-                done.expect_status(0);
-                assert!(done.stdout.starts_with("cuarenta y dos\n"), "{done:#?}");
-                assert!(
-                    done.stderr.contains("the folder is not its own any more"),
-                    "{done:#?}"
-                );
-                let now = state(&home, &device);
-                assert!(
-                    ["running", "silent"].contains(&now.as_str()),
-                    "{main}: {now}"
-                );
-                let done = home.run(["exec", "import machine; machine.reset()", "--port", &device]);
-                done.expect_status(0);
-                let now = state(&home, &device);
-                assert!(
-                    ["running", "silent"].contains(&now.as_str()),
-                    "{main}: {now}"
-                );
-            });
-        }
+    with_each_endless_program(&micropython, |home, _board, port, main| {
+        let code = "print(open('/remote/dato.txt').read())\nimport machine\nmachine.reset()";
+        let mount = ["mount", "shared", "--exec", code, "--port", port];
+        let done = home.run(mount);
+        done.expect_status(0);
+        assert!(done.stdout.starts_with("cuarenta y dos\n"), "{done:#?}");
+        assert!(
+            done.stderr.contains("the folder is not its own any more"),
+            "{done:#?}"
+        );
+        expect_own_program(home, port, main);
+        let done = home.run(["exec", "import machine; machine.reset()", "--port", port]);
+        done.expect_status(0);
+        expect_own_program(home, port, main);
     });
 }

@@ -5,55 +5,15 @@
 mod common;
 
 use std::path::Path;
-use std::time::Duration;
 
-use board_link::PortSpec;
-use board_sim::{MicroPython, SimBoard};
+use common::breaking::{LIMIT, board_and_line, expect_no_board, expect_works, places};
 use common::laboratory::Laboratory;
-use common::{Done, Home, finish, micropython};
+use common::{Home, finish, micropython};
 use serde_json::{Value, json};
-use testkit::{Access, Break, How, Mosquitto, Proxy, need};
+use testkit::{Access, Break, How, Mosquitto, need};
 
-/// All time-outs of one command together, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(80);
-
-/// Places where each conversation breaks, either way; the first and the last byte are among them.
+/// Places where each conversation breaks, either way.
 const BREAKS: usize = 5;
-
-/// A board and the line to it.
-fn board(home: &Home, number: usize, micropython: &MicroPython) -> (SimBoard, Proxy) {
-    let board = home.board(number, micropython);
-    let device = PortSpec::Device(board.device().display().to_string());
-    let proxy = Proxy::start(device).expect("a TCP port");
-    // What a board says when it starts belongs to no command's conversation.
-    works(home, &proxy, "the first time");
-    (board, proxy)
-}
-
-fn works(home: &Home, proxy: &Proxy, what: &str) {
-    proxy.arm(Break::Never, How::HangUp);
-    let done = home.run(["exec", "print(6 * 7)", "--port", &proxy.port()]);
-    assert_eq!(done.stdout, "42\n", "{what}: {done:#?}");
-    done.expect_status(0);
-}
-
-/// Where to break a conversation of so many bytes, from the first byte to the last, either way.
-fn places((from_board, to_board): (usize, usize)) -> Vec<Break> {
-    let even = |bytes: usize| {
-        let last = bytes.saturating_sub(1);
-        (0..BREAKS).map(move |number| last * number / (BREAKS - 1))
-    };
-    let from = even(from_board).map(Break::FromBoard);
-    from.chain(even(to_board).map(Break::ToBoard)).collect()
-}
-
-/// It said in time that the board is gone, and what to try.
-#[track_caller]
-fn expect_no_board(done: &Done, what: &str) {
-    assert!(done.elapsed < LIMIT, "{what}: {done:#?}");
-    assert_eq!(done.status, Some(3), "{what}: {done:#?}");
-    assert!(done.stderr.contains("  try: "), "{what}: {done:#?}");
-}
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a folder").flatten();
@@ -69,7 +29,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn building_for_a_board_that_goes_away() {
     let micropython = need!("building_for_a_board_that_goes_away", micropython());
     let home = Home::new();
-    let (_board, proxy) = board(&home, 1, &micropython);
+    let (_board, proxy) = board_and_line(&home, 1, &micropython);
     home.run(["new", "mi-modulo"]).expect_status(0);
     let folder = home.path().join("mi-modulo");
     let port = proxy.port();
@@ -83,7 +43,7 @@ fn building_for_a_board_that_goes_away() {
     proxy.arm(Break::Never, How::HangUp);
     build().expect_status(0);
     let built = std::fs::read(&module).expect("the module");
-    let places = places(proxy.passed());
+    let places = places(proxy.passed(), BREAKS);
     let mut failed = 0;
     for (number, at) in places.into_iter().enumerate() {
         let silence = (number % BREAKS == 2).then_some(How::Silence);
@@ -103,7 +63,7 @@ fn building_for_a_board_that_goes_away() {
                 assert!(!folder.join("release").exists(), "{what}: {done:#?}");
                 failed += 1;
             }
-            works(&home, &proxy, &what);
+            expect_works(&home, &proxy, &what);
         }
     }
     assert!(failed >= BREAKS, "only {failed} failed");
@@ -125,7 +85,7 @@ fn measuring_on_a_board_that_goes_away() {
     let micropython = need!(test, micropython());
     let mosquitto = need!(test, Mosquitto::start(&Access::Anonymous));
     let home = Home::new();
-    let (_board, proxy) = board(&home, 1, &micropython);
+    let (_board, proxy) = board_and_line(&home, 1, &micropython);
     let flash = home.flash_of(1);
     let before = names(&flash);
     let port = proxy.port();
@@ -160,7 +120,7 @@ fn measuring_on_a_board_that_goes_away() {
     let whole = bench();
     whole.expect_status(0);
     assert_eq!(names(&flash), before);
-    let places = places(proxy.passed());
+    let places = places(proxy.passed(), BREAKS);
     let (mut failed, mut kept) = (0, 0);
     for (number, at) in places.into_iter().enumerate() {
         // While the module goes to the board; in the middle of a round it would be given a minute and a half.
@@ -196,7 +156,7 @@ fn measuring_on_a_board_that_goes_away() {
                 !left.iter().any(|name| name.starts_with(".umqtt-bench")),
                 "{what}: {left:?}"
             );
-            works(&home, &proxy, &what);
+            expect_works(&home, &proxy, &what);
         }
     }
     assert!(failed >= BREAKS, "only {failed} failed");
@@ -231,7 +191,7 @@ fn has_state(message: &Value, state: &str) -> bool {
 fn a_page_whose_board_goes_away() {
     let micropython = need!("a_page_whose_board_goes_away", micropython());
     let home = Home::new();
-    let (_board, proxy) = board(&home, 1, &micropython);
+    let (_board, proxy) = board_and_line(&home, 1, &micropython);
     let flash = home.flash_of(1);
     std::fs::write(flash.join("main.py"), "print('its own')\n").expect("a file");
     let before = names(&flash);
@@ -250,7 +210,7 @@ fn a_page_whose_board_goes_away() {
     let mut lab = start();
     well(&mut lab);
     // What comes later is the board's end, and not the page's.
-    let places = places(proxy.passed());
+    let places = places(proxy.passed(), BREAKS);
     lab.end().expect_status(0);
     assert_eq!(names(&flash), before);
     let mut broken = 0;
@@ -282,7 +242,7 @@ fn a_page_whose_board_goes_away() {
         }
         let main = std::fs::read_to_string(flash.join("main.py"));
         assert_eq!(main.expect("it is there"), "print('its own')\n", "{what}");
-        works(&home, &proxy, &what);
+        expect_works(&home, &proxy, &what);
     }
     assert!(broken >= BREAKS, "only {broken} broke");
 }

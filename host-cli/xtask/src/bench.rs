@@ -5,8 +5,11 @@ pub mod board;
 mod broker;
 pub mod client;
 pub mod count;
+pub mod floor;
 pub mod harness;
+pub mod layers;
 mod startup;
+pub mod tap;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

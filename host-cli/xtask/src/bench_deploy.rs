@@ -5,6 +5,9 @@
 //! takes microseconds for every byte. The slow line stands for a serial device and has a name outside of /dev/pts:
 //! mpremote waits without its pauses of 10 ms where a name begins so, which no board's port does.
 //! The runs of both take turns, so that what else the computer does meets both.
+//!
+//! Where the time goes is measured apart from that, with a tap in the line, beside the least that the same work takes.
+//! mpremote is not: it asks again and again whether something has come, which leaves a tap no processor of two.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +18,9 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use testkit::emulator::{Arch, Emulator, Line};
 
+use crate::bench::floor::Exchange;
+use crate::bench::layers::{Columns, Layers, Parties};
+use crate::bench::tap::{Layer, Tap, spent};
 use crate::bench::{self, Effort};
 use crate::{cargo, slow_line};
 
@@ -107,7 +113,24 @@ struct Measured {
     promised: bool,
     /// As many times faster than mpremote as the line allows anybody, if that is less than the goal.
     most_possible: Option<f64>,
+    /// Where the time goes, microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<Layers>,
 }
+
+/// How often each is run with a tap in the line.
+const TAPPED: usize = 7;
+
+/// What goes by, for those who read it.
+const LAYERS: [(Layer, &str); 4] = [
+    (Layer::Start, "the process starts and opens the port"),
+    (
+        Layer::Board,
+        "the board and the line, until it has answered",
+    ),
+    (Layer::Tool, "the tool, between answers"),
+    (Layer::End, "after the last byte, until all is done"),
+];
 
 /// Measures both lines; false where a promise is broken. Promises are of the pseudo-terminal: on the slow line the bytes
 /// themselves take most of the time, and the table says how far from the same numbers it is.
@@ -129,6 +152,7 @@ pub fn deploy(effort: Effort) -> Result<bool> {
     let device = PathBuf::from(board.port().to_string());
     let _open = slow_line::open(&device)?;
     let mut measured = tools.measure("pseudo-terminal", &device, None, effort)?;
+    tools.add_layers(&mut measured, effort)?;
     if effort == Effort::Whole {
         let name = tools.files.path().join("serial-device");
         let slow = slow_line::before(&device, &name)?;
@@ -243,9 +267,74 @@ impl Tools {
                 holds,
                 promised: speed.is_none(),
                 most_possible,
+                layers: None,
             });
         }
         Ok(rows)
+    }
+
+    /// Adds where the time goes on the fast line. The text that takes as long there as random bytes is left out.
+    fn add_layers(&self, rows: &mut [Measured], effort: Effort) -> Result<()> {
+        // The first board's line is read already.
+        let board = Emulator::start(Arch::Rv32imc, Line::Packets).map_err(anyhow::Error::msg)?;
+        let tap = Tap::before(&PathBuf::from(board.port().to_string()))?;
+        let mut put = self.command(Kind::Folder(TEXT), &tap.device, true);
+        crate::output(&mut put)?;
+        for (task, row) in TASKS.iter().zip(rows) {
+            let Some((floor, about)) = self.floor(task)? else {
+                continue;
+            };
+            let mut runs: [Vec<[Duration; 4]>; 2] = Default::default();
+            for _ in 0..effort.rounds(TAPPED) {
+                for (ours, runs) in [false, true].into_iter().zip(&mut runs) {
+                    self.prepare(task.kind, &tap.device)?;
+                    tap.take();
+                    let (started, ended) = if ours {
+                        let mut command = self.command(task.kind, &tap.device, true);
+                        time(&mut command, task.kind == Kind::Exec)?
+                    } else {
+                        floor.run(&tap.device)?
+                    };
+                    let mut spent = spent(started, &tap.take(), ended);
+                    if !ours {
+                        let (started, ended) = time(&mut Command::new("true"), false)?;
+                        spent[Layer::Start as usize] += ended - started;
+                    }
+                    runs.push(spent);
+                }
+            }
+            let layers = layers(task.name, about, runs.map(middle));
+            println!("{}", layers.render());
+            row.layers = Some(layers);
+        }
+        Ok(())
+    }
+
+    /// The least that does a task's work, and what that is.
+    fn floor(&self, task: &Task) -> Result<Option<(Exchange, &'static str)>> {
+        let here = self.files.path();
+        let read = |name: &str| std::fs::read(here.join(name)).context(name.to_owned());
+        let unchecked = "the same bytes, unchecked";
+        Ok(match task.kind {
+            Kind::Exec => Some((Exchange::print(), "prepared bytes")),
+            Kind::Unchanged(folder) => {
+                let name = format!("'{folder}/file%02d.py'%i");
+                let about = "opening, reading, hashing";
+                Some((Exchange::hash(&name, FILES), about))
+            }
+            Kind::File(name) if task.random > 0 => {
+                let exchange = Exchange::write(None, &format!("'{name}'"), &[read(name)?]);
+                Some((exchange, unchecked))
+            }
+            Kind::Folder(folder) if task.random > 0 => {
+                let files = (0..FILES).map(|number| read(&format!("{folder}/file{number:02}.bin")));
+                let files = files.collect::<Result<Vec<_>>>()?;
+                let name = format!("'{folder}/file%02d.bin'%i");
+                let exchange = Exchange::write(Some(folder), &name, &files);
+                Some((exchange, unchecked))
+            }
+            Kind::File(_) | Kind::Folder(_) => None,
+        })
     }
 
     /// Seconds of umqtt and mpremote, which take turns.
@@ -259,7 +348,8 @@ impl Tools {
             for (ours, times) in [true, false].into_iter().zip(&mut times) {
                 self.prepare(task.kind, device)?;
                 let mut command = self.command(task.kind, device, ours);
-                times.push(time(&mut command, task.kind == Kind::Exec)?.as_secs_f64());
+                let (started, ended) = time(&mut command, task.kind == Kind::Exec)?;
+                times.push((ended - started).as_secs_f64());
             }
         }
         Ok(times.map(|mut times| {
@@ -311,6 +401,31 @@ impl Tools {
     }
 }
 
+/// The run that took neither more nor less than most: its layers add up to what it took.
+fn middle(mut runs: Vec<[Duration; 4]>) -> [Duration; 4] {
+    runs.sort_by_key(|run| run.iter().sum::<Duration>());
+    runs[runs.len() / 2]
+}
+
+/// Of the floor and ours.
+fn layers(task: &str, floor: &str, runs: [[Duration; 4]; 2]) -> Layers {
+    let [floors, ours] = runs;
+    let micros = |run: &[Duration; 4], layer: Layer| run[layer as usize].as_micros() as i64;
+    let parties = LAYERS.map(|(layer, name)| {
+        let parties = Parties {
+            floor: micros(&floors, layer),
+            ours: micros(&ours, layer),
+            peer: 0,
+        };
+        (name.to_owned(), parties)
+    });
+    Layers {
+        what: task.to_owned(),
+        columns: Columns::new("Where the microseconds go", floor, None),
+        parties: parties.into(),
+    }
+}
+
 /// All Python below `folder`, file after file.
 fn python_text(folder: &Path) -> Result<Vec<u8>> {
     let mut paths = std::fs::read_dir(folder)
@@ -332,8 +447,8 @@ fn python_text(folder: &Path) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// How long the command takes, or how long until its first output.
-fn time(command: &mut Command, first_output: bool) -> Result<Duration> {
+/// When the command began and when it was done, or gave its first output.
+fn time(command: &mut Command, first_output: bool) -> Result<(Instant, Instant)> {
     let started = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
@@ -344,13 +459,13 @@ fn time(command: &mut Command, first_output: bool) -> Result<Duration> {
     let mut first = [0];
     let mut said = child.stdout.take().context("a pipe")?;
     let count = said.read(&mut first)?;
-    let at_first = started.elapsed();
+    let at_first = Instant::now();
     let output = {
         let mut rest = Vec::new();
         said.read_to_end(&mut rest)?;
         child.wait_with_output()?
     };
-    let whole = started.elapsed();
+    let whole = Instant::now();
     if !output.status.success() || (first_output && count == 0) {
         bail!(
             "{} failed: {}",
@@ -358,5 +473,21 @@ fn time(command: &mut Command, first_output: bool) -> Result<Duration> {
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    Ok(if first_output { at_first } else { whole })
+    Ok((started, if first_output { at_first } else { whole }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layers_of_the_middle_run_add_up_to_what_it_took() {
+        let run = |start, board| [start, board, 2, 4].map(Duration::from_millis);
+        let ours = middle(vec![run(9, 99), run(1, 2), run(3, 4)]);
+        assert_eq!(ours, run(3, 4));
+        let layers = layers("a task", "least", [run(1, 1), ours]);
+        let all = layers.all();
+        assert_eq!((all.floor, all.ours), (8_000, 13_000));
+        assert_eq!(layers.parties[1].1.ours, 4_000, "{layers:?}");
+    }
 }

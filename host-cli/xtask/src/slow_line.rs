@@ -27,21 +27,27 @@ pub struct SlowLine {
 /// Lays a line in front of `device`; its other end is called `name`.
 pub fn before(device: &Path, name: &Path) -> Result<SlowLine> {
     let board = open(device)?;
-    let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-        .context("no pseudo-terminal")?;
-    rustix::pty::grantpt(&ours).context("grantpt")?;
-    rustix::pty::unlockpt(&ours).context("unlockpt")?;
-    let terminal = rustix::pty::ptsname(&ours, Vec::new()).context("ptsname")?;
-    std::os::unix::fs::symlink(PathBuf::from(terminal.to_string_lossy().into_owned()), name)
+    let (ours, terminal) = terminal()?;
+    std::os::unix::fs::symlink(terminal, name)
         .with_context(|| format!("cannot make {}", name.display()))?;
     let end = open(name)?;
-    let ours = File::from(ours);
     carry(board.try_clone()?, ours.try_clone()?);
     carry(ours, board);
     Ok(SlowLine {
         device: name.to_owned(),
         _end: end,
     })
+}
+
+/// A new pseudo-terminal: our side of it, and the name of the other.
+pub fn terminal() -> Result<(File, PathBuf)> {
+    let ours = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+        .context("no pseudo-terminal")?;
+    rustix::pty::grantpt(&ours).context("grantpt")?;
+    rustix::pty::unlockpt(&ours).context("unlockpt")?;
+    let terminal = rustix::pty::ptsname(&ours, Vec::new()).context("ptsname")?;
+    let name = PathBuf::from(terminal.to_string_lossy().into_owned());
+    Ok((File::from(ours), name))
 }
 
 /// Opens a terminal that changes no byte. QEMU looks only once a second whether somebody has opened its

@@ -1,8 +1,8 @@
 //! Decides what an object reference is and how every heap object begins (`py/obj.h`).
 //!
 //! Small ints, qstrs and floats may be packed into the reference itself, in a way that depends on the port (object
-//! representation A on most, C on ESP8266). So a reference is opaque here: read None, False and True from the
-//! function table, and convert with its entries 3 and 4.
+//! representation A on most, C on ESP8266). So a reference is opaque here, but for [`MpObj::is_address`]: read None, False
+//! and True from the function table, and convert with its entries 3 and 4.
 
 use core::ffi::c_void;
 
@@ -21,6 +21,13 @@ impl MpObj {
     pub const STOP_ITERATION: MpObj = MpObj(core::ptr::null_mut());
     /// `MP_OBJ_SENTINEL` of `py/obj.h`, outside debug builds: a mark that no object equals.
     pub const SENTINEL: MpObj = MpObj(core::ptr::without_provenance_mut(4));
+
+    /// True if the reference is the address of an object, which begins with an [`ObjBase`] (`mp_obj_is_obj` of
+    /// `py/obj.h`, the same in the representations A, B and C; D is one of 64-bit words).
+    #[inline(always)]
+    pub fn is_address(self) -> bool {
+        self.0.addr() & 3 == 0
+    }
 }
 
 /// `qstr` of `py/qstr.h`: the number of an interned string in the running interpreter.

@@ -371,15 +371,23 @@ unsafe fn take_plain(
         // SAFETY: as the caller promises.
         return unsafe { take_by_name(def, n_pos, n_kw, values, slots) };
     }
-    for (i, parameter) in parameters.iter().enumerate() {
-        // SAFETY: `n_pos` values are given, and there is a slot for each parameter.
-        unsafe {
-            let object = if i < n_pos {
-                *values.add(i)
-            } else {
-                parameter.default_here()
-            };
-            slots.add(i).write(Slot { object });
+    // SAFETY: `n_pos` values are given, no more than there are parameters, and there is a slot for each of these.
+    unsafe {
+        let mut slot = slots;
+        for i in 0..n_pos {
+            let object = *values.add(i);
+            slot.write(Slot { object });
+            slot = slot.add(1);
+        }
+        let (from, end) = (
+            parameters.as_ptr(),
+            parameters.as_ptr().add(parameters.len()),
+        );
+        let mut parameter = from.add(n_pos);
+        while parameter != end {
+            let object = (*parameter).default_here();
+            slot.write(Slot { object });
+            (slot, parameter) = (slot.add(1), parameter.add(1));
         }
     }
 }

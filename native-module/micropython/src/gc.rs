@@ -4,7 +4,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::ffi::c_void;
 use core::ptr::NonNull;
 
-use micropython_sys::{MpObj, ObjStr};
+use micropython_sys::{MpObj, ObjStr, ObjType};
 
 use crate::slot::Span;
 use crate::table::table;
@@ -33,7 +33,7 @@ impl Static {
     }
 
     /// The object; None before one is set.
-    #[inline]
+    #[inline(never)]
     pub fn get(&self) -> Obj {
         // SAFETY: nobody writes after import.
         let value = unsafe { *self.0.get() };
@@ -86,10 +86,10 @@ impl KeptBytes {
     }
 
     /// Notes where an object's bytes are, and remembers the object if it is one that cannot change: a str, or a bytes
-    /// object, as `like` is one. For any other the bytes are there until other code runs.
-    pub fn set(&self, object: Obj, bytes: Buffer, like: Obj) {
+    /// object. For any other the bytes are there until other code runs.
+    pub fn set(&self, object: Obj, bytes: Buffer) {
         let type_ = object.raw_type();
-        let fixed = type_ == table().type_str || type_ == like.raw_type();
+        let fixed = type_ == table().type_str || type_ == BYTES.get();
         let kept = if fixed { object.0 } else { MpObj::NULL };
         // SAFETY: see the type.
         unsafe { *self.0.get() = (kept, bytes.as_ptr(), bytes.len()) }
@@ -156,6 +156,34 @@ impl Block {
     }
 }
 
+/// The type of bytes objects, which the interpreter's table does not have: asked of one, and kept.
+struct BytesType(UnsafeCell<*const ObjType>);
+
+// SAFETY: one word, which never changes once it is known. As with [`KeptBytes`], one thread runs at a time.
+unsafe impl Sync for BytesType {}
+
+// Through the table of addresses: the linker would have to make a detour of each access.
+#[cfg_attr(target_arch = "riscv32", unsafe(export_name = "micropython.BYTES"))]
+static BYTES: BytesType = BytesType(UnsafeCell::new(core::ptr::null()));
+
+impl BytesType {
+    #[inline(never)]
+    fn get(&self) -> *const ObjType {
+        // SAFETY: see the type.
+        let type_ = unsafe { *self.0.get() };
+        if type_.is_null() { self.ask() } else { type_ }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ask(&self) -> *const ObjType {
+        let type_ = Obj::from_bytes(b"").raw_type();
+        // SAFETY: see the type.
+        unsafe { *self.0.get() = type_ };
+        type_
+    }
+}
+
 /// A bytes object whose contents are still being filled in.
 #[derive(Clone, Copy)]
 pub struct BytesBuilder {
@@ -164,9 +192,7 @@ pub struct BytesBuilder {
 
 impl BytesBuilder {
     /// Allocates a bytes object of `len` bytes. A MemoryError is returned, not raised.
-    ///
-    /// `like` is any bytes object; it lends its type.
-    pub fn new(like: Obj, len: usize) -> Result<Self> {
+    pub fn new(len: usize) -> Result<Self> {
         let no_memory = Error::NO_MEMORY;
         let object = alloc(size_of::<ObjStr>())
             .ok_or(no_memory)?
@@ -176,7 +202,7 @@ impl BytesBuilder {
         // SAFETY: both blocks are new, large enough and aligned. A hash of 0 is computed when needed.
         unsafe {
             data.add(len).write(0);
-            (&raw mut (*object).base.type_).write(like.raw_type());
+            (&raw mut (*object).base.type_).write(BYTES.get());
             (&raw mut (*object).hash).write(0);
             (&raw mut (*object).len).write(len);
             (&raw mut (*object).data).write(data);
@@ -185,6 +211,27 @@ impl BytesBuilder {
         Ok(BytesBuilder {
             object: unsafe { NonNull::new_unchecked(object) },
         })
+    }
+
+    /// Takes an object that is a bytes object, not one of a subclass.
+    #[inline(always)]
+    pub fn of(object: Obj) -> Option<Self> {
+        if !core::ptr::eq(object.type_in_memory()?, BYTES.get()) {
+            return None;
+        }
+        let object = NonNull::new(object.0.0.cast())?;
+        Some(BytesBuilder { object })
+    }
+
+    /// Length of the contents in bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        // SAFETY: the object is a bytes object.
+        unsafe { self.object.as_ref().len }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Address of the contents, which are not initialised yet.
@@ -199,7 +246,7 @@ impl BytesBuilder {
     /// They must be written already.
     pub unsafe fn bytes(&self) -> &[u8] {
         // SAFETY: the object was made by `new`, which has set its length; the rest as the caller promises.
-        unsafe { core::slice::from_raw_parts(self.data(), self.object.as_ref().len) }
+        unsafe { core::slice::from_raw_parts(self.data(), self.len()) }
     }
 
     /// The object. Its contents must be written before Python code sees it.

@@ -15,6 +15,8 @@ struct Context(UnsafeCell<*const ModuleContext>);
 // SAFETY: set once, by the import, before any function of the module can run.
 unsafe impl Sync for Context {}
 
+// Through the table of addresses: the linker would have to make a detour of each access.
+#[cfg_attr(target_arch = "riscv32", unsafe(export_name = "micropython.CONTEXT"))]
 static CONTEXT: Context = Context(UnsafeCell::new(core::ptr::null()));
 
 /// The module that is being imported.

@@ -8,7 +8,7 @@ use micropython_sys::op::{
     MP_BINARY_OP_TRUE_DIVIDE,
 };
 use micropython_sys::types::MP_TYPE_FLAG_INSTANCE_TYPE;
-use micropython_sys::{MpObj, ObjType};
+use micropython_sys::{MpObj, ObjBase, ObjType};
 
 use crate::table::table;
 use crate::{Qstr, Result};
@@ -245,7 +245,8 @@ impl Obj {
     /// True if the object's class was made in Python (or by calling `type`), not in C.
     #[inline]
     pub fn is_instance_of_python_class(self) -> bool {
-        self.type_flags() & MP_TYPE_FLAG_INSTANCE_TYPE != 0
+        self.type_in_memory()
+            .is_some_and(|type_| type_.flags & MP_TYPE_FLAG_INSTANCE_TYPE != 0)
     }
 
     #[inline]
@@ -254,10 +255,20 @@ impl Obj {
         unsafe { (table().obj_get_type)(self.0) }
     }
 
+    /// The type of an object that has memory of its own; where words have 32 bits, found without a call. What stands in
+    /// the reference itself (small ints, None) has a type without flags and protocols, and may be without one here.
     #[inline]
-    fn type_flags(self) -> u16 {
+    pub(crate) fn type_in_memory(self) -> Option<&'static ObjType> {
+        let type_ = if size_of::<usize>() != 4 {
+            self.raw_type()
+        } else if self.0.is_address() {
+            // SAFETY: an object, which begins so.
+            unsafe { (*self.0.0.cast::<ObjBase>()).type_ }
+        } else {
+            return None;
+        };
         // SAFETY: every object has a type, and types are never freed while an instance lives.
-        unsafe { (*self.raw_type()).flags }
+        Some(unsafe { &*type_ })
     }
 
     /// True if the object is a dict (not a subclass).

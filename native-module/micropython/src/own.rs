@@ -2,12 +2,31 @@
 //! searched for. Most instances of a class got theirs in the same order and have the same table. Where code may be large
 //! (`targets.toml` has a number as `opt-level`), that is done in place; elsewhere by a call.
 
+use core::ffi::c_void;
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use micropython_sys::ObjInstance;
+
 use crate::{Obj, Qstr};
 
-#[cfg(target_arch = "x86_64")]
-pub use remembered::Attribute;
-#[cfg(not(target_arch = "x86_64"))]
-pub use small::Attribute;
+/// An attribute's name as an object, and the number of the entry in which an instance had it last.
+pub struct Attribute {
+    key: AtomicPtr<c_void>,
+    place: AtomicUsize,
+}
+
+impl Attribute {
+    #[allow(
+        clippy::new_without_default,
+        reason = "a static needs a const function"
+    )]
+    pub const fn new() -> Self {
+        Attribute {
+            key: AtomicPtr::new(core::ptr::null_mut()),
+            place: AtomicUsize::new(0),
+        }
+    }
+}
 
 impl Obj {
     /// `self.name`, as [`Obj::get`] has it.
@@ -19,58 +38,43 @@ impl Obj {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod small {
-    use core::ffi::c_void;
-    use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-
-    use micropython_sys::{MpObj, ObjInstance};
-
     use super::*;
 
-    /// An attribute's name as an object, and the number of the entry in which an instance had it last.
-    pub struct Attribute {
-        key: AtomicPtr<c_void>,
-        place: AtomicUsize,
-    }
-
     impl Attribute {
-        #[allow(
-            clippy::new_without_default,
-            reason = "a static needs a const function"
-        )]
-        pub const fn new() -> Self {
-            Attribute {
-                key: AtomicPtr::new(core::ptr::null_mut()),
-                place: AtomicUsize::new(0),
-            }
-        }
-
-        /// The attribute of this instance of a class: looked for in all its entries, beginning with the one in which it
-        /// was found last.
+        /// The attribute of this instance of a class, if it is where one was found last.
         #[inline(never)]
         pub(super) fn get(&self, instance: Obj, name: Qstr) -> Obj {
-            if instance.is_instance_of_python_class() {
-                let mut key = MpObj(self.key.load(Ordering::Relaxed));
-                if key == MpObj::NULL {
-                    key = Obj::from_qstr(name).0;
-                    self.key.store(key.0, Ordering::Relaxed);
+            let key = self.key.load(Ordering::Relaxed);
+            if !key.is_null() && instance.is_instance_of_python_class() {
+                // SAFETY: as in `search`.
+                unsafe {
+                    let members = &(*instance.0.0.cast::<ObjInstance>()).members;
+                    let place = self.place.load(Ordering::Relaxed);
+                    if place < members.alloc {
+                        let entry = members.table.add(place);
+                        if (*entry).key.0 == key {
+                            return Obj((*entry).value);
+                        }
+                    }
                 }
+            }
+            self.search(instance, name)
+        }
+
+        /// The same as usual; notes where an instance of a class has it.
+        #[cold]
+        #[inline(never)]
+        fn search(&self, instance: Obj, name: Qstr) -> Obj {
+            if instance.is_instance_of_python_class() {
+                let key = Obj::from_qstr(name).0;
+                self.key.store(key.0, Ordering::Relaxed);
                 // SAFETY: it is an instance, whose table has as many entries as it says; other code does not run meanwhile.
                 unsafe {
                     let members = &(*instance.0.0.cast::<ObjInstance>()).members;
-                    let (mut place, mut next) = (self.place.load(Ordering::Relaxed), 0);
-                    loop {
-                        if place < members.alloc {
-                            let entry = members.table.add(place);
-                            if (*entry).key == key {
-                                self.place.store(place, Ordering::Relaxed);
-                                return Obj((*entry).value);
-                            }
+                    for place in 0..members.alloc {
+                        if (*members.table.add(place)).key == key {
+                            self.place.store(place, Ordering::Relaxed);
                         }
-                        if next >= members.alloc {
-                            break;
-                        }
-                        place = next;
-                        next += 1;
                     }
                 }
             }
@@ -81,32 +85,11 @@ mod small {
 
 #[cfg(target_arch = "x86_64")]
 mod remembered {
-    use core::ffi::c_void;
-    use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
-
-    use micropython_sys::{MpObj, ObjInstance};
+    use micropython_sys::MpObj;
 
     use super::*;
 
-    /// An attribute's name as an object, and the number of the entry in which an instance had it last: most instances of a
-    /// class got theirs in the same order and have the same table.
-    pub struct Attribute {
-        key: AtomicPtr<c_void>,
-        place: AtomicUsize,
-    }
-
     impl Attribute {
-        #[allow(
-            clippy::new_without_default,
-            reason = "a static needs a const function"
-        )]
-        pub const fn new() -> Self {
-            Attribute {
-                key: AtomicPtr::new(core::ptr::null_mut()),
-                place: AtomicUsize::new(0),
-            }
-        }
-
         /// The attribute of this instance of a class, if the instance has it itself: before all that its class has, since
         /// MicroPython looks there first (`mp_obj_instance_load_attr` of `py/objtype.c`).
         #[inline]

@@ -154,17 +154,16 @@ unsafe fn move_in_python(object: Obj, reads: bool, memory: *mut u8, len: usize) 
 /// The stream functions of an object's type, where it is one of a native stream.
 #[inline]
 fn functions(object: Obj) -> Option<&'static StreamP> {
-    let type_ = object.raw_type();
-    // SAFETY: every object has a type, and types are never freed while an instance lives. A type is followed by its
-    // slots; an index of n names the n-th of them. A protocol's table is constant. A module like `socket` has types
-    // whose protocol is another one (network interfaces), but those are not handed to a client as its socket:
-    // `get_stream_raise` makes the same assumption.
+    let type_ = object.type_in_memory()?;
+    // SAFETY: a type is followed by its slots; an index of n names the n-th of them. A protocol's table is constant. A
+    // module like `socket` has types whose protocol is another one (network interfaces), but those are not handed to a
+    // client as its socket: `get_stream_raise` makes the same assumption.
     unsafe {
-        let index = usize::from((*type_).slot_index_protocol);
-        if index == 0 || (*type_).flags & MP_TYPE_FLAG_INSTANCE_TYPE != 0 {
+        let index = usize::from(type_.slot_index_protocol);
+        if index == 0 || type_.flags & MP_TYPE_FLAG_INSTANCE_TYPE != 0 {
             return None;
         }
-        let slots = (&raw const (*type_).slots).cast::<*const StreamP>();
+        let slots = (&raw const type_.slots).cast::<*const StreamP>();
         (*slots.add(index - 1)).as_ref()
     }
 }

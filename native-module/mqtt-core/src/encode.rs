@@ -128,7 +128,13 @@ impl PublishHead<'_> {
         2 + self.topic.len() + if self.delivery.is_some() { 2 } else { 0 } + self.payload_len
     }
 
-    /// Writes the head; [`PUBLISH_OVERHEAD`] bytes more than the topic are always enough.
+    /// The head's size in bytes.
+    #[inline]
+    pub fn size(&self) -> usize {
+        packet_size(self.remaining()) - self.payload_len
+    }
+
+    /// Writes the head, [`PublishHead::size`] bytes; [`PUBLISH_OVERHEAD`] bytes more than the topic are always enough.
     #[inline]
     pub fn encode(&self, sink: impl Sink) -> Result<usize, Error> {
         let qos = self.delivery.map_or(0, |(qos, _)| qos);
@@ -198,6 +204,7 @@ fn ack(first_byte: u8, packet_id: u16) -> [u8; 4] {
 }
 
 /// The size in bytes of a packet whose remaining length is `remaining`.
+#[inline(never)]
 pub fn packet_size(remaining: usize) -> usize {
     1 + length_size(remaining) + remaining
 }
@@ -255,7 +262,10 @@ impl<S: Sink> Writer<S> {
         if field.len() > usize::from(u16::MAX) {
             self.result = self.result.and(Err(Error::StringTooLong));
         }
-        self.u16(field.len() as u16);
+        // As `u16`, in place: most packets have a string.
+        let [high, low] = (field.len() as u16).to_be_bytes();
+        self.sink.byte(high);
+        self.sink.byte(low);
         self.bytes(field);
     }
 
@@ -305,6 +315,7 @@ mod tests {
         let mut out = [0; 16];
         let n = head.encode(&mut out[..]).unwrap();
         assert_eq!(&out[..n], b"\x32\x07\x00\x03a/b\x00\x0a");
+        assert_eq!(n, head.size());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use core::ffi::CStr;
 
 /// Why a packet could not be written or understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+// As large as a number of bytes: a `Result` of either goes through registers.
+#[repr(usize)]
 pub enum Error {
     // -- The caller's --
     /// The caller's buffer is smaller than the packet.

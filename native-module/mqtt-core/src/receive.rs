@@ -196,22 +196,18 @@ impl Receiver {
     pub fn step(&mut self) -> Result<Next<'_>, Error> {
         if self.header_complete == 0 {
             let have = usize::from(self.head_len);
-            // Every packet has two bytes at least, so both are asked for at once.
-            let want = if have < 2 { 2 } else { have + 1 };
-            let length = self.head.get(1..have).unwrap_or(&[]);
-            match decode_remaining_length(length)? {
-                Some(remaining) => {
-                    check_header(self.head[0], remaining)?;
-                    self.remaining = remaining;
-                    self.header_complete = 1;
-                }
-                None => {
-                    if have > 0 {
-                        check_first_byte(self.head[0])?;
-                    }
-                    return read(&mut self.head, have, want);
-                }
+            if have == 0 {
+                // Every packet has two bytes at least, so both are asked for at once.
+                return read(&mut self.head, 0, 2);
             }
+            let length = self.head.get(1..have).unwrap_or(&[]);
+            let Some(remaining) = decode_remaining_length(length)? else {
+                check_first_byte(self.head[0])?;
+                return read(&mut self.head, have, have + 1);
+            };
+            check_header(self.head[0], remaining)?;
+            self.remaining = remaining;
+            self.header_complete = 1;
         }
         let (taken, remaining) = (self.taken as usize, self.remaining as usize);
         if taken >= remaining {
@@ -401,11 +397,14 @@ impl Receiver {
     }
 }
 
+const PUBLISH: u8 = PacketType::Publish as u8;
+const PUBREL: u8 = PacketType::PubRel as u8;
+
 /// Refuses a packet by its first byte.
 fn check_first_byte(first_byte: u8) -> Result<(), Error> {
     let flags = first_byte & 15;
-    let expected = match PacketType::of(first_byte) {
-        Some(PacketType::Publish) => {
+    let expected = match first_byte >> 4 {
+        PUBLISH => {
             if flags & 6 == 6 {
                 return Err(Error::BadQos);
             }
@@ -414,7 +413,7 @@ fn check_first_byte(first_byte: u8) -> Result<(), Error> {
             }
             flags
         }
-        Some(PacketType::PubRel) => 2,
+        PUBREL => 2,
         _ => 0,
     };
     if length_of(first_byte) == NEVER {

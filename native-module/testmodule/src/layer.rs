@@ -141,7 +141,7 @@ pub fn copy_stream(source: Obj, target: Obj) -> Result<isize> {
 
 #[function]
 pub fn reversed_bytes(buffer: Buffer) -> Result<Obj> {
-    let out = BytesBuilder::new(Obj::from_bytes(b""), buffer.len())?;
+    let out = BytesBuilder::new(buffer.len())?;
     // SAFETY: no Python code runs while the bytes are borrowed, and the new object has as many.
     unsafe {
         for (i, byte) in buffer.as_slice().iter().rev().enumerate() {

@@ -11,7 +11,7 @@ use crate::io::Block;
 use crate::pieces::{self, NO_PIECES, OVER_BUFFER, OVER_MAX_SIZE, PIECES, SILENT};
 use crate::state::State;
 use crate::wait::{Role, Wait};
-use crate::{EMPTY_BYTES, closed, io, outgoing, packet_error, refuse};
+use crate::{closed, io, outgoing, packet_error, refuse};
 
 /// The first byte of a CONNACK.
 pub const CONNACK: u8 = PacketType::ConnAck.first_byte(0);
@@ -76,7 +76,7 @@ unsafe fn advance(stream: Stream, wait: &mut Wait) -> Result<Step> {
             unsafe {
                 let receiver = &mut (*state).session.receiver;
                 receiver.advance(n);
-                if receiver.topic_len().is_some() && !receiver.is_idle() && receiver.is_large() {
+                if receiver.is_large() && receiver.taken() >= 2 {
                     wait.heard();
                 }
             }
@@ -166,8 +166,8 @@ unsafe fn allocate(wait: &Wait, topic_len: usize, payload_len: usize) -> Result<
 /// Room for a message, its contents not initialised.
 fn new_message(topic_len: usize, payload_len: usize) -> Result<(BytesBuilder, BytesBuilder)> {
     // The larger one first, while there is most room.
-    let payload = BytesBuilder::new(EMPTY_BYTES.get(), payload_len)?;
-    Ok((BytesBuilder::new(EMPTY_BYTES.get(), topic_len)?, payload))
+    let payload = BytesBuilder::new(payload_len)?;
+    Ok((BytesBuilder::new(topic_len)?, payload))
 }
 
 /// Reads one packet and does what it asks for.
@@ -462,13 +462,9 @@ unsafe fn last_piece(wait: &Wait, publish: Publish, puback: u16, connection: u16
 
 /// A field of a message as a bytes object.
 fn filled(bytes: &[u8]) -> Result<BytesBuilder> {
-    let object = BytesBuilder::new(EMPTY_BYTES.get(), bytes.len())?;
+    let object = BytesBuilder::new(bytes.len())?;
     // SAFETY: the object has room for as many bytes.
-    unsafe {
-        object
-            .data()
-            .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
-    };
+    unsafe { io::copy(object.data(), bytes.as_ptr(), bytes.len()) };
     Ok(object)
 }
 

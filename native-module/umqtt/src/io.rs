@@ -1,5 +1,7 @@
 //! Writing whole packets to a client's socket, and how the socket waits.
 
+use core::ptr::NonNull;
+
 use micropython::{Attribute, Errno, Obj, Result, Stream, alloc, error, free, qstr};
 use mqtt_core::encode::Sink;
 
@@ -134,7 +136,7 @@ const BROKEN_PIPE: i32 = 32;
 /// the client for its next packet, so that sending leaves no garbage; larger ones are freed at once. If writing
 /// raises, the collector finds the block.
 pub struct Block {
-    start: *mut u8,
+    start: NonNull<u8>,
     len: usize,
 }
 
@@ -153,14 +155,18 @@ impl Block {
             let start = core::mem::replace(&mut (*state).block, core::ptr::null_mut());
             (start, (*state).block_len)
         };
-        if !start.is_null() {
+        if let Some(kept_start) = NonNull::new(start) {
             if kept >= len {
-                return Some(Block { start, len: kept });
+                return Some(Block {
+                    start: kept_start,
+                    len: kept,
+                });
             }
             // SAFETY: the state has let go of it.
             unsafe { free(start) };
         }
-        alloc(len).map(|start| Block { start, len })
+        let start = NonNull::new(alloc(len)?)?;
+        Some(Block { start, len })
     }
 
     /// Frees the block that the client keeps, if there is one.
@@ -180,7 +186,7 @@ impl Block {
     /// What the block is filled through. Only one such value at a time may be used.
     pub fn memory(&self) -> Memory {
         // SAFETY: the block is this value's own.
-        unsafe { Memory::new(self.start, self.len) }
+        unsafe { Memory::new(self.start.as_ptr(), self.len) }
     }
 
     /// Writes the block's first `n` bytes, which must have been filled, and gives the block back.
@@ -192,11 +198,17 @@ impl Block {
         unsafe {
             let result = send(
                 client,
-                core::slice::from_raw_parts(self.start, n.min(self.len)),
+                core::slice::from_raw_parts(self.start.as_ptr(), n.min(self.len)),
             );
             self.give_back(state);
             result
         }
+    }
+
+    /// Where it begins, and how many bytes there are.
+    #[inline(always)]
+    pub fn place(&self) -> (*mut u8, usize) {
+        (self.start.as_ptr(), self.len)
     }
 
     /// Gives the block back.
@@ -207,10 +219,10 @@ impl Block {
         // SAFETY: nobody uses the block after it is freed or given back.
         unsafe {
             if self.len <= KEPT_MAX && (*state).block.is_null() {
-                (*state).block = self.start;
+                (*state).block = self.start.as_ptr();
                 (*state).block_len = self.len;
             } else {
-                free(self.start);
+                free(self.start.as_ptr());
             }
         }
     }
@@ -223,7 +235,7 @@ impl Block {
             while left > 0 && filled < self.len {
                 let want = left.min(self.len - filled);
                 // SAFETY: within the block, which the collector does not move.
-                match unsafe { from.read(self.start.add(filled), want)? } {
+                match unsafe { from.read(self.start.as_ptr().add(filled), want)? } {
                     Ok(0) => return Err(error!("ValueError", "stream ended early")),
                     Ok(n) => {
                         filled += n;
@@ -233,7 +245,7 @@ impl Block {
                 }
             }
             // SAFETY: as above.
-            unsafe { write_all(client, to, self.start, filled)? };
+            unsafe { write_all(client, to, self.start.as_ptr(), filled)? };
             if left == 0 {
                 return Ok(());
             }
@@ -245,7 +257,7 @@ impl Block {
 /// Memory that a packet is written to: the stack's or a block's, not initialised before.
 pub struct Memory {
     at: *mut u8,
-    left: usize,
+    end: *mut u8,
 }
 
 impl Memory {
@@ -255,16 +267,16 @@ impl Memory {
     pub unsafe fn new(start: *mut u8, len: usize) -> Self {
         Memory {
             at: start,
-            left: len,
+            // SAFETY: as the caller promises.
+            end: unsafe { start.add(len) },
         }
     }
-}
 
-impl Memory {
     /// How many bytes there is room for.
     #[inline(always)]
     pub fn left(&self) -> usize {
-        self.left
+        // SAFETY: both are of one memory, see `new`.
+        unsafe { self.end.offset_from_unsigned(self.at) }
     }
 
     /// Adds as much of `bytes` as there is room for.
@@ -273,35 +285,124 @@ impl Memory {
     /// `from` must be readable for `len` bytes.
     #[inline(never)]
     pub unsafe fn fill(&mut self, from: *const u8, len: usize) {
-        let n = len.min(self.left);
-        self.left -= n;
+        let n = len.min(self.left());
         // SAFETY: there is room, see `new`.
         unsafe {
             let at = self.at;
             self.at = at.add(n);
-            if n >= SHORT {
-                at.copy_from_nonoverlapping(from, n);
-                return;
-            }
-            let (mut at, mut from) = (at, from);
-            let end = from.add(n);
-            if from == end {
-                return;
-            }
-            // Volatile, or the compiler would call the `memmove` that is to be avoided.
-            loop {
-                at.write_volatile(from.read());
-                at = at.add(1);
-                from = from.add(1);
-                if from == end {
-                    return;
-                }
-            }
+            copy(at, from, n);
         }
     }
 }
 
-/// Fewer bytes are copied one by one: calling the interpreter's `memmove` takes longer.
+/// Copies bytes, in fewer instructions than the interpreter's `memmove`, which takes a call and then 5 to 6 for each word
+/// on boards.
+///
+/// # Safety
+/// As for `ptr::copy_nonoverlapping`.
+#[inline(never)]
+pub unsafe fn copy(at: *mut u8, from: *const u8, n: usize) {
+    // SAFETY: as the caller promises; words lie as they should.
+    unsafe {
+        let (mut at, mut from) = (at, from);
+        let end = from.add(n);
+        if n >= SHORT {
+            if size_of::<usize>() != WORD || (at.addr() | from.addr()) % WORD != 0 {
+                at.copy_from_nonoverlapping(from, n);
+                return;
+            }
+            let last = end.wrapping_sub(BLOCK);
+            while from <= last {
+                block(&mut at, &mut from);
+            }
+            let last = end.sub(WORD);
+            while from <= last {
+                word(&mut at, &mut from);
+            }
+        }
+        while from != end {
+            // Volatile, or the compiler would call the `memmove` that is to be avoided.
+            at.write_volatile(from.read());
+            (at, from) = (at.add(1), from.add(1));
+        }
+    }
+}
+
+/// Copies a word and goes on behind it.
+///
+/// # Safety
+/// There must be one, where words lie.
+#[inline(always)]
+unsafe fn word(at: &mut *mut u8, from: &mut *const u8) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        // Volatile, as above.
+        at.cast::<u32>().write_volatile(from.cast::<u32>().read());
+        (*at, *from) = (at.add(WORD), from.add(WORD));
+    }
+}
+
+/// Copies [`BLOCK`] bytes and goes on behind them.
+///
+/// # Safety
+/// There must be as many, where words lie.
+#[inline(always)]
+unsafe fn block(at: &mut *mut u8, from: &mut *const u8) {
+    // SAFETY: as the caller promises.
+    #[cfg(target_arch = "arm")]
+    unsafe {
+        // Four words an instruction, of registers that the smallest cores have.
+        core::arch::asm!(
+            "ldmia {from}!, {{r2, r3, r4, r5}}",
+            "stmia {at}!, {{r2, r3, r4, r5}}",
+            "ldmia {from}!, {{r2, r3, r4, r5}}",
+            "stmia {at}!, {{r2, r3, r4, r5}}",
+            from = inout(reg) *from,
+            at = inout(reg) *at,
+            out("r2") _,
+            out("r3") _,
+            out("r4") _,
+            out("r5") _,
+            options(nostack, preserves_flags),
+        );
+    }
+    // SAFETY: as the caller promises.
+    #[cfg(not(target_arch = "arm"))]
+    unsafe {
+        // Written out, since the compiler makes a loop of a loop where code is to be small.
+        four(at, from);
+        four(at, from);
+        four(at, from);
+        four(at, from);
+    }
+}
+
+/// Copies four words and goes on behind them.
+///
+/// # Safety
+/// There must be as many, where words lie.
+#[cfg(not(target_arch = "arm"))]
+#[inline(always)]
+unsafe fn four(at: &mut *mut u8, from: &mut *const u8) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        word(at, from);
+        word(at, from);
+        word(at, from);
+        word(at, from);
+    }
+}
+
+/// Bytes are copied by words where both sides have the same distance from multiples of this.
+pub const ALIGNMENT: usize = WORD;
+
+/// Bytes of a `u32`, which is what boards copy at a time.
+const WORD: usize = size_of::<u32>();
+
+/// How many bytes are copied between two looks at how many are left.
+const BLOCK: usize = if cfg!(target_arch = "arm") { 32 } else { 64 };
+
+/// Fewer bytes are copied one by one: `memmove` takes longer.
 const SHORT: usize = 16;
 
 impl Sink for &mut Memory {
@@ -318,12 +419,12 @@ impl Sink for &mut Memory {
 
     #[inline(never)]
     fn byte(&mut self, byte: u8) {
-        if self.left > 0 {
-            self.left -= 1;
+        let at = self.at;
+        if at != self.end {
             // SAFETY: there is room, see `new`.
             unsafe {
-                self.at.write(byte);
-                self.at = self.at.add(1);
+                at.write(byte);
+                self.at = at.add(1);
             }
         }
     }

@@ -9,11 +9,11 @@ use mqtt_core::topic::check_name;
 use mqtt_core::{Awaits, Delivery, WINDOW};
 
 use crate::again::recover;
-use crate::io::{Block, KEPT_MAX, Memory};
+use crate::io::{ALIGNMENT, Block, KEPT_MAX, Memory};
 use crate::serve::serve_for;
 use crate::state::{Kept, State};
 use crate::wait::Wait;
-use crate::{EMPTY_BYTES, caught, closed, io, packet_error};
+use crate::{caught, closed, io, packet_error};
 
 /// Packets up to this size are put together on the stack, in bytes.
 const STACK_PACKET: usize = 320;
@@ -242,7 +242,7 @@ fn look_closely_at(topic: Obj) -> Result<()> {
     let bytes = topic.buffer();
     // SAFETY: no other code runs while the slice lives.
     check_name(unsafe { bytes.as_slice() }).map_err(packet_error)?;
-    TOPIC.set(topic, bytes, EMPTY_BYTES.get());
+    TOPIC.set(topic, bytes);
     Ok(())
 }
 
@@ -269,49 +269,47 @@ fn send(
         delivery,
     };
     let stream = io::socket(this)?;
-    let bound = PUBLISH_OVERHEAD + head.topic.len() + payload.len();
-    if bound > STACK_PACKET {
-        return send_large(this, stream, &head, payload, bound);
-    }
+    let head_bound = ALIGNMENT + PUBLISH_OVERHEAD + head.topic.len();
+    let bound = head_bound + payload.len();
     let mut out = MaybeUninit::<[u8; STACK_PACKET]>::uninit();
-    let start = out.as_mut_ptr().cast::<u8>();
-    // SAFETY: `out` is a local, and `bound` says that head and payload fit; the payload's bytes are read before
-    // other code runs; what is sent has been filled in.
-    unsafe {
-        let mut memory = Memory::new(start, STACK_PACKET);
-        let n = head.encode(&mut memory).map_err(packet_error)?;
-        memory.fill(payload.as_ptr(), payload.len());
-        io::write_all(this, stream, start, n + payload.len())
+    let mut start = out.as_mut_ptr().cast::<u8>();
+    let mut room = STACK_PACKET;
+    let mut taken = None;
+    if bound > STACK_PACKET {
+        let state = State::of(this)?;
+        // With little memory the head alone will do, and the payload goes out from where it is.
+        // SAFETY: the state is the client's own.
+        let block = unsafe {
+            Block::take(state, bound.min(KEPT_MAX.max(head_bound)))
+                .or_else(|| Block::take(state, head_bound))
+        };
+        let block = block.ok_or(Error::NO_MEMORY)?;
+        (start, room) = block.place();
+        taken = Some((state, block));
     }
-}
-
-#[cold]
-#[inline(never)]
-fn send_large(
-    this: Obj,
-    stream: Stream,
-    head: &PublishHead,
-    payload: Buffer,
-    bound: usize,
-) -> Result<()> {
-    let state = State::of(this)?;
-    let head_bound = PUBLISH_OVERHEAD + head.topic.len();
-    // With little memory the head alone will do, and the payload goes out from where it is.
-    // SAFETY: the state is the client's own.
-    let block = unsafe {
-        Block::take(state, bound.min(KEPT_MAX).max(head_bound))
-            .or_else(|| Block::take(state, head_bound))
-    };
-    let block = block.ok_or(Error::NO_MEMORY)?;
-    let mut memory = block.memory();
-    let n = head.encode(&mut memory).map_err(packet_error)?;
-    // SAFETY: the payload's bytes are copied before other code runs. What goes out straight from the object is
-    // read at its address of now, which the object keeps unless a callback resizes it while the stream waits,
-    // as with umqtt.simple.
+    // Where the payload comes to lie as it lies in its object, it is copied by words. No room for that is no reason to
+    // write a packet in two.
+    let size = head.size();
+    let mut pad = payload.as_ptr().addr().wrapping_sub(start.addr() + size) % ALIGNMENT;
+    if room < pad + size + payload.len() {
+        pad = 0;
+    }
+    // SAFETY: `out` is a local, the block belongs to nobody else, and both have room for head and padding. The payload's
+    // bytes are copied before other code runs; what is sent has been filled in. What goes out straight from the object is
+    // read at its address of now, which the object keeps unless a callback resizes it while the stream waits, as with
+    // umqtt.simple.
     unsafe {
-        let copied = payload.len().min(memory.left());
-        memory.fill(payload.as_ptr(), copied);
-        block.send(this, state, n + copied)?;
+        (start, room) = (start.add(pad), room - pad);
+        let n = head
+            .encode(&mut Memory::new(start, room))
+            .map_err(packet_error)?;
+        let copied = payload.len().min(room - n);
+        io::copy(start.add(n), payload.as_ptr(), copied);
+        let sent = io::write_all(this, stream, start, n + copied);
+        if let Some((state, block)) = taken {
+            block.give_back(state);
+        }
+        sent?;
         let rest = payload.len() - copied;
         if rest > 0 {
             io::write_all(this, stream, payload.as_ptr().add(copied), rest)?;

@@ -3,8 +3,6 @@
 use micropython::{Attribute, BytesBuilder, MaybeObj, Obj, Result, error, qstr};
 use mqtt_core::Session;
 
-use crate::EMPTY_BYTES;
-
 /// The objects of a message in flight, to be sent again should the connection be lost. Nothing for one that was read
 /// from a stream.
 #[derive(Clone, Copy, Default)]
@@ -98,7 +96,7 @@ static STATE: Attribute = Attribute::new();
 impl State {
     /// A new client's state, as the object to be kept in `_state`. May raise MemoryError.
     pub fn create() -> Result<Obj> {
-        let memory = BytesBuilder::new(EMPTY_BYTES.get(), size_of::<State>())?;
+        let memory = BytesBuilder::new(size_of::<State>())?;
         let state = memory.data().cast::<State>();
         // SAFETY: the block is as large as the state, and blocks of MicroPython's heap are aligned to
         // four words; the zeroed state is a valid one.
@@ -109,10 +107,16 @@ impl State {
     /// The state of a client. Raises AttributeError if `__init__` did not run.
     #[inline]
     pub fn of(client: Obj) -> Result<*mut State> {
-        let memory = client.get_own(qstr!("_state"), &STATE).buffer();
-        if memory.len() != size_of::<State>() || !memory.as_ptr().cast::<State>().is_aligned() {
-            return Err(error!("RuntimeError", "_state was changed"));
+        let memory = client.get_own(qstr!("_state"), &STATE);
+        match BytesBuilder::of(memory) {
+            Some(memory) if memory.len() == size_of::<State>() => {
+                let state = memory.data().cast::<State>();
+                if state.is_aligned() {
+                    return Ok(state);
+                }
+            }
+            _ => {}
         }
-        Ok(memory.as_ptr().cast())
+        Err(error!("RuntimeError", "_state was changed"))
     }
 }

@@ -63,6 +63,8 @@ pub struct Wait {
     looked: bool,
     /// For a call that does not wait: what a poll has said that was not acted upon yet.
     known: Option<bool>,
+    /// What `watch` has found: the time is up, or there is nothing to be read.
+    over: bool,
 }
 
 /// The clock, in milliseconds.
@@ -207,6 +209,7 @@ impl Wait {
             begun: false,
             looked: false,
             known: None,
+            over: false,
         }
     }
 
@@ -291,13 +294,23 @@ impl Wait {
 
     /// Sees to it that a read comes back in time. False if the call's time is up and nothing has begun to arrive, or if
     /// it does not wait and nothing is there.
+    #[inline(always)]
     pub fn ready(&mut self, stream: Stream) -> Result<bool> {
+        if self.role != Role::Check && !self.is_limited() {
+            return Ok(true);
+        }
+        self.over = false;
+        self.watch(stream)?;
+        Ok(!self.over)
+    }
+
+    /// As `ready`; notes in `over` what it says otherwise.
+    #[inline(never)]
+    fn watch(&mut self, stream: Stream) -> Result<()> {
         if self.role == Role::Check {
             let known = self.known.take();
-            return Ok(known.unwrap_or_else(|| stream.poll(POLL_READ) != Some(0)));
-        }
-        if !self.is_limited() {
-            return Ok(true);
+            self.over = !known.unwrap_or_else(|| stream.poll(POLL_READ) != Some(0));
+            return Ok(());
         }
         // SAFETY: the state is the client's own.
         let (idle, armed, tls) = unsafe {
@@ -311,7 +324,7 @@ impl Wait {
         // make it block: so the first read is as the socket is.
         if idle && !self.looked && armed != 0 && !tls && self.idle_limit == FOREVER {
             self.looked = true;
-            return Ok(true);
+            return Ok(());
         }
         loop {
             self.now = ticks();
@@ -324,16 +337,17 @@ impl Wait {
             }
             let mut rest = left(self.start.unwrap_or(0), limit, self.now);
             if rest == 0 {
-                return if idle { Ok(false) } else { Err(timed_out()) };
+                self.over = true;
+                return if idle { Ok(()) } else { Err(timed_out()) };
             }
             rest = rest.min(self.keep_alive()?);
             if !tls {
                 // Waiting for ever is waiting for as long as may be, again and again.
                 self.arm(rest.min(self.limit).min(LONGEST as u32));
-                return Ok(true);
+                return Ok(());
             }
             if stream.poll(POLL_READ) != Some(0) {
-                return Ok(true);
+                return Ok(());
             }
             self.poll(rest);
         }

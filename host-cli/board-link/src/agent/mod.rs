@@ -49,8 +49,8 @@ const TRIAL: Duration = Duration::from_millis(500);
 /// How long it may then take for each piece of what makes up for them, and its bytes: no buffer is smaller.
 const FILLING: (Duration, usize) = (Duration::from_millis(20), 128);
 
-/// What an ImportError of a board without SHA-256 names.
-const LACKS_SHA: [&str; 2] = ["hashlib", "sha256"];
+/// What an ImportError of a board without SHA-256, or without hexadecimal digits for it, names.
+const LACKS_SHA: [&str; 3] = ["hashlib", "sha256", "binascii"];
 
 /// Largest block of data: a frame holds it even if every byte has to be substituted.
 const LARGEST_BLOCK: usize = 8000;

@@ -45,29 +45,30 @@ pub(super) fn call(unit: usize, trial: bool) -> String {
     format!("try:_ua({unit},{})\nfinally:del _ua\n", u8::from(trial))
 }
 
-/// `U` throws an unfinished file away, `X` fills a buffer from the line, a frame in units of `W` bytes is acknowledged with 0x06 each.
-/// A reply is a line that starts with 0x1f. The first one is `I`: how many bits the distance back in
-/// deflated data may have, by the free memory, whether blocks may be deflated, whether the line keeps what is not read.
+/// `X` fills a buffer from the line.
 const HEAD: &str = "
 def _ua(W,N):
- import sys,os,gc
+ import sys,os
  R=getattr(sys.stdin,'buffer',sys.stdin).readinto
  w=sys.stdout.write
  B=memoryview(bytearray(1024))
  H=memoryview(bytearray(7))
- f=P=None
- Z=V=d=E=h=F=0
  def X(m):
   n=len(m)
   while n:n-=R(m[-n:])
+";
+
+/// What an agent needs first that writes files: `U` throws an unfinished one away. The greeting is `I`: how many bits
+/// the distance back in deflated data may have, by the free memory, whether blocks may be deflated, whether the line
+/// keeps what is not read.
+const WRITE_HEAD: &str = "
+ import gc
+ f=P=d=E=h=F=0
  def U(f,P):
   if f:
    f.close()
    try:os.remove(P)
    except OSError:0
-";
-
-const READ_FRAMES: &str = "
  i=gc.mem_free()
  if i<200000:
   gc.collect()
@@ -79,8 +80,17 @@ const READ_FRAMES: &str = "
   X(memoryview(b))
   if b==bytes(range(128,256))*32:W=1<<15
  w('\\x1fI%d %d %d\\n'%(L,1 if Z else 0,W>>15))
+ while N:X(H[6:]);N=H[6]
+";
+
+/// The greeting of all others, to which no data will come: counting the free memory takes a while where there is much.
+const GREETING: &str = "
+ w('\\x1fI9 0 0\\n')
+";
+
+/// A frame in units of `W` bytes is acknowledged with 0x06 each.
+const READ_FRAMES: &str = "
  try:
-  while N:X(H[6:]);N=H[6]
   while 1:
    X(H)
    k,c,n,p,q,r,s=H
@@ -100,17 +110,21 @@ const READ_FRAMES: &str = "
     if i>=n:break
    m=x=0
    if p:b=bytes(b).replace(bytes((p,q)),b'\\3').replace(bytes((p,r)),b'\\r')
-   n=len(b)
    try:
+";
+
+/// What a frame of data holds goes into the file.
+const DATA: &str = "
     if k in(68,90,122):
      if not f:continue
+     n=len(b)
      if k==68:
       if f.write(b)!=n:raise OSError(28)
       o-=n
      else:
       if k==90:
        d=h=0
-       E=V()
+       E=Q()
        d=Z(E,1,L)
       j=E.read(h-E.tell())
       E.seek(0)
@@ -124,33 +138,44 @@ const READ_FRAMES: &str = "
        if f.write(B[:i])!=i:raise OSError(28)
        n-=i
     else:
-     a=bytes(b).decode()
-     if K(b[:-6])!=a[-6:]:raise ValueError
-     a=a[:-6].split('\\0')
-     if k==81:return
+";
+
+/// What any other holds is an order.
+const ORDER: &str = "
+    a=bytes(b).decode()
+    if K(b[:-6])!=a[-6:]:raise ValueError
+    a=a[:-6].split('\\0')
+    if k==81:return
 ";
 
 const TAIL: &str = "
     w('\\x1fK\\n')
    except (OSError,MemoryError) as e:
     w('\\x1fE%s\\n'%(e.args[0] if isinstance(e,OSError) else 12))
+";
+
+/// How it ends: with its unfinished file removed, if it writes any.
+const WRITE_END: &str = "
     f=U(f,P)
     F=k in(68,79,90,122)
  finally:U(f,P)
 ";
+const END: &str = "
+ finally:0
+";
 
-/// `K(bytes)`: what an order ends with. `Y(file, l)`: size of what is left in a file, and the first `l` bytes of its
-/// SHA-256.
+/// `K(bytes)`: what an order ends with. `Y(file, l)`: size of what is left in a file, and the reply that says so with
+/// the first `l` bytes of its SHA-256.
 const SHA: &str = "
  from hashlib import sha256
- D=lambda b:''.join('%02x'%x for x in b)
- def K(b):return D(sha256(b).digest()[:3])
+ from binascii import hexlify
+ def K(b):return hexlify(sha256(b).digest()[:3]).decode()
  def Y(f,l=32):
   h=sha256()
   n=0
   while 1:
    i=f.readinto(B)
-   if not i:return '%d s%s'%(n,D(h.digest()[:l]))
+   if not i:return n,'F%d s%s'%(n,hexlify(h.digest()[:l]).decode())
    n+=i
    h.update(B[:i])
 ";
@@ -176,31 +201,40 @@ const CRC: &str = "
   n=h=0
   while 1:
    i=f.readinto(B)
-   if not i:return '%d c%08x'%(n,h&0xffffffff)
+   if not i:return n,'F%d c%08x'%(n,h&0xffffffff)
    n+=i
    h=u(B[:i],h)
 ";
 
 /// Inflating, where the firmware has it (MicroPython 1.21 and later).
 const INFLATE: &str = "
+ Z=0
  try:
   from deflate import DeflateIO as Z
-  from io import BytesIO as V
+  from io import BytesIO as Q
  except ImportError:0
 ";
 
 /// A folder looks missing to FAT where it is opened as a file; looking up a name twice takes longer than its checksum.
+/// Replies go out together, for each write costs every program and chip on the way a turn, but not later than after
+/// 32 KB of files: those who wait want a sign of life.
 const LOOK: &str = "
     if k in(78,66):
+     y,z='',0
      for x in a:
       try:
        try:
-        with open(x,'rb') as g:o='F'+Y(g,8 if k==66 else 32)
+        with open(x,'rb') as g:i,o=Y(g,8 if k==66 else 32)
+        z+=i
        except OSError as e:
         o='D'
         if not os.stat(x)[0]&16384:raise e
-      except OSError as e:o='E%s'%e.args[0]
-      w('\\x1f%s\\n'%o)
+      except (OSError,MemoryError) as e:o='E%s'%(e.args[0] if isinstance(e,OSError) else 12)
+      y+='\\x1f%s\\n'%o
+      if z+64*len(y)>32767:
+       w(y)
+       y,z='',0
+     w(y)
 ";
 
 /// `O` target, size and checksum, whether the target may be a folder (which FAT would replace). The file is done when
@@ -219,8 +253,8 @@ const WRITE: &str = "
     if k in(68,79,90,122):
      if o>0:continue
      f.close()
-     with open(P,'rb') as g:x=Y(g)
-     if x!=S:raise OSError(-1)
+     with open(P,'rb') as g:i,x=Y(g)
+     if x[1:]!=S:raise OSError(-1)
      os.rename(P,A)
      if hasattr(os,'sync'):os.sync()
      f=0
@@ -284,7 +318,7 @@ const READ: &str = "
        if not i:break
        w('\\x1f%s\\n'%t(B[:i]))
       g.seek(0)
-      w('\\x1fF%s\\n'%Y(g))
+      w('\\x1f%s\\n'%Y(g)[1])
 ";
 
 /// The code of an agent with these abilities. `sha`: the board has `hashlib`. `packed`: it has
@@ -293,10 +327,21 @@ pub(super) fn program(parts: Parts, sha: bool, packed: bool) -> Vec<u8> {
     let mut code = String::from(HEAD.trim_start());
     let mut add = |part: &str| code.push_str(part.trim_start_matches('\n'));
     add(if sha { SHA } else { CRC });
-    if parts.has(Parts::WRITE) {
+    let writes = parts.has(Parts::WRITE);
+    if writes {
         add(INFLATE);
+        add(WRITE_HEAD);
+    } else {
+        add(GREETING);
     }
     add(READ_FRAMES);
+    if writes {
+        add(DATA);
+        // It stands behind `else`.
+        add(&ORDER.replace("\n ", "\n  "));
+    } else {
+        add(ORDER);
+    }
     for (part, text) in [
         (Parts::LOOK, LOOK),
         (Parts::WRITE, WRITE),
@@ -308,6 +353,7 @@ pub(super) fn program(parts: Parts, sha: bool, packed: bool) -> Vec<u8> {
         }
     }
     add(TAIL);
+    add(if writes { WRITE_END } else { END });
     if packed
         && code.len() <= 1 << PACKED_BITS
         && let Some(deflated) = deflated(code.as_bytes())

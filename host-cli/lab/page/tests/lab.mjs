@@ -16,7 +16,7 @@ import { chromium } from "playwright-core";
 /** Milliseconds that anything may take: a busy computer is slow, and what never comes is as wrong after a minute. */
 export const PATIENCE = 60_000;
 
-const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
+export const REPOSITORY = fileURLToPath(new URL("../../../../", import.meta.url));
 const SCREENSHOTS = process.env.UMQTT_SCREENSHOTS ?? join(REPOSITORY, "target/lab-screenshots");
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
@@ -65,6 +65,23 @@ export function testOnPage(lab, name, body) {
       await page.close();
     }
   });
+}
+
+/** A picture of a page of Playwright's, for whoever wants to see what the tests saw. */
+export async function screenshot(page, name, options) {
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), ...options });
+}
+
+/** The faults that axe finds on a page of Playwright's, if `counts` says that they count. */
+export async function violations(page, counts = () => true) {
+  if (!(await page.evaluate(() => "axe" in window))) {
+    // Not by a script element: the laboratory's own policy refuses scripts that are not the server's.
+    await page.evaluate(readFileSync(AXE, "utf8"));
+  }
+  const found = await page.evaluate(async () => (await globalThis.axe.run(document)).violations);
+  const places = (nodes) => nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).slice(0, 4).join(" | ");
+  return found.filter(counts).map(({ id, help, nodes }) => `${id}: ${help}: ${places(nodes)}`);
 }
 
 process.on("exit", () => {
@@ -339,8 +356,7 @@ export class Page {
   }
 
   async shot(name) {
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+    await screenshot(this.page, name);
   }
 
   /** The same in both themes and both languages; the page is light and Spanish afterwards. */
@@ -361,14 +377,7 @@ export class Page {
 
   /** No fault that axe calls serious or critical. */
   async accessible(what) {
-    if (!(await this.page.evaluate(() => "axe" in window))) {
-      // Not by a script element: the page's own policy refuses scripts that are not the server's.
-      await this.page.evaluate(readFileSync(AXE, "utf8"));
-    }
-    const violations = await this.page.evaluate(async () => (await globalThis.axe.run(document)).violations);
-    const grave = violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).slice(0, 4).join(" | ")}`);
-    assert.deepEqual(grave, [], what);
+    const grave = ({ impact }) => impact === "serious" || impact === "critical";
+    assert.deepEqual(await violations(this.page, grave), [], what);
   }
 }

@@ -1,6 +1,5 @@
 //! `umqtt bench`: decides where a comparison runs, with which broker, and what is printed and written of it.
 
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -8,7 +7,6 @@ use bench_report::{Measurement, Report, Setting, Summary, Who};
 use board_link::{Board, BoardInfo, Execution, Lang, LinkError};
 use broker::{Broker, BrokerConfig, Identity};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
 use crate::bench::baseline::{self, Wanted};
 use crate::bench::reach::Reach;
@@ -22,6 +20,7 @@ use crate::lan;
 use crate::lines;
 use crate::options::bench::BenchOptions;
 use crate::output;
+use crate::whole_file::WholeFile;
 
 const SIZES: [usize; 3] = [16, 256, 1024];
 const QOS: [u8; 3] = [0, 1, 2];
@@ -243,10 +242,10 @@ fn outside_broker(
     })
 }
 
-/// A file that is written whole at the end, or not at all.
+/// A file that is written at the end.
 struct Output {
     path: PathBuf,
-    file: NamedTempFile,
+    file: WholeFile,
 }
 
 impl Output {
@@ -254,38 +253,16 @@ impl Output {
         let Some(path) = path else {
             return Ok(None);
         };
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let made = match path.is_dir() {
-            true => Err(std::io::ErrorKind::IsADirectory.into()),
-            false => tempfile::Builder::new()
-                .prefix(".umqtt-bench-")
-                .tempfile_in(folder.unwrap_or(Path::new("."))),
-        };
-        match made {
-            Ok(file) => Ok(Some(Output {
-                path: path.to_owned(),
-                file,
-            })),
-            Err(error) => Err(unwritable(path, &error, lang)),
-        }
+        let file = WholeFile::prepare(path).map_err(|error| unwritable(path, &error, lang))?;
+        Ok(Some(Output {
+            path: path.to_owned(),
+            file,
+        }))
     }
 
-    fn write(mut self, text: &str, lang: Lang) -> Result<(), Failure> {
-        let written = self.file.write_all(text.as_bytes());
-        written.map_err(|error| unwritable(&self.path, &error, lang))?;
-        // Others may read it, as any file that a program makes.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let readable = std::fs::Permissions::from_mode(0o644);
-            let changed = self.file.as_file().set_permissions(readable);
-            changed.map_err(|error| unwritable(&self.path, &error, lang))?;
-        }
-        let kept = self.file.persist(&self.path);
-        kept.map_err(|error| unwritable(&self.path, &error.error, lang))?;
-        Ok(())
+    fn write(self, text: &str, lang: Lang) -> Result<(), Failure> {
+        let written = self.file.write(text.as_bytes());
+        written.map_err(|error| unwritable(&self.path, &error, lang))
     }
 }
 

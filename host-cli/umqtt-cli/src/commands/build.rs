@@ -10,7 +10,7 @@ use crate::cli::BuildOptions;
 use crate::commands::shown;
 use crate::display::{Message, Sender};
 use crate::failure::{self, Failure, Status};
-use crate::{fit, stop::Stop, target};
+use crate::{fit, stop::Stop, target, whole_file};
 
 /// Where files go below the project's folder unless `--release-dir` says otherwise.
 const RELEASE_FOLDER: &str = "release";
@@ -151,9 +151,9 @@ fn build_one(
     Ok(())
 }
 
-fn write(path: &PathBuf, bytes: &[u8]) -> std::io::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::write(path, bytes)
+    whole_file::write(path, bytes)
 }

@@ -1,7 +1,6 @@
 //! `umqtt fs cp`: decides what is copied where, and leaves alone what is the same already.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,6 +14,7 @@ use crate::lines;
 use crate::options::board::FsCopy;
 use crate::output;
 use crate::progress::{Progress, speed};
+use crate::whole_file;
 
 /// One file on its way to the board.
 #[derive(Debug)]
@@ -396,17 +396,11 @@ fn to_computer(
     Ok(summary)
 }
 
-/// Whole or not at all.
 fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.persist(path)?;
-    Ok(())
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    whole_file::write(path, content)
 }
 
 fn unwritable(path: &Path, error: &std::io::Error, lang: Lang) -> Failure {

@@ -13,6 +13,7 @@ use crate::commands::boards;
 use crate::failure::{self, Failure, Status};
 use crate::lines;
 use crate::package::{self, Address, Package};
+use crate::whole_file;
 
 pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
     let address = (options.url.as_deref())
@@ -43,7 +44,7 @@ pub fn run(options: &PackageOptions, lang: Lang) -> Result<(), Failure> {
         Some(path) => path.clone(),
         None => PathBuf::from(format!("{}.zip", package.name)),
     };
-    write(&output, &bytes).map_err(|error| {
+    whole_file::write(&output, &bytes).map_err(|error| {
         let message = failure::cannot_write(output.display(), &error, lang);
         let help = lang.pick("name another file with -o", "indica otro fichero con -o");
         Failure::new(Status::Failed, message, help)
@@ -103,24 +104,6 @@ fn is_secret(path: &str) -> bool {
     ["secret", "password", "wifi", "contrase"]
         .iter()
         .any(|word| name.contains(word))
-}
-
-/// Writes it whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    // A temporary file is for its owner alone; a lesson is passed on.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 fn describe(

@@ -6,6 +6,8 @@
 )]
 
 #[cfg(unix)]
+pub mod breaking;
+#[cfg(unix)]
 pub mod laboratory;
 #[cfg(unix)]
 pub mod ser2net;

@@ -15,6 +15,7 @@ use testkit::qemu::QemuModel;
 use testkit::traced::{Counts, NATIVE, TracedBoard};
 
 use super::Effort;
+use super::layers::Parties;
 
 const STAND_INS: &str = include_str!("../../../../python/tests/board_stand_ins.py");
 const PROGRAM: &str = include_str!("../../../../python/tests/count_board.py");
@@ -28,28 +29,6 @@ const TIMES: u64 = 4;
 /// Above the floor umqtt.simple must take so many times our instructions.
 const GOAL: f64 = 10.0;
 
-/// What a message costs in instructions, the loop around it left out.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Parties {
-    /// One call of the stream for all the bytes.
-    pub floor: i64,
-    pub ours: i64,
-    /// umqtt.simple 1.3.4.
-    pub upstream: i64,
-}
-
-impl Parties {
-    /// How many times our instructions umqtt.simple takes.
-    pub fn whole(&self) -> f64 {
-        self.upstream as f64 / self.ours as f64
-    }
-
-    /// The same of what is above the floor. Where we are not above it at all, the count itself stands for it.
-    pub fn above_floor(&self) -> f64 {
-        (self.upstream - self.floor) as f64 / (self.ours - self.floor).max(1) as f64
-    }
-}
-
 /// One line of `target/bench/board.json`.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Counted {
@@ -58,6 +37,7 @@ pub struct Counted {
     pub what: String,
     /// Of the payload, in bytes.
     pub size: usize,
+    /// For a message, the loop around it left out; the floor is one call of the stream for all the bytes.
     pub instructions: Parties,
     /// The same by layer.
     pub layers: BTreeMap<String, Parties>,
@@ -81,11 +61,11 @@ pub fn run(effort: Effort) -> Result<bool> {
             one.what,
             one.size,
             all.ours,
-            all.upstream,
+            all.peer,
             all.whole(),
             all.floor,
             all.ours - all.floor,
-            all.upstream - all.floor,
+            all.peer - all.floor,
             all.above_floor(),
             if holds(one) { "holds" } else { "DOES NOT HOLD" }
         );
@@ -109,9 +89,9 @@ fn count(arch: Arch, effort: Effort) -> Result<Vec<Counted>> {
     let mut traced = TracedBoard::start(model).map_err(anyhow::Error::msg)?;
     let board = traced.board();
     board.put_module(&module).map_err(anyhow::Error::msg)?;
-    // What is left of compiling may lie where the module's code is to go.
+    // What is left of compiling may lie where the module's code is to go, so that comes before the large programs.
     let import = "import gc\ngc.collect()\nimport case\n";
-    for program in [STAND_INS, &upstream, import, PROGRAM] {
+    for program in [STAND_INS, import, &upstream, PROGRAM] {
         let printed = board.run(program);
         ensure!(printed.is_empty(), "the board said {printed}");
     }
@@ -155,7 +135,7 @@ fn parties(counts: &[Counts], which: impl Fn(&str) -> bool) -> Parties {
     Parties {
         floor: each(1),
         ours: each(2),
-        upstream: each(3),
+        peer: each(3),
     }
 }
 
@@ -243,10 +223,12 @@ mod tests {
         let expected = Parties {
             floor: 50,
             ours: 150,
-            upstream: 1150,
+            peer: 1150,
         };
         assert_eq!(whole, expected);
         assert_eq!(whole.above_floor(), 11.0);
+        let below = Parties { ours: 40, ..whole };
+        assert_eq!(below.above_floor(), 100.0);
         let sum: i64 = LAYERS
             .iter()
             .map(|(layer, _)| parties(&all, |function| layer_of(function) == *layer).ours)

@@ -129,3 +129,82 @@ pub fn totals(file: &Path) -> Result<Vec<u64>> {
         .map(|total| Ok(total.trim().parse()?))
         .collect()
 }
+
+/// A function of a program or library, by the file that it is in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Function {
+    pub object: String,
+    pub name: String,
+}
+
+/// How many instructions of its own each function has executed; what it called is not in it.
+pub fn by_function(file: &Path) -> Result<BTreeMap<Function, u64>> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("callgrind has not written {}", file.display()))?;
+    functions_of(&text)
+}
+
+/// The format is in Valgrind's manual, "Callgrind Format Specification". Names are written once, with a number that
+/// stands for them from then on; what follows `calls=` is the cost of the function that was called.
+fn functions_of(text: &str) -> Result<BTreeMap<Function, u64>> {
+    let (mut objects, mut names) = (BTreeMap::new(), BTreeMap::new());
+    let mut now = Function::default();
+    let mut counted = BTreeMap::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        match line.split_once('=') {
+            Some(("ob", rest)) => now.object = named(rest, &mut objects)?,
+            Some(("fn", rest)) => now.name = named(rest, &mut names)?,
+            Some(("cob", rest)) => drop(named(rest, &mut objects)?),
+            Some(("cfn", rest)) => drop(named(rest, &mut names)?),
+            Some(("calls", _)) => drop(lines.next()),
+            _ if line
+                .starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) =>
+            {
+                let cost = line.split_whitespace().nth(1).unwrap_or("0");
+                *counted.entry(now.clone()).or_default() += cost
+                    .parse::<u64>()
+                    .with_context(|| format!("callgrind wrote {line}"))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(counted)
+}
+
+/// `(12) name`, or `(12)` for a name that was there already.
+fn named(text: &str, known: &mut BTreeMap<String, String>) -> Result<String> {
+    let Some((number, name)) = text.split_once(')') else {
+        return Ok(text.to_owned());
+    };
+    if !name.is_empty() {
+        known.insert(number.to_owned(), name.trim().to_owned());
+    }
+    let name = known.get(number);
+    Ok(name
+        .with_context(|| format!("callgrind has not said what {text} is"))?
+        .clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_instruction_is_of_the_function_that_executed_it() {
+        let text = "events: Ir\n\nob=(1) /bin/a\nfl=(1) a.c\nfn=(1) main\n16 400\n+2 100\ncob=(2) /lib/libc.so\n\
+                    cfn=(2) memcpy\ncalls=3 50\n16 700\n* 7\n\nob=(2)\nfn=(2)\n51 700\n\nob=(1)\nfn=(1)\n20 3\n\n\
+                    totals: 1210\n";
+        let counted = functions_of(text).expect("counts");
+        let of = |object: &str, name: &str| {
+            counted[&Function {
+                object: object.to_owned(),
+                name: name.to_owned(),
+            }]
+        };
+        assert_eq!(of("/bin/a", "main"), 510);
+        assert_eq!(of("/lib/libc.so", "memcpy"), 700);
+        assert_eq!(counted.values().sum::<u64>(), 1210);
+        assert!(functions_of("fn=(7)\n").is_err());
+    }
+}

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::layers::{Columns, Layers};
 use super::{Effort, board, broker, client, startup};
 
 /// A benchmark that can be named.
@@ -24,6 +25,8 @@ struct Benchmark {
     run: fn(Effort) -> Result<bool>,
     /// The ratios in `target/bench/NAME.json`.
     ratios: fn(&Value) -> Ratios,
+    /// The layers in it.
+    layers: fn(&Value) -> Vec<Layers>,
     /// By which part of itself a ratio may be smaller than in the record before that is called worse: what the same
     /// program measures differently from run to run.
     noise: f64,
@@ -37,6 +40,7 @@ const ALL: [Benchmark; 7] = [
         about: "publishing in one process: a bare write (QoS 0) and umqtt.simple 1.3.4 (QoS 1)",
         run: super::publish,
         ratios: of_publish,
+        layers: no_layers,
         noise: 0.15,
     },
     Benchmark {
@@ -44,6 +48,7 @@ const ALL: [Benchmark; 7] = [
         about: "the client against Mosquitto: a bare socket and umqtt.simple 1.3.4",
         run: client::run,
         ratios: of_client,
+        layers: no_layers,
         noise: 0.15,
     },
     Benchmark {
@@ -51,6 +56,7 @@ const ALL: [Benchmark; 7] = [
         about: "instructions for encoding and decoding a message in QEMU: umqtt.simple 1.3.4",
         run: board::run,
         ratios: of_board,
+        layers: layers_of_board,
         noise: 0.01,
     },
     Benchmark {
@@ -58,6 +64,7 @@ const ALL: [Benchmark; 7] = [
         about: "linking MicroPython's example modules: mpy_ld.py",
         run: crate::bench_link::link,
         ratios: of_link,
+        layers: no_layers,
         noise: 0.10,
     },
     Benchmark {
@@ -65,6 +72,7 @@ const ALL: [Benchmark; 7] = [
         about: "moving files to a board in QEMU: mpremote",
         run: crate::bench_deploy::deploy,
         ratios: of_deploy,
+        layers: layers_of_deploy,
         noise: 0.20,
     },
     Benchmark {
@@ -72,6 +80,7 @@ const ALL: [Benchmark; 7] = [
         about: "messages per second between simulated boards, and the broker's processor time for each: Mosquitto",
         run: broker::run,
         ratios: of_broker,
+        layers: no_layers,
         noise: 0.25,
     },
     Benchmark {
@@ -79,6 +88,7 @@ const ALL: [Benchmark; 7] = [
         about: "the command's start: mpremote",
         run: startup::run,
         ratios: of_startup,
+        layers: layers_of_startup,
         noise: 0.15,
     },
 ];
@@ -103,15 +113,6 @@ struct Kept {
     /// Where what is counted goes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     layers: Vec<Layers>,
-}
-
-/// What one piece of work costs, layer by layer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Layers {
-    /// `rv32imc, encode, 16 bytes`.
-    what: String,
-    /// Instructions a message, largest of ours above the floor first.
-    parties: Vec<(String, board::Parties)>,
 }
 
 type Record = BTreeMap<String, Kept>;
@@ -202,11 +203,7 @@ fn measure(one: &Benchmark, effort: Effort) -> Result<(bool, Kept)> {
         )?,
         computer,
         ratios,
-        layers: if one.name == "board" {
-            layers_of_board(&value)
-        } else {
-            Vec::new()
-        },
+        layers: (one.layers)(&value),
     };
     super::write(effort, &format!("{}.ratios.json", one.name), &kept)?;
     Ok((held, kept))
@@ -333,33 +330,6 @@ fn render(record: &Record) -> String {
     text
 }
 
-impl Layers {
-    /// A table, with the sums below.
-    fn render(&self) -> String {
-        let mut text = format!(
-            "\nWhere the instructions of a message go, {}:\n\n| layer | ours | floor: one call of the stream | ours above \
-             it | umqtt.simple 1.3.4 |\n|---|---:|---:|---:|---:|\n",
-            self.what
-        );
-        let mut all = board::Parties::default();
-        let mut line = |layer: &str, of: board::Parties| {
-            let above = of.ours - of.floor;
-            text.push_str(&format!(
-                "| {layer} | {} | {} | {above} | {} |\n",
-                of.ours, of.floor, of.upstream
-            ));
-        };
-        for (layer, of) in &self.parties {
-            line(layer, *of);
-            all.ours += of.ours;
-            all.floor += of.floor;
-            all.upstream += of.upstream;
-        }
-        line("**all**", all);
-        text
-    }
-}
-
 /// The layers of small messages, where the client itself is most of what is above the floor.
 fn layers_of_board(value: &Value) -> Vec<Layers> {
     let counted = rows(value).filter_map(|row| serde_json::from_value(row.clone()).ok());
@@ -367,12 +337,31 @@ fn layers_of_board(value: &Value) -> Vec<Layers> {
         .filter(|one: &board::Counted| one.size == 16)
         .map(|one| {
             let mut parties: Vec<_> = one.layers.into_iter().collect();
+            // Largest above the floor first.
             parties.sort_by_key(|(_, of)| of.floor - of.ours);
             Layers {
                 what: format!("{}, {}, {} bytes", one.arch, one.what, one.size),
+                columns: Columns::of_board(),
                 parties,
             }
         })
+        .collect()
+}
+
+fn no_layers(_: &Value) -> Vec<Layers> {
+    Vec::new()
+}
+
+/// Rows have them that were measured with a tap in the line.
+fn layers_of_deploy(value: &Value) -> Vec<Layers> {
+    rows(value)
+        .filter_map(|row| serde_json::from_value(row["layers"].clone()).ok())
+        .collect()
+}
+
+fn layers_of_startup(value: &Value) -> Vec<Layers> {
+    serde_json::from_value(value["layers"].clone())
+        .into_iter()
         .collect()
 }
 

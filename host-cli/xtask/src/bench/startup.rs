@@ -1,6 +1,7 @@
 //! Decides how the command's start is measured beside mpremote's: from the start of the process to its end, in turns, and
 //! in instructions of the processes themselves, which callgrind counts: of them a small change can be told.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -9,6 +10,8 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 use super::Effort;
+use super::count::Function;
+use super::layers::{Columns, Layers, Parties};
 
 const ROUNDS: usize = 31;
 
@@ -20,6 +23,7 @@ struct Measured {
     mpremote_ms: f64,
     times_faster: f64,
     instructions: Instructions,
+    layers: Layers,
 }
 
 /// From a process's start to its end, the kernel's left out.
@@ -45,10 +49,16 @@ pub fn run(effort: Effort) -> Result<bool> {
     }
     let (umqtt_ms, mpremote_ms) = (median(ours), median(theirs));
     super::count::check()?;
+    let layers = layers([
+        counted(Path::new("/bin/true"), "--")?,
+        counted(&umqtt, "--version")?,
+        counted(&mpremote, "version")?,
+    ]);
+    let all = layers.all();
     let instructions = Instructions {
-        floor: counted(Path::new("/bin/true"), "--")?,
-        umqtt: counted(&umqtt, "--version")?,
-        mpremote: counted(&mpremote, "version")?,
+        floor: all.floor as u64,
+        umqtt: all.ours as u64,
+        mpremote: all.peer as u64,
     };
     let measured = Measured {
         rounds,
@@ -56,6 +66,7 @@ pub fn run(effort: Effort) -> Result<bool> {
         mpremote_ms,
         times_faster: mpremote_ms / umqtt_ms,
         instructions,
+        layers,
     };
     println!(
         "umqtt --version {umqtt_ms:.1} ms, mpremote version {mpremote_ms:.1} ms: {:.1} times faster",
@@ -70,6 +81,7 @@ pub fn run(effort: Effort) -> Result<bool> {
         "instructions: umqtt {umqtt}, mpremote {mpremote}: {:.1} times as many; a process that does nothing: {floor}",
         mpremote as f64 / umqtt as f64
     );
+    println!("{}", measured.layers.render());
     super::write(effort, "startup.json", &measured)?;
     Ok(true)
 }
@@ -85,8 +97,10 @@ fn timed(program: &Path, argument: &str) -> Result<f64> {
     Ok(begun.elapsed().as_secs_f64() * 1e3)
 }
 
-/// How many instructions a program executes.
-fn counted(program: &Path, argument: &str) -> Result<u64> {
+type Counts = BTreeMap<Function, u64>;
+
+/// How many instructions a program executes, by function.
+fn counted(program: &Path, argument: &str) -> Result<Counts> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("counts");
     let output = Command::new("valgrind")
@@ -104,13 +118,76 @@ fn counted(program: &Path, argument: &str) -> Result<u64> {
         program.display(),
         String::from_utf8_lossy(&output.stderr).trim()
     );
-    let totals = super::count::totals(&file)?;
+    let counts = super::count::by_function(&file)?;
+    let total: u64 = super::count::totals(&file)?.iter().sum();
+    let sum: u64 = counts.values().sum();
     ensure!(
-        !totals.is_empty(),
-        "callgrind has counted nothing of {}",
+        sum == total && total > 0,
+        "callgrind has counted {total} instructions of {}, {sum} of them in functions",
         program.display()
     );
-    Ok(totals.iter().sum())
+    Ok(counts)
+}
+
+const LOADING: &str = "loading the program and its libraries";
+const MEMORY: &str = "memory: allocating and copying";
+const WORDS: &str = "the command line's words (clap)";
+const LIBRARY: &str = "the rest of the C library";
+const PYTHON: &str = "running Python";
+const OWN: &str = "the program's own code, Rust's library with it";
+
+/// What a function is for, by its file and name.
+fn layer_of(function: &Function) -> &'static str {
+    let file = function.object.rsplit('/').next().unwrap_or_default();
+    // Where a symbol has several versions, the name has one behind it.
+    let name = function.name.trim_start_matches('_');
+    let memory = [
+        "mem",
+        "malloc",
+        "calloc",
+        "realloc",
+        "free",
+        "int_",
+        "unlink_chunk",
+        "sysmalloc",
+        "rdl_",
+        "rust_",
+    ];
+    if file.starts_with("ld-linux") || file.starts_with("ld-musl") {
+        LOADING
+    } else if file.contains("python") {
+        PYTHON
+    } else if memory.iter().any(|start| name.starts_with(start)) {
+        MEMORY
+    } else if name.contains("clap") {
+        WORDS
+    } else if file.starts_with("libc.") || file.starts_with("libc-") {
+        LIBRARY
+    } else {
+        OWN
+    }
+}
+
+/// Of the floor, umqtt and mpremote.
+fn layers(counts: [Counts; 3]) -> Layers {
+    let parties = [LOADING, MEMORY, WORDS, LIBRARY, PYTHON, OWN].map(|layer| {
+        let [floor, ours, peer] = counts.each_ref().map(|counts| {
+            let of = counts
+                .iter()
+                .filter(|(function, _)| layer_of(function) == layer);
+            of.map(|(_, count)| count).sum::<u64>() as i64
+        });
+        (layer.to_owned(), Parties { floor, ours, peer })
+    });
+    Layers {
+        what: "--version".to_owned(),
+        columns: Columns::new(
+            "Where the instructions of a start go",
+            "a process that does nothing",
+            Some("mpremote"),
+        ),
+        parties: parties.into(),
+    }
 }
 
 /// Where a program is that may be named only: valgrind looks for none on PATH that is a script.
@@ -128,4 +205,56 @@ fn found(program: &Path) -> Result<PathBuf> {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_function_is_of_one_layer() {
+        let counts = |of: &[(&str, &str, u64)]| -> Counts {
+            let function = |object: &str, name: &str| Function {
+                object: object.to_owned(),
+                name: name.to_owned(),
+            };
+            of.iter()
+                .map(|(object, name, count)| (function(object, name), *count))
+                .collect()
+        };
+        let (libc, ours) = ("/lib/x/libc.so.6", "/x/release/umqtt");
+        let layers = layers([
+            counts(&[("/lib/ld-linux-x86-64.so.2", "_dl_relocate_object", 1)]),
+            counts(&[
+                (libc, "__memcpy_avx_unaligned_erms", 10),
+                (libc, "_int_malloc", 20),
+                (libc, "strlen", 30),
+                (ours, "core::ptr::drop_in_place<clap_builder::Arg>", 40),
+                (ours, "umqtt::main", 50),
+            ]),
+            counts(&[("/usr/bin/python3.11", "malloc", 7)]),
+        ]);
+        assert_eq!(
+            layers.all(),
+            Parties {
+                floor: 1,
+                ours: 150,
+                peer: 7
+            }
+        );
+        let of = |layer| {
+            layers
+                .parties
+                .iter()
+                .find(|(name, _)| name == layer)
+                .expect(layer)
+                .1
+        };
+        assert_eq!(of(LOADING).floor, 1);
+        assert_eq!(
+            [MEMORY, LIBRARY, WORDS, OWN].map(|layer| of(layer).ours),
+            [30, 30, 40, 50]
+        );
+        assert_eq!(of(PYTHON).peer, 7);
+    }
 }
