@@ -153,7 +153,7 @@ fn measuring_on_a_board_that_goes_away() {
             }
             let left = names(home.path());
             assert!(
-                !left.iter().any(|name| name.starts_with(".umqtt-bench")),
+                !left.iter().any(|name| name.starts_with(".umqtt-")),
                 "{what}: {left:?}"
             );
             expect_works(&home, &proxy, &what);

@@ -59,7 +59,7 @@ impl Obj {
         (method.pair[0] != MpObj::NULL).then_some(method)
     }
 
-    /// `self.name(*args)`, with up to [`FEW_ARGS`] arguments. Raises AttributeError, or what the callee raises.
+    /// `self.name(*args)`, with up to four arguments. Raises AttributeError, or what the callee raises.
     #[inline(always)]
     pub fn call_method<const N: usize>(self, name: Qstr, args: &[Obj; N]) -> Obj {
         const { assert!(N <= FEW_ARGS, "too many arguments for `call_method`") };
@@ -92,7 +92,7 @@ impl Method {
         self.pair[0] == function.0
     }
 
-    /// Calls the method with up to [`FEW_ARGS`] arguments. Raises what the callee raises.
+    /// Calls the method with up to four arguments. Raises what the callee raises.
     #[inline(always)]
     pub fn call<const N: usize>(self, args: &[Obj; N]) -> Obj {
         const { assert!(N <= FEW_ARGS, "too many arguments for `Method::call`") };

@@ -12,7 +12,7 @@ pub const PINGREQ: [u8; 2] = [0xc0, 0];
 pub const DISCONNECT: [u8; 2] = [0xe0, 0];
 
 /// The most that comes before a PUBLISH's topic: first byte, four bytes of length, two of topic length.
-/// With the topic and the two bytes of a packet identifier this bounds [`publish_head`].
+/// With the topic and the two bytes of a packet identifier this bounds [`PublishHead::encode`].
 pub const PUBLISH_OVERHEAD: usize = 1 + 4 + 2 + 2;
 
 /// Where packets are written.

@@ -1,5 +1,5 @@
 //! A module that uses all of the safe layer, for the programs of `python/tests` to look at from outside: `layer.py`
-//! what is beneath the macros ([`layer`]), `macros.py` what the macros make (the other files).
+//! what is beneath the macros (`layer`), `macros.py` what the macros make (the other files).
 #![no_std]
 
 use micropython::prelude::*;
