@@ -1,6 +1,6 @@
 # Decides what one of many simulated boards does to load a broker. The computer sends this text behind a line that sets
-# HOST, PORT, TLS, USER, PASSWORD and NAME, then calls `ready`, on all boards, and `load`. Prints "@ microseconds lost doubled"
-# and then lines of "#" with latencies in microseconds.
+# HOST, PORT, TLS, USER, PASSWORD and NAME, then calls `ready`, on all boards, `load` and `leave`. `load` prints
+# "@ microseconds lost doubled" and then lines of "#" with latencies in microseconds.
 import array
 import select
 import time
@@ -73,11 +73,14 @@ def load(count, size, qos, window):
     while back + given_up < count and poll.poll(LOST_AFTER):
         client.wait_msg()
     taken = time.ticks_diff(time.ticks_us(), begun)
-    for one in silent + [client]:
-        one.disconnect()
     print("@", taken, count - back, doubled)
     # As many as the distribution needs.
     times = sorted(taken for taken in each if taken >= 0)
     step = max(1, len(times) // 1000)
     for begin in range(0, len(times), 100 * step):
         print("#", *times[begin : begin + 100 * step : step])
+
+
+def leave():
+    for one in silent + [client]:
+        one.disconnect()

@@ -2,9 +2,10 @@
 //!
 //! One thread serves all connections. `server` accepts them, `opening` finds out what a client speaks (MQTT as it is, in
 //! TLS, in a WebSocket), `frame` cuts bytes into packets (decoded by `rumqttc`), `admission` decides who comes in (by
-//! `users` and `password`), `hub` what becomes of packets, `subscriptions` who gets a message, `session` what each client is owed, `store` what of that
-//! outlives the broker, `link` what waits to be written, `tap` tells observers of this process and `monitor`
-//! those of others; `network` makes the way to it worse, for lessons. Dropping the `Broker` ends the thread, every connection and the listeners.
+//! `users` and `password`), `hub` what becomes of packets, `subscriptions` who gets a message, `session` what each client
+//! is owed, `store` what of that outlives the broker, `link` what waits to be written, `tap` tells observers of this process
+//! and `monitor` those of others; `network` makes the way to it worse, for lessons. Dropping the `Broker` ends the thread,
+//! every connection and the listeners.
 //!
 //! # Why it is not rumqttd
 //!

@@ -323,6 +323,7 @@ fn one_round(
     for text in said {
         round.add(&text);
     }
+    everywhere(players, |_| "leave()".to_owned(), lang)?;
     round.latencies.sort_by(f64::total_cmp);
     Ok(round)
 }
@@ -357,7 +358,8 @@ impl Round {
     /// Microseconds of the broker's processor time for each message that came back.
     fn processor_us(&self, sent: u64) -> Option<f64> {
         let taken = self.processor?.as_secs_f64() * 1e6;
-        Some(taken / sent.saturating_sub(self.lost) as f64)
+        let back = sent.saturating_sub(self.lost);
+        (back > 0).then(|| taken / back as f64)
     }
 }
 
@@ -429,7 +431,8 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
                 "broker": broker.name, "boards": boards, "rounds": rounds.len(), "messages": sent, "size": load.size,
                 "qos": load.qos, "per_second": rate, "latency_us": { "p50": p50, "p95": p95, "p99": p99 },
                 "lost": lost, "doubled": doubled, "silent": load.silent, "processor_us": processor,
-                "of_rounds": { "per_second": rates, "processor_us": processors }, "interrupted": rounds.len() < load.rounds, "computer": computer::describe(),
+                "of_rounds": { "per_second": rates, "processor_us": processors },
+                "interrupted": rounds.len() < load.rounds, "computer": computer::describe(),
             }),
         ));
     }
