@@ -1,6 +1,6 @@
 # Decides what one of many simulated boards does to load a broker. The computer sends this text behind a line that sets
-# HOST, PORT, TLS, USER, PASSWORD and NAME, then calls `ready`, on all boards, and `load`. Prints "@ microseconds lost doubled"
-# and then lines of "#" with latencies in microseconds.
+# HOST, PORT, TLS, USER, PASSWORD and NAME, then calls `ready`, on all boards, `load` and `leave`. `load` prints
+# "@ microseconds lost doubled" and then lines of "#" with latencies in microseconds.
 import array
 import select
 import time
@@ -20,11 +20,24 @@ def context():
     return made
 
 
-def ready(qos):
-    global client, poll
-    client = MQTTClient(NAME, HOST, PORT, USER, PASSWORD, ssl=context() if TLS else None)
-    client.set_callback(got)
-    client.connect()
+def connected(name):
+    made = MQTTClient(name, HOST, PORT, USER, PASSWORD, ssl=context() if TLS else None)
+    made.set_callback(got)
+    made.connect()
+    return made
+
+
+def ready(qos, count):
+    # Beside the client that loads the broker come `count` that say nothing and get nothing, as most of a class do most of
+    # the time: each wants a topic of its own, one with a wildcard, and one that is the same for all.
+    global client, silent, poll
+    silent = []
+    for number in range(count):
+        name = NAME + b"/silent/%d" % number
+        silent.append(connected(name))
+        for topic in (name, name + b"/+/led", b"bench/silent/all"):
+            silent[-1].subscribe(topic)
+    client = connected(NAME)
     client.subscribe(NAME, qos)
     poll = select.poll()
     poll.register(client.sock, select.POLLIN)
@@ -60,10 +73,14 @@ def load(count, size, qos, window):
     while back + given_up < count and poll.poll(LOST_AFTER):
         client.wait_msg()
     taken = time.ticks_diff(time.ticks_us(), begun)
-    client.disconnect()
     print("@", taken, count - back, doubled)
     # As many as the distribution needs.
     times = sorted(taken for taken in each if taken >= 0)
     step = max(1, len(times) // 1000)
     for begin in range(0, len(times), 100 * step):
         print("#", *times[begin : begin + 100 * step : step])
+
+
+def leave():
+    for one in silent + [client]:
+        one.disconnect()

@@ -42,8 +42,7 @@ pub(crate) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, service: 
         return;
     };
     let deadline = Instant::now() + service.limits.connect_within;
-    let link = Rc::new(Link::default());
-    let id = service.hub.borrow_mut().opened(Rc::clone(&link), peer);
+    let (id, link) = service.hub.borrow_mut().opened(peer);
     let stream = through_network(stream, &service);
     let opening = opening::open(stream, tls, &service.origins, service.limits.packet);
     let opened = tokio::select! {
@@ -91,9 +90,13 @@ fn through_network(stream: TcpStream, service: &Service) -> Stream {
     Box::new(ours)
 }
 
+/// Bytes of an empty buffer that a connection keeps for what it sends next.
+const KEPT_BUFFER: usize = 64 << 10;
+
 async fn write(writer: &mut WriteHalf<Stream>, link: &Link) -> CloseReason {
+    let mut bytes = BytesMut::new();
     loop {
-        let bytes = link.take().await;
+        link.take(&mut bytes).await;
         let written = async {
             writer.write_all(&bytes).await?;
             // TLS and WebSockets keep what they have not put into a record or frame yet.
@@ -103,6 +106,10 @@ async fn write(writer: &mut WriteHalf<Stream>, link: &Link) -> CloseReason {
             return CloseReason::Lost;
         }
         link.written(bytes.len());
+        if bytes.capacity() > KEPT_BUFFER {
+            bytes = BytesMut::new();
+        }
+        bytes.clear();
     }
 }
 

@@ -5,7 +5,9 @@
 
 mod keeping;
 mod monitors;
+mod subscribing;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -14,16 +16,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{
-    ConnAck, Connect, ConnectReturnCode, LastWill, Packet, PubAck, PubComp, PubRec, PubRel,
-    Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck, Unsubscribe,
+    ConnAck, Connect, ConnectReturnCode, LastWill, Packet, PubAck, PubComp, PubRec, PubRel, Publish,
 };
 
 use crate::budget::Budget;
 use crate::frame::FrameError;
 use crate::link::Link;
-use crate::monitor::MONITOR_TOPIC;
 use crate::session::Session;
 use crate::store::{Change, Store};
+use crate::subscriptions::Subscriptions;
 use crate::tap::{self, CloseReason, Direction, Tap, TapPacket, Taps};
 use crate::topic;
 use crate::{BrokerConfig, Limits};
@@ -82,7 +83,11 @@ impl Client {
 pub(crate) struct Hub {
     taps: Taps,
     connections: BTreeMap<u64, Connection>,
+    /// How many connections have more waiting than they read.
+    crowded: Rc<Cell<usize>>,
     clients: HashMap<Arc<str>, Client>,
+    /// Those of all sessions.
+    subscriptions: Subscriptions,
     retained: BTreeMap<String, Publish>,
     /// Bytes of all that is retained or waits for clients.
     kept: Rc<Budget>,
@@ -108,7 +113,9 @@ impl Hub {
             monitor_tap: None,
             taps,
             connections: BTreeMap::new(),
+            crowded: Rc::default(),
             clients: HashMap::new(),
+            subscriptions: Subscriptions::default(),
             retained: BTreeMap::new(),
             kept: Rc::new(Budget::new(config.limits.kept_bytes)),
             limits: config.limits.clone(),
@@ -124,8 +131,8 @@ impl Hub {
         hub
     }
 
-    /// Notes a new connection and returns its number.
-    pub(crate) fn opened(&mut self, link: Rc<Link>, peer: SocketAddr) -> u64 {
+    /// Notes a new connection and returns its number and what it is written to by.
+    pub(crate) fn opened(&mut self, peer: SocketAddr) -> (u64, Rc<Link>) {
         let unconnected = self
             .connections
             .values()
@@ -138,6 +145,7 @@ impl Hub {
         self.connections_so_far += 1;
         let id = self.connections_so_far;
         let client_id: Arc<str> = Arc::from("");
+        let link = Rc::new(Link::new(&self.crowded));
         self.taps
             .emit(id, &client_id, Direction::ToBroker, |_| TapPacket::Opened {
                 peer,
@@ -145,14 +153,14 @@ impl Hub {
         self.connections.insert(
             id,
             Connection {
-                link,
+                link: Rc::clone(&link),
                 peer,
                 monitor: false,
                 client_id,
                 joined: None,
             },
         );
-        id
+        (id, link)
     }
 
     /// Seconds of keep alive of a connection whose CONNECT was accepted; 0 is none.
@@ -166,6 +174,9 @@ impl Hub {
 
     /// Other clients that have more waiting than they read, for whom this publisher should wait.
     pub(crate) fn crowded(&self, publisher: u64) -> Vec<Rc<Link>> {
+        if self.crowded.get() == 0 {
+            return Vec::new();
+        }
         let others = self.connections.iter().filter(|(id, _)| **id != publisher);
         others
             .map(|(_, other)| &other.link)
@@ -215,7 +226,7 @@ impl Hub {
                     packet_id: ack.pkid,
                 });
                 self.session(&client_id).received_by_client(ack.pkid);
-                self.send(id, Packet::PubRel(PubRel::new(ack.pkid)));
+                self.send(id, &Packet::PubRel(PubRel::new(ack.pkid)));
                 Ok(())
             }
             Packet::PubComp(PubComp { pkid: packet_id }) => {
@@ -228,13 +239,13 @@ impl Hub {
                     packet_id: release.pkid,
                 });
                 self.session(&client_id).release_received(release.pkid);
-                self.send(id, Packet::PubComp(PubComp::new(release.pkid)));
+                self.send(id, &Packet::PubComp(PubComp::new(release.pkid)));
                 Ok(())
             }
             Packet::Subscribe(subscribe) => self.subscribe(id, &client_id, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, &client_id, unsubscribe),
             Packet::PingReq => {
-                self.send(id, Packet::PingResp);
+                self.send(id, &Packet::PingResp);
                 Ok(())
             }
             Packet::Disconnect => {
@@ -277,7 +288,7 @@ impl Hub {
     }
 
     fn refused(&mut self, id: u64, code: ConnectReturnCode) -> CloseReason {
-        self.send(id, Packet::ConnAck(ConnAck::new(code, false)));
+        self.send(id, &Packet::ConnAck(ConnAck::new(code, false)));
         CloseReason::Refused(tap::return_code(code))
     }
 
@@ -307,7 +318,7 @@ impl Hub {
                     .link
                     .send(|out| out.extend_from_slice(&[0x20, 0x03, 0x00, 0x84, 0x00]));
             } else {
-                self.send(id, Packet::ConnAck(ConnAck::new(code, false)));
+                self.send(id, &Packet::ConnAck(ConnAck::new(code, false)));
             }
             return CloseReason::Refused(tap::return_code(code));
         }
@@ -337,7 +348,7 @@ impl Hub {
             return;
         };
         if joined.clean_session {
-            self.clients.remove(&connection.client_id);
+            self.end_session(&connection.client_id);
         } else if let Some(client) = self.clients.get_mut(&connection.client_id) {
             self.departures_so_far += 1;
             client.connection = None;
@@ -354,7 +365,7 @@ impl Hub {
     /// Ends a session.
     fn forget(&mut self, client_id: &Arc<str>) {
         self.note(client_id, |client| Change::Forget { client });
-        self.clients.remove(client_id);
+        self.end_session(client_id);
     }
 
     fn forget_the_longest_absent(&mut self) {
@@ -440,11 +451,11 @@ impl Hub {
         }
         self.send(
             id,
-            Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present)),
+            &Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present)),
         );
         let unfinished: Vec<_> = self.session(&client_id).resend().collect();
         for packet in unfinished {
-            self.send(id, packet);
+            self.send(id, &packet);
         }
         self.send_queued(id, &client_id);
         Ok(())
@@ -461,7 +472,8 @@ impl Hub {
                 "a PUBLISH whose topic is empty or has a wildcard or null character",
             ));
         }
-        if publish.payload.len() < COPY_BELOW {
+        let may_be_kept = publish.retain || publish.qos != QoS::AtMostOnce;
+        if may_be_kept && publish.payload.len() < COPY_BELOW {
             publish.payload = Bytes::copy_from_slice(&publish.payload);
         }
         let packet_id = publish.pkid;
@@ -479,7 +491,7 @@ impl Hub {
             self.publish(publish);
         }
         if let Some(answer) = answer {
-            self.send(id, answer);
+            self.send(id, &answer);
         }
         Ok(())
     }
@@ -489,13 +501,7 @@ impl Hub {
         if publish.retain {
             self.retain(&publish);
         }
-        let wanted: Vec<_> = self
-            .clients
-            .iter()
-            .filter_map(|(name, client)| {
-                Some((Arc::clone(name), client.session.wants(&publish.topic)?))
-            })
-            .collect();
+        let wanted = self.subscriptions.wanting(&publish.topic);
         // To those who were subscribed already it goes without the RETAIN flag (3.3.1.3).
         let publish = Publish {
             retain: false,
@@ -541,17 +547,29 @@ impl Hub {
         publish.dup = false;
         publish.pkid = 0;
         let mut kept_for = Vec::new();
+        // As all get it who get it with QoS 0.
+        let mut at_most_once = None;
         for (client_id, granted) in wanted {
+            if publish.qos == QoS::AtMostOnce || *granted == QoS::AtMostOnce {
+                let packet = at_most_once.get_or_insert_with(|| {
+                    Packet::Publish(Publish {
+                        qos: QoS::AtMostOnce,
+                        ..publish.clone()
+                    })
+                });
+                self.send_at_most_once(client_id, packet, &publish);
+                continue;
+            }
+            let qos = if *granted < publish.qos {
+                *granted
+            } else {
+                publish.qos
+            };
             let copy = Publish {
-                qos: if *granted < publish.qos {
-                    *granted
-                } else {
-                    publish.qos
-                },
+                qos,
                 ..publish.clone()
             };
-            let qos = copy.qos;
-            if self.offer(client_id, copy) && qos != QoS::AtMostOnce {
+            if self.queue(client_id, copy) {
                 kept_for.push((Arc::clone(client_id), qos as u8));
             }
         }
@@ -581,40 +599,44 @@ impl Hub {
         }
     }
 
-    /// Sends a message of QoS 0 to a client and queues one of another for it; `false` where it was dropped.
-    fn offer(&mut self, client_id: &Arc<str>, publish: Publish) -> bool {
+    /// Sends a message with QoS 0 to a client; for one that is away it is not kept (3.1.2.4).
+    fn send_at_most_once(&self, client_id: &Arc<str>, packet: &Packet, publish: &Publish) {
+        let client = self.clients.get(client_id);
+        let Some(connection) = client.and_then(|client| client.connection) else {
+            return;
+        };
+        let drops = self
+            .connections
+            .get(&connection)
+            .is_some_and(|connection| connection.link.drops());
+        if drops {
+            self.tell_dropped(connection, client_id, publish);
+        } else {
+            self.send(connection, packet);
+        }
+    }
+
+    /// Queues a message of QoS 1 or 2 for a client; `false` where it was dropped.
+    fn queue(&mut self, client_id: &Arc<str>, publish: Publish) -> bool {
         let Some(client) = self.clients.get_mut(client_id) else {
             return false;
         };
-        let connection = client.connection;
-        let (topic, length) = (publish.topic.clone(), publish.payload.len());
-        let accepted = if publish.qos != QoS::AtMostOnce {
-            client.session.queue(publish)
-        } else if let Some(connection) = connection {
-            let crowded = self
-                .connections
-                .get(&connection)
-                .is_some_and(|connection| connection.link.drops());
-            if !crowded {
-                self.send(connection, Packet::Publish(publish));
-            }
-            !crowded
-        } else {
-            // QoS 0 is not kept for a client that is away (3.1.2.4).
-            true
-        };
-        if !accepted {
-            self.taps.emit(
-                connection.unwrap_or_default(),
-                client_id,
-                Direction::ToClient,
-                |_| TapPacket::Dropped {
-                    topic: topic.clone(),
-                    length,
-                },
-            );
+        let queued = client.session.queue(publish);
+        let connection = client.connection.unwrap_or_default();
+        if let Err(publish) = &queued {
+            self.tell_dropped(connection, client_id, publish);
         }
-        accepted
+        queued.is_ok()
+    }
+
+    fn tell_dropped(&self, connection: u64, client_id: &Arc<str>, publish: &Publish) {
+        self.taps
+            .emit(connection, client_id, Direction::ToClient, |_| {
+                TapPacket::Dropped {
+                    topic: publish.topic.clone(),
+                    length: publish.payload.len(),
+                }
+            });
     }
 
     /// Sends what waits for a client, as far as there may be more in flight.
@@ -626,7 +648,7 @@ impl Hub {
         {
             let packet_id = publish.pkid;
             self.note(client_id, |client| Change::Sent { client, packet_id });
-            self.send(id, Packet::Publish(publish));
+            self.send(id, &Packet::Publish(publish));
         }
     }
 
@@ -642,73 +664,6 @@ impl Hub {
         Ok(())
     }
 
-    fn subscribe(
-        &mut self,
-        id: u64,
-        client_id: &Arc<str>,
-        subscribe: Subscribe,
-    ) -> Result<(), CloseReason> {
-        let mut codes = Vec::with_capacity(subscribe.filters.len());
-        let mut granted = Vec::new();
-        let mut monitor = false;
-        for filter in subscribe.filters {
-            if filter.path == MONITOR_TOPIC {
-                let may = self.may_monitor(id);
-                monitor |= may;
-                codes.push(match may {
-                    true => SubscribeReasonCode::Success(QoS::AtMostOnce),
-                    false => SubscribeReasonCode::Failure,
-                });
-            } else if topic::is_valid_filter(&filter.path) {
-                codes.push(SubscribeReasonCode::Success(filter.qos));
-                self.session(client_id)
-                    .subscribe(filter.path.clone(), filter.qos);
-                self.note(client_id, |client| Change::Subscribe {
-                    client,
-                    filter: filter.path.clone(),
-                    qos: filter.qos as u8,
-                });
-                granted.push(filter);
-            } else {
-                codes.push(SubscribeReasonCode::Failure);
-            }
-        }
-        self.send(id, Packet::SubAck(SubAck::new(subscribe.pkid, codes)));
-        if monitor {
-            self.begin_to_monitor(id);
-        }
-        // Retained messages follow each SUBSCRIBE, also one that repeats a filter (3.8.4).
-        for filter in granted {
-            let matching = self
-                .retained
-                .values()
-                .filter(|kept| topic::matches(&filter.path, &kept.topic));
-            let matching: Vec<_> = matching.cloned().collect();
-            for kept in matching {
-                self.deliver(kept, &[(Arc::clone(client_id), filter.qos)]);
-            }
-        }
-        Ok(())
-    }
-
-    fn unsubscribe(
-        &mut self,
-        id: u64,
-        client_id: &Arc<str>,
-        unsubscribe: Unsubscribe,
-    ) -> Result<(), CloseReason> {
-        for filter in &unsubscribe.topics {
-            self.session(client_id).unsubscribe(filter);
-            self.note(client_id, |client| Change::Unsubscribe {
-                client,
-                filter: filter.clone(),
-            });
-        }
-        // One UNSUBACK, also when no filter was subscribed to (3.10.4).
-        self.send(id, Packet::UnsubAck(UnsubAck::new(unsubscribe.pkid)));
-        Ok(())
-    }
-
     fn session(&mut self, client_id: &Arc<str>) -> &mut Session {
         &mut self
             .clients
@@ -717,13 +672,13 @@ impl Hub {
             .session
     }
 
-    fn send(&mut self, id: u64, packet: Packet) {
+    fn send(&self, id: u64, packet: &Packet) {
         let Some(connection) = self.connections.get(&id) else {
             return;
         };
         self.taps
             .emit(id, &connection.client_id, Direction::ToClient, |limit| {
-                tap::describe(&packet, limit)
+                tap::describe(packet, limit)
             });
         connection.link.send(|out| {
             let written = packet.write(out, usize::MAX);

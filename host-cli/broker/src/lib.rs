@@ -2,9 +2,10 @@
 //!
 //! One thread serves all connections. `server` accepts them, `opening` finds out what a client speaks (MQTT as it is, in
 //! TLS, in a WebSocket), `frame` cuts bytes into packets (decoded by `rumqttc`), `admission` decides who comes in (by
-//! `users` and `password`), `hub` what becomes of packets, `session` what each client is owed, `store` what of that
-//! outlives the broker, `link` what waits to be written, `tap` tells observers of this process and `monitor`
-//! those of others; `network` makes the way to it worse, for lessons. Dropping the `Broker` ends the thread, every connection and the listeners.
+//! `users` and `password`), `hub` what becomes of packets, `subscriptions` who gets a message, `session` what each client
+//! is owed, `store` what of that outlives the broker, `link` what waits to be written, `tap` tells observers of this process
+//! and `monitor` those of others; `network` makes the way to it worse, for lessons. Dropping the `Broker` ends the thread,
+//! every connection and the listeners.
 //!
 //! # Why it is not rumqttd
 //!
@@ -41,6 +42,7 @@ mod port_owner;
 mod server;
 mod session;
 mod store;
+mod subscriptions;
 mod tap;
 mod tls;
 mod topic;
@@ -50,8 +52,8 @@ mod websocket;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -62,7 +64,7 @@ use store::Store;
 
 pub use monitor::{BrokerState, ClientState, MONITOR_TOPIC, MonitorMessage, RetainedMessage};
 pub use password::StoredPassword;
-pub use port_owner::PortOwner;
+pub use port_owner::{PortOwner, find as port_owner};
 pub use store::StoreError;
 pub use tap::{CloseReason, Direction, Tap, TapEvent, TapOptions, TapPacket, TapWill, describe};
 pub use tls::{Identity, TlsError, Trust};
@@ -203,6 +205,8 @@ pub struct Broker {
     tls_address: Option<SocketAddr>,
     taps: tap::Taps,
     failure: Arc<Mutex<Option<StoreError>>>,
+    /// What Linux says of the broker's thread.
+    of_thread: Arc<OnceLock<PathBuf>>,
     questions: mpsc::UnboundedSender<server::Question>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -229,6 +233,7 @@ impl Broker {
         let runtime = server::runtime().map_err(failed)?;
         let taps = tap::Taps::default();
         let failure: Arc<Mutex<Option<StoreError>>> = Arc::default();
+        let of_thread: Arc<OnceLock<PathBuf>> = Arc::default();
         let (stop, stopped) = oneshot::channel();
         let (questions, asked) = mpsc::unbounded_channel();
         let orders = server::Orders {
@@ -241,7 +246,12 @@ impl Broker {
                 let taps = taps.clone();
                 let secure = secure.map(|(listener, _, identity)| (listener, identity));
                 let failure = Arc::clone(&failure);
+                let of_thread = Arc::clone(&of_thread);
                 move || {
+                    // Elsewhere there is no such link, and nobody is told.
+                    if let Ok(path) = std::fs::read_link("/proc/thread-self") {
+                        let _ = of_thread.set(Path::new("/proc").join(path));
+                    }
                     let failed = server::run(runtime, listener, secure, taps, kept, config, orders);
                     *failure.lock().unwrap_or_else(PoisonError::into_inner) = failed;
                 }
@@ -252,6 +262,7 @@ impl Broker {
             tls_address,
             taps,
             failure,
+            of_thread,
             questions,
             stop: Some(stop),
             thread: Some(thread),
@@ -279,6 +290,11 @@ impl Broker {
         let (answer, answered) = std::sync::mpsc::channel();
         self.questions.send(answer).ok()?;
         answered.recv().ok()
+    }
+
+    /// Where Linux keeps what it knows of the broker's thread, `/proc/PROCESS/task/THREAD`; none on other systems.
+    pub fn thread_in_proc(&self) -> Option<&Path> {
+        self.of_thread.get().map(PathBuf::as_path)
     }
 
     /// A new observer of everything from now on. There may be several.

@@ -1,6 +1,7 @@
 //! Decides what waits to be written to one connection, and carries the order to end it.
 
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
@@ -14,6 +15,8 @@ pub(crate) const HIGH_WATER: usize = 8 << 20;
 /// The half of a connection that the hub writes to. Used by one thread only.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
+    /// How many of all links are full.
+    full: Rc<Cell<usize>>,
     waiting: RefCell<BytesMut>,
     /// Bytes waiting here or handed to the socket and not yet taken by it.
     pending: Cell<usize>,
@@ -26,26 +29,39 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// One of those among which `full` are full.
+    pub(crate) fn new(full: &Rc<Cell<usize>>) -> Self {
+        let mut link = Self::default();
+        link.full = Rc::clone(full);
+        link
+    }
+
+    fn set_pending(&self, pending: usize) {
+        let was_full = self.is_full();
+        self.pending.set(pending);
+        match (was_full, self.is_full()) {
+            (false, true) => self.full.set(self.full.get() + 1),
+            (true, false) => self.full.set(self.full.get() - 1),
+            _ => {}
+        }
+    }
+
     /// Lets `encode` append to what is to be written. The bytes of all calls until the socket takes
     /// them leave in one write.
     pub(crate) fn send(&self, encode: impl FnOnce(&mut BytesMut)) {
         let mut waiting = self.waiting.borrow_mut();
         let before = waiting.len();
         encode(&mut waiting);
-        self.pending
-            .set(self.pending.get() + waiting.len() - before);
+        self.set_pending(self.pending.get() + waiting.len() - before);
         self.filled.notify_one();
     }
 
-    /// Waits for bytes to write and takes them all.
-    pub(crate) async fn take(&self) -> Bytes {
-        loop {
-            let bytes = self.waiting.borrow_mut().split().freeze();
-            if !bytes.is_empty() {
-                return bytes;
-            }
+    /// Waits for bytes to write and takes them all, in exchange for an empty buffer.
+    pub(crate) async fn take(&self, bytes: &mut BytesMut) {
+        while self.waiting.borrow().is_empty() {
             self.filled.notified().await;
         }
+        std::mem::swap(&mut *self.waiting.borrow_mut(), bytes);
     }
 
     /// Takes what is left without waiting, for the last write of a connection.
@@ -60,7 +76,7 @@ impl Link {
 
     /// Says that the socket took `count` bytes.
     pub(crate) fn written(&self, count: usize) {
-        self.pending.set(self.pending.get().saturating_sub(count));
+        self.set_pending(self.pending.get().saturating_sub(count));
         if self.pending.get() < HIGH_WATER / 2 {
             self.stalled.set(false);
             self.drained.notify_waiters();
@@ -111,5 +127,38 @@ impl Link {
             }
             self.ended.notified().await;
         }
+    }
+}
+
+impl Drop for Link {
+    /// Whoever it was full for is gone.
+    fn drop(&mut self) {
+        self.set_pending(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_links_are_counted() {
+        let full = Rc::new(Cell::new(0));
+        let (one, other) = (Link::new(&full), Link::new(&full));
+        let fill = |link: &Link, count: usize| link.send(|out| out.resize(out.len() + count, 0));
+        fill(&one, HIGH_WATER);
+        assert_eq!((one.is_full(), full.get()), (false, 0));
+        fill(&one, 1);
+        fill(&one, 1);
+        fill(&other, HIGH_WATER + 1);
+        assert_eq!((one.is_full(), full.get()), (true, 2));
+        one.written(2);
+        assert_eq!((one.is_full(), full.get()), (false, 1));
+        fill(&one, 1);
+        assert_eq!(full.get(), 2);
+        drop(other);
+        assert_eq!(full.get(), 1);
+        one.written(usize::MAX);
+        assert_eq!(full.get(), 0);
     }
 }

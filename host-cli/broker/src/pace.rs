@@ -33,6 +33,9 @@ impl Pace {
 
     /// Counts a message and waits until there may be another.
     pub(crate) async fn wait(&mut self) {
+        if self.each.is_none() {
+            return;
+        }
         let pause = self.count(Instant::now());
         if !pause.is_zero() {
             time::sleep(pause).await;

@@ -24,8 +24,9 @@ impl PortOwner {
     }
 }
 
-/// The program that listens on `address`, where the system tells us: on Linux, and only for processes that we may look at.
-pub(crate) fn find(address: SocketAddr) -> Option<PortOwner> {
+/// The program that listens on the port of `address`, an address of this computer, where the system tells us: on Linux, and
+/// only for processes that we may look at.
+pub fn find(address: SocketAddr) -> Option<PortOwner> {
     #[cfg(target_os = "linux")]
     return linux::find(address);
     #[cfg(not(target_os = "linux"))]

@@ -10,7 +10,6 @@ use rumqttc::mqttbytes::v4::{Packet, PubRel, Publish};
 
 use crate::budget::Budget;
 use crate::store::Change;
-use crate::topic;
 
 /// Messages of QoS 1 and 2 that may be unacknowledged at a time; the rest waits its turn.
 const MAX_IN_FLIGHT: usize = 64;
@@ -81,14 +80,9 @@ impl Session {
         self.waiting.len()
     }
 
-    /// The QoS with which this client wants `topic`, the highest of all matching filters, so that a
-    /// message goes out once however many filters match it (3.3.5); `None` when none does.
-    pub(crate) fn wants(&self, topic: &str) -> Option<QoS> {
-        let matching = self
-            .subscriptions
-            .iter()
-            .filter(|(filter, _)| topic::matches(filter, topic));
-        matching.map(|(_, qos)| *qos).max_by_key(|qos| *qos as u8)
+    /// The topic filters alone.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &str> {
+        self.subscriptions.keys().map(String::as_str)
     }
 
     /// Notes a QoS 2 message from the client; `false` when it came before (4.3.3).
@@ -100,13 +94,16 @@ impl Session {
         self.received.remove(&packet_id);
     }
 
-    /// Queues a message of QoS 1 or 2; `false` when there is no room for it.
-    pub(crate) fn queue(&mut self, publish: Publish) -> bool {
-        let room = self.waiting.len() < self.max_waiting && self.budget.take(&publish);
-        if room {
-            self.waiting.push_back(publish);
+    /// Queues a message of QoS 1 or 2.
+    ///
+    /// # Errors
+    /// Gives it back when there is no room for it.
+    pub(crate) fn queue(&mut self, publish: Publish) -> Result<(), Publish> {
+        if self.waiting.len() >= self.max_waiting || !self.budget.take(&publish) {
+            return Err(publish);
         }
-        room
+        self.waiting.push_back(publish);
+        Ok(())
     }
 
     /// The next queued message that may be sent now, with its packet identifier.
@@ -269,28 +266,29 @@ mod tests {
         let budget = Rc::new(Budget::new(1000));
         let mut session = Session::new(&budget, 5);
         for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
-            while session.queue(message(qos)) {}
+            while session.queue(message(qos)).is_ok() {}
         }
         assert_eq!(session.waiting.len(), 5);
         while session.next_to_send().is_some() {}
         // Those in flight still count.
         assert!(
-            session.queue(message(QoS::ExactlyOnce)) && session.queue(message(QoS::ExactlyOnce))
+            session.queue(message(QoS::ExactlyOnce)).is_ok()
+                && session.queue(message(QoS::ExactlyOnce)).is_ok()
         );
         assert!(
-            !session.queue(message(QoS::ExactlyOnce)),
+            session.queue(message(QoS::ExactlyOnce)).is_err(),
             "{}",
             budget.used()
         );
         session.acknowledged(1);
-        assert!(session.queue(message(QoS::ExactlyOnce)));
+        assert!(session.queue(message(QoS::ExactlyOnce)).is_ok());
         while session.next_to_send().is_some() {}
         for packet_id in 1..=8 {
             session.acknowledged(packet_id);
             session.received_by_client(packet_id);
         }
         assert_eq!(budget.used(), 0);
-        assert!(session.queue(message(QoS::ExactlyOnce)));
+        assert!(session.queue(message(QoS::ExactlyOnce)).is_ok());
         drop(session);
         assert_eq!(budget.used(), 0);
     }
@@ -302,10 +300,10 @@ mod tests {
     #[test]
     fn packet_identifiers_wrap_skip_those_in_use_and_are_never_zero() {
         let (mut session, _) = session();
-        assert!(session.queue(message(QoS::AtLeastOnce)));
+        assert!(session.queue(message(QoS::AtLeastOnce)).is_ok());
         assert_eq!(session.next_to_send().map(|publish| publish.pkid), Some(1));
         for _ in 0..70_000 {
-            assert!(session.queue(message(QoS::AtLeastOnce)));
+            assert!(session.queue(message(QoS::AtLeastOnce)).is_ok());
             let packet_id = session.next_to_send().expect("room in flight").pkid;
             assert!(packet_id > 1);
             session.acknowledged(packet_id);
@@ -316,7 +314,7 @@ mod tests {
     fn messages_in_flight_are_limited_and_the_rest_waits() {
         let (mut session, _) = session();
         for _ in 0..500 {
-            assert!(session.queue(message(QoS::AtLeastOnce)));
+            assert!(session.queue(message(QoS::AtLeastOnce)).is_ok());
         }
         let mut sent = 0;
         while let Some(publish) = session.next_to_send() {
@@ -336,7 +334,7 @@ mod tests {
     fn a_returning_client_gets_unfinished_exchanges_again_in_order() {
         let (mut session, _) = session();
         for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::ExactlyOnce] {
-            assert!(session.queue(message(qos)));
+            assert!(session.queue(message(qos)).is_ok());
             assert!(session.next_to_send().is_some());
         }
         session.received_by_client(2);
@@ -351,16 +349,5 @@ mod tests {
         );
         session.completed(2);
         assert_eq!(session.resend().count(), 2);
-    }
-
-    #[test]
-    fn overlapping_filters_give_the_highest_qos_once() {
-        let (mut session, _) = session();
-        session.subscribe("a/#".to_owned(), QoS::AtMostOnce);
-        session.subscribe("a/+".to_owned(), QoS::ExactlyOnce);
-        session.subscribe("a/b".to_owned(), QoS::AtLeastOnce);
-        assert_eq!(session.wants("a/b"), Some(QoS::ExactlyOnce));
-        assert_eq!(session.wants("a/b/c"), Some(QoS::AtMostOnce));
-        assert_eq!(session.wants("b"), None);
     }
 }

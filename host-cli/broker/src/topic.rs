@@ -47,6 +47,16 @@ pub fn matches(filter: &str, topic: &str) -> bool {
     levels.next().is_none()
 }
 
+/// What every topic begins with that a valid `filter` matches.
+pub(crate) fn beginning(filter: &str) -> &str {
+    let literal = filter.split(['+', '#']).next().unwrap_or_default();
+    if literal.len() == filter.len() {
+        return filter;
+    }
+    // "sport/#" matches "sport" too (4.7.1.2).
+    literal.strip_suffix('/').unwrap_or(literal)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +96,23 @@ mod tests {
         ];
         for (filter, topic, expected) in cases {
             assert_eq!(matches(filter, topic), expected, "{filter} against {topic}");
+            assert!(
+                !expected || topic.starts_with(beginning(filter)),
+                "{filter} {topic}"
+            );
+        }
+        let beginnings = [
+            ("a/b", "a/b"),
+            ("a/", "a/"),
+            ("a/#", "a"),
+            ("a//#", "a/"),
+            ("a/+/c", "a"),
+            ("+/a", ""),
+            ("/#", ""),
+            ("#", ""),
+        ];
+        for (filter, expected) in beginnings {
+            assert_eq!(beginning(filter), expected, "{filter}");
         }
     }
 

@@ -298,6 +298,47 @@ fn a_persistent_session_keeps_subscriptions_and_messages() {
 }
 
 #[test]
+fn subscriptions_end_with_their_session() {
+    let broker = start();
+    let mut publisher = RawClient::connected(&broker, "p");
+    let mut publish_to_both = || {
+        publisher.send(&publish_packet(0, "a/b", None, b"gone"));
+        publisher.send(&publish_packet(0, "end", None, b""));
+    };
+    let end = publish_packet(0, "end", None, b"");
+    let filters = ["a/b", "a/+", "#"];
+    // A clean session, taken over by another or ended with its connection.
+    for says_goodbye in [false, true] {
+        let mut client = RawClient::connected(&broker, "c");
+        for filter in filters {
+            client.subscribe(filter, 2);
+        }
+        if says_goodbye {
+            client.send(&[0xe0, 0]);
+            assert_eq!(client.next(), None);
+        }
+        let mut client = RawClient::connected(&broker, "c");
+        client.subscribe("end", 0);
+        publish_to_both();
+        client.expect(&end);
+    }
+    // One that outlives its connection, and ends when its client wants a clean one.
+    let mut kept = RawClient::persistent(&broker, "k", false);
+    for filter in filters {
+        kept.subscribe(filter, 0);
+    }
+    let mut kept = RawClient::persistent(&broker, "k", true);
+    publish_to_both();
+    kept.expect(&publish_packet(0, "a/b", None, b"gone"));
+    kept.expect(&end);
+    let mut clean = RawClient::connected(&broker, "k");
+    clean.subscribe("end", 0);
+    publish_to_both();
+    clean.expect(&end);
+    clean.expect_quiet();
+}
+
+#[test]
 fn a_qos_2_exchange_goes_on_where_it_stopped() {
     let broker = start();
     let mut client = RawClient::persistent(&broker, "c", false);

@@ -281,42 +281,42 @@ const WITH_LETTERS_OF_MOSQUITTO: [&str; 2] = ["pub", "sub"];
 
 /// The clap description in `lang`.
 pub fn description(lang: Lang) -> clap::Command {
-    usage::localize(unworded(), lang)
+    usage::localize(unworded(|_| true), lang)
 }
 
 /// The same as clap makes it, without the words of a language: all that reading a right command line needs, in less than
-/// half of the time.
-fn unworded() -> clap::Command {
+/// half of the time. Only the subcommands that are `wanted` get the options that are everywhere.
+fn unworded(wanted: impl Fn(&str) -> bool) -> clap::Command {
     let command = Cli::command();
     let everywhere: Vec<clap::Arg> = command
         .get_arguments()
         .filter(|argument| ["help", "verbose"].contains(&argument.get_id().as_str()))
         .cloned()
         .collect();
-    with_everywhere(command, &everywhere)
+    with_everywhere(command, &everywhere, &wanted)
 }
 
-/// Gives all subcommands the options that are everywhere, those with letters of their own the long ones only.
-fn with_everywhere(mut command: clap::Command, everywhere: &[clap::Arg]) -> clap::Command {
-    let names: Vec<String> = command
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
-    for name in names {
-        command = command.mut_subcommand(&name, |below| {
-            let below = with_everywhere(below, everywhere);
-            let letters = !WITH_LETTERS_OF_MOSQUITTO.contains(&name.as_str());
-            let wanted = everywhere
-                .iter()
-                .filter(|argument| letters || argument.get_id() == "help")
-                .map(|argument| match letters {
-                    true => argument.clone(),
-                    false => argument.clone().short(None),
-                });
-            below.args(wanted)
-        });
-    }
-    command
+/// Gives the subcommands that are wanted, and theirs, the options that are everywhere, those with letters of their own
+/// the long ones only.
+fn with_everywhere(
+    command: clap::Command,
+    everywhere: &[clap::Arg],
+    wanted: &impl Fn(&str) -> bool,
+) -> clap::Command {
+    command.mut_subcommands(|below| {
+        if !wanted(below.get_name()) {
+            return below;
+        }
+        let letters = !WITH_LETTERS_OF_MOSQUITTO.contains(&below.get_name());
+        let options = everywhere
+            .iter()
+            .filter(|argument| letters || argument.get_id() == "help")
+            .map(|argument| match letters {
+                true => argument.clone(),
+                false => argument.clone().short(None),
+            });
+        with_everywhere(below, everywhere, wanted).args(options)
+    })
 }
 
 /// What is told about the work itself.
@@ -329,12 +329,16 @@ pub struct Telling {
 
 /// Takes the command line apart, or gives what to print instead.
 pub fn parse(arguments: &[OsString], lang: Lang) -> Result<(Command, Telling), Answer> {
-    let read = unworded().try_get_matches_from(arguments).or_else(|error| {
-        if error.kind() == clap::error::ErrorKind::DisplayVersion {
-            return Err(error);
-        }
-        description(lang).try_get_matches_from(arguments)
-    });
+    // A subcommand that is none of the words is not the one.
+    let named = |name: &str| arguments.iter().any(|argument| argument == name);
+    let read = unworded(named)
+        .try_get_matches_from(arguments)
+        .or_else(|error| {
+            if error.kind() == clap::error::ErrorKind::DisplayVersion {
+                return Err(error);
+            }
+            description(lang).try_get_matches_from(arguments)
+        });
     let matches = read.map_err(|error| usage::answer(&error, arguments, lang))?;
     let cli =
         Cli::from_arg_matches(&matches).map_err(|error| usage::answer(&error, arguments, lang))?;

@@ -217,6 +217,10 @@ fn many_boards_load_a_broker_and_nothing_is_lost() {
         "50",
         "--qos",
         "1",
+        "--silent",
+        "4",
+        "--rounds",
+        "2",
         "--broker",
         "embedded",
         "--broker",
@@ -238,9 +242,18 @@ fn many_boards_load_a_broker_and_nothing_is_lost() {
         );
         assert_eq!(
             (&load["boards"], &load["rounds"]),
-            (&3.into(), &3.into()),
+            (&3.into(), &2.into()),
             "{load}"
         );
+        assert_eq!(load["silent"], 4, "{load}");
+        if cfg!(target_os = "linux") {
+            let processor = load["processor_us"].as_f64().expect("a number");
+            assert!(processor > 0.0, "{load}");
+        }
+        for name in ["per_second", "processor_us"] {
+            let rounds = load["of_rounds"][name].as_array();
+            assert_eq!(rounds.map(Vec::len), Some(2), "{load}");
+        }
         let latency = |name: &str| load["latency_us"][name].as_f64().expect("a number");
         assert!(
             0.0 < latency("p50") && latency("p50") <= latency("p99"),
@@ -304,5 +317,13 @@ fn bad_input_is_refused_before_anything_is_measured() {
     );
     let scale = home.run(["bench", "--scale", "2", "--sizes", "1,2"]);
     scale.expect_status(2);
+    let many = ["bench", "--scale", "200", "--silent", "500"];
+    let many = home.run(many);
+    many.expect_status(2);
+    assert!(many.stderr.contains("fewer of either"), "{many:#?}");
+    let lonely = home.run(["bench", "--silent", "3"]);
+    lonely.expect_status(2);
+    assert!(lonely.stderr.contains("--scale"), "{lonely:#?}");
+    expect(&["--silent", "3"], 2, "--silent");
     expect_left_alone(&home);
 }

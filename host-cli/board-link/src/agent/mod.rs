@@ -50,7 +50,7 @@ const TRIAL: Duration = Duration::from_millis(500);
 const FILLING: (Duration, usize) = (Duration::from_millis(20), 128);
 
 /// What an ImportError of a board without SHA-256, or without hexadecimal digits for it, names.
-const LACKS_SHA: [&str; 3] = ["hashlib", "sha256", "binascii"];
+const LACKS_SHA: [&str; 4] = ["hashlib", "sha256", "binascii", "hexlify"];
 
 /// Largest block of data: a frame holds it even if every byte has to be substituted.
 const LARGEST_BLOCK: usize = 8000;
@@ -357,7 +357,8 @@ impl Board {
             return Ok(());
         }
         let ended = self.await_end();
-        self.agent = None;
+        // What was still on its way comes to the prompt as if somebody had typed it, so that Ctrl-C goes first again.
+        self.forget_agent();
         Err(LinkError::Raised { traceback: ended? })
     }
 

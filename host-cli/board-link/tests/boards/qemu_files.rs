@@ -1,8 +1,11 @@
 //! Files on real MicroPython (QEMU), on littlefs and on FAT in the board's memory.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use board_link::{Board, Digest, Entry, FileState, LinkError, NewFile, Timeouts, Transport, open};
+use board_link::{
+    Board, Digest, Entry, FileState, LinkError, NewFile, Timeouts, Traced, Transport, Way, open,
+};
 use testkit::{Faults, Faulty, Random};
 
 use crate::support::patient;
@@ -270,21 +273,24 @@ fn a_full_filesystem() {
     }
 }
 
-/// A board without `hashlib`, then without `binascii` as well: CRC, hexadecimal, literals.
+/// A board without `hashlib`, without `binascii` as well, without that alone: CRC, hexadecimal, literals.
 #[test]
 fn boards_that_lack_modules() {
     let Some(qemu) = QemuBoard::on_socket("boards_that_lack_modules") else {
         return;
     };
-    let mut board = with_disk(&qemu, "VfsLfs2", 200);
     let data = bytes(3, 3000);
-    for missing in ["hashlib", "binascii"] {
-        // A module without names, as a build without it has none to import.
-        let hide = format!("import sys\nclass Nothing: pass\nsys.modules['{missing}'] = Nothing\n");
-        assert_eq!(
-            board.exec(&hide).unwrap().ending,
-            board_link::Ending::Finished
-        );
+    for missing in [&["hashlib"][..], &["hashlib", "binascii"], &["binascii"]] {
+        let mut board = with_disk(&qemu, "VfsLfs2", 200);
+        for module in missing {
+            // A module without names, as a build without it has none to import.
+            let hide =
+                format!("import sys\nclass Nothing: pass\nsys.modules['{module}'] = Nothing\n");
+            assert_eq!(
+                board.exec(&hide).unwrap().ending,
+                board_link::Ending::Finished
+            );
+        }
         board.put("f", &data).unwrap();
         assert_eq!(board.get("f").unwrap(), data);
         match board.state("f").unwrap() {
@@ -294,9 +300,69 @@ fn boards_that_lack_modules() {
             } => {
                 assert!(digest.matches(&data));
             }
-            other => panic!("{missing}: {other:?}"),
+            other => panic!("{missing:?}: {other:?}"),
         }
         board.rm("f", false).unwrap();
+    }
+}
+
+/// Replies come together, but in order, whatever stands between the files; who expects to write sends no program that can
+/// only look.
+#[test]
+fn many_files_in_one_exchange() {
+    let Some(qemu) = QemuBoard::on_socket("many_files_in_one_exchange") else {
+        return;
+    };
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let hearer = said.clone();
+    let watcher = move |way: Way, bytes: &[u8]| {
+        if way == Way::FromBoard {
+            hearer.lock().unwrap().extend_from_slice(bytes);
+        }
+    };
+    // As a UART does, which this one does or not, as the computer has time.
+    let overruns = Faults {
+        overruns: Some(260),
+        ..Faults::default()
+    };
+    let transport = open(&qemu.spec).expect("the board's port opens");
+    let transport = Traced::new(Faulty::new(transport, overruns, 0), Box::new(watcher));
+    let mut board = with_disk_over(Box::new(transport), "VfsLfs2", 600);
+    let contents: Vec<Vec<u8>> = (0..30)
+        .map(|n| bytes(n, 1 + 173 * (n as usize % 20)))
+        .chain([bytes(99, 40_000)])
+        .collect();
+    let names: Vec<String> = (0..contents.len()).map(|n| format!("file{n}")).collect();
+    let files: Vec<NewFile<'_>> = (names.iter().zip(&contents))
+        .map(|(path, content)| NewFile {
+            path,
+            content,
+            replaces: None,
+        })
+        .collect();
+    let mut paths: Vec<&str> = names.iter().map(String::as_str).collect();
+    paths.insert(0, "/");
+    paths.push("missing");
+    for expected in [true, false] {
+        said.lock().unwrap().clear();
+        if expected {
+            board.expect_to_write().unwrap();
+        }
+        let there = board.states_briefly(&paths).unwrap();
+        assert_eq!(there[0], FileState::Folder);
+        let only_looks = b"\x1fI9 0 0";
+        let greeted =
+            (said.lock().unwrap().windows(only_looks.len())).any(|bytes| bytes == only_looks);
+        assert_ne!(greeted, expected);
+        board.put_all(&files, &mut |_| {}).unwrap();
+        let states = board.states_briefly(&paths).unwrap();
+        assert_eq!(states[0], FileState::Folder);
+        for (content, state) in contents.iter().zip(&states[1..]) {
+            assert!(state.is(content), "{state:?}");
+        }
+        assert_eq!(states.last(), Some(&FileState::Missing));
+        // Ends the program that is there.
+        assert!(board.exec("pass").unwrap().stderr.is_empty());
     }
 }
 

@@ -155,15 +155,13 @@ impl Hub {
                     .or_insert_with(|| Client::new(&self.kept, self.limits.waiting));
                 (client.owner, client.persistent, client.left) = (owner, true, left);
             }
-            Change::Forget { client } => {
-                self.clients.remove(&client);
-            }
+            Change::Forget { client } => self.end_session(&client),
             Change::Subscribe {
                 client,
                 filter,
                 qos,
-            } => self.session(&client).subscribe(filter, as_qos(qos)),
-            Change::Unsubscribe { client, filter } => self.session(&client).unsubscribe(&filter),
+            } => self.add_subscription(&client, filter, as_qos(qos)),
+            Change::Unsubscribe { client, filter } => self.drop_subscription(&client, &filter),
             Change::Queue {
                 topic,
                 payload,

@@ -8,6 +8,7 @@ mod board_side;
 mod computer;
 mod counts;
 mod imports;
+mod processor;
 pub mod reach;
 pub mod scale;
 mod sink;

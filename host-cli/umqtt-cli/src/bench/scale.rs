@@ -9,10 +9,11 @@ use std::time::Duration;
 use bench_report::interrupted;
 use bench_report::statistics::quantile;
 use board_link::{Board, Execution, Lang, LinkError, bytes_literal, str_literal};
-use broker::{Broker, BrokerConfig};
+use broker::{Broker, BrokerConfig, Limits};
 use serde_json::json;
 
 use super::computer;
+use super::processor::Counted;
 use crate::broker_choice::{self, BrokerChoice};
 use crate::commands::broker as broker_command;
 use crate::display::{Display, Sender};
@@ -34,6 +35,11 @@ const MOST_MESSAGES: u64 = 20_000;
 /// Messages of a board that are on their way at most.
 const WINDOW: usize = 8;
 const ROUNDS: usize = 3;
+/// What this program may have open on a system that allows it 1,024 files, as most do.
+const MOST_FILES: usize = 1000;
+/// Files that a board takes: its console, its process, and its connection with the embedded broker. A silent client takes
+/// the last alone.
+const FILES_OF_A_BOARD: usize = 4;
 /// Longer than a board waits for its last messages; with many on a busy computer even they take long.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -45,6 +51,8 @@ struct Loaded {
     tls: bool,
     user: Option<String>,
     password: Option<String>,
+    /// Where it is known whose time to count.
+    processor: Option<Counted>,
     _embedded: Option<Broker>,
     rounds: Vec<Round>,
 }
@@ -56,6 +64,8 @@ struct Round {
     longest: f64,
     lost: u64,
     doubled: u64,
+    /// Processor time that the broker took for the load, where that is known.
+    processor: Option<Duration>,
     /// Microseconds.
     latencies: Vec<f64>,
 }
@@ -73,6 +83,9 @@ struct Load {
     messages: u64,
     size: u64,
     qos: u8,
+    /// Clients beside the boards that are there and say nothing.
+    silent: usize,
+    rounds: usize,
 }
 
 pub fn run(options: &BenchOptions, boards: usize, lang: Lang) -> Result<(), Failure> {
@@ -91,6 +104,18 @@ pub fn run(options: &BenchOptions, boards: usize, lang: Lang) -> Result<(), Fail
             ),
         ));
     }
+    let silent = options.silent.unwrap_or(0) as usize;
+    if FILES_OF_A_BOARD * boards + silent > MOST_FILES {
+        return Err(usage(
+            format!(
+                "{boards} boards and {silent} silent clients are more than one program may have open"
+            ),
+            format!(
+                "{boards} placas y {silent} clientes callados son más de lo que un programa puede tener abierto"
+            ),
+            lang.pick("ask for fewer of either", "pide menos de unas o de otros"),
+        ));
+    }
     if options.sizes.len() > 1 || options.qos.len() > 1 {
         return Err(usage(
             "with --scale there is one size and one QoS".to_owned(),
@@ -106,8 +131,10 @@ pub fn run(options: &BenchOptions, boards: usize, lang: Lang) -> Result<(), Fail
         // The number of the message is in it.
         size: options.sizes.first().copied().unwrap_or(64).max(4),
         qos: options.qos.first().copied().unwrap_or(0),
+        silent,
+        rounds: options.rounds.map_or(ROUNDS, |rounds| rounds as usize),
     };
-    let mut brokers = brokers(&options.brokers, lang)?;
+    let mut brokers = brokers(&options.brokers, boards + load.silent, lang)?;
     let stop = Stop::on_signals(lang)?;
     let notes = Display::of_notes();
     let sender = notes.sender();
@@ -120,7 +147,7 @@ pub fn run(options: &BenchOptions, boards: usize, lang: Lang) -> Result<(), Fail
     done
 }
 
-fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
+fn brokers(named: &[String], clients: usize, lang: Lang) -> Result<Vec<Loaded>, Failure> {
     let embedded = [String::from("embedded")];
     let named = if named.is_empty() { &embedded } else { named };
     let mut brokers = Vec::new();
@@ -128,6 +155,7 @@ fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
         brokers.push(match broker_choice::named(text, lang)? {
             BrokerChoice::Outside(outside) => Loaded {
                 name: outside.to_string(),
+                processor: Counted::outside(&outside.host, outside.port),
                 host: outside.host,
                 port: outside.port,
                 tls: outside.tls,
@@ -139,6 +167,11 @@ fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
             BrokerChoice::Embedded => {
                 let broker = Broker::start(BrokerConfig {
                     listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                    limits: Limits {
+                        // It is to be loaded, and not to refuse.
+                        clients: Limits::default().clients.max(clients),
+                        ..Limits::default()
+                    },
                     ..BrokerConfig::default()
                 })
                 .map_err(|error| broker_command::explain(&error, lang))?;
@@ -149,6 +182,8 @@ fn brokers(named: &[String], lang: Lang) -> Result<Vec<Loaded>, Failure> {
                     tls: false,
                     user: None,
                     password: None,
+                    // Asked for once it serves, when its thread has said which it is.
+                    processor: broker.state().and_then(|_| Counted::embedded(&broker)),
                     _embedded: Some(broker),
                     rounds: Vec::new(),
                 }
@@ -175,7 +210,7 @@ fn play(
         stop.interrupted(lang)?;
         players.push(player(display, stop, lang)?);
     }
-    for round in 0..ROUNDS {
+    for round in 0..load.rounds {
         for index in 0..brokers.len() {
             stop.interrupted(lang)?;
             let at = (round + index) % brokers.len();
@@ -251,30 +286,44 @@ fn one_round(
         messages,
         size,
         qos,
+        silent,
+        ..
     } = load;
+    let boards = players.len();
+    // Each board has its part of them.
+    let part = |index: usize| silent / boards + usize::from(index < silent % boards);
     let process = std::process::id();
     let begin = |index: usize| {
         format!(
-            "HOST = {}\nPORT = {}\nTLS = {}\nUSER = {}\nPASSWORD = {}\nNAME = b'bench/{process:08x}/{index}'\n{PROGRAM}\nready({qos})\n",
+            "HOST = {}\nPORT = {}\nTLS = {}\nUSER = {}\nPASSWORD = {}\nNAME = b'bench/{process:08x}/{index}'\n{PROGRAM}\nready({qos}, {})\n",
             str_literal(&broker.host),
             broker.port,
             if broker.tls { "True" } else { "False" },
             word(&broker.user),
             word(&broker.password),
+            part(index),
         )
     };
     let hidden = crate::trace::hide();
     everywhere(players, begin, lang)?;
     drop(hidden);
+    let taken = || broker.processor.as_ref().and_then(Counted::taken);
+    let before = taken();
     let said = everywhere(
         players,
         |_| format!("load({messages}, {size}, {qos}, {WINDOW})"),
         lang,
     )?;
-    let mut round = Round::default();
+    let mut round = Round {
+        processor: before
+            .zip(taken())
+            .and_then(|(before, after)| after.checked_sub(before)),
+        ..Round::default()
+    };
     for text in said {
         round.add(&text);
     }
+    everywhere(players, |_| "leave()".to_owned(), lang)?;
     round.latencies.sort_by(f64::total_cmp);
     Ok(round)
 }
@@ -305,6 +354,13 @@ impl Round {
         let seconds = self.longest / 1e6;
         sent.saturating_sub(self.lost) as f64 / seconds
     }
+
+    /// Microseconds of the broker's processor time for each message that came back.
+    fn processor_us(&self, sent: u64) -> Option<f64> {
+        let taken = self.processor?.as_secs_f64() * 1e6;
+        let back = sent.saturating_sub(self.lost);
+        (back > 0).then(|| taken / back as f64)
+    }
 }
 
 /// The middle of some values.
@@ -316,7 +372,16 @@ fn middle(mut values: Vec<f64>) -> f64 {
 fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(), Failure> {
     let sent = load.messages * boards as u64;
     let head = lang.pick(
-        ["broker", "messages/s", "p50", "p95", "p99", "lost", "twice"],
+        [
+            "broker",
+            "messages/s",
+            "p50",
+            "p95",
+            "p99",
+            "lost",
+            "twice",
+            "CPU/message",
+        ],
         [
             "broker",
             "mensajes/s",
@@ -325,13 +390,20 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
             "p99",
             "perdidos",
             "dobles",
+            "CPU/mensaje",
         ],
     );
     let mut rows = vec![head.map(str::to_owned)];
     let mut events = String::new();
     for broker in brokers.iter().filter(|broker| !broker.rounds.is_empty()) {
         let rounds = &broker.rounds;
-        let rate = middle(rounds.iter().map(|round| round.rate(sent)).collect());
+        let rates: Vec<f64> = rounds.iter().map(|round| round.rate(sent)).collect();
+        let rate = middle(rates.clone());
+        let processors: Option<Vec<f64>> = rounds
+            .iter()
+            .map(|round| round.processor_us(sent))
+            .collect();
+        let processor = processors.clone().map(middle);
         let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| {
             middle(
                 rounds
@@ -351,13 +423,16 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
             ms(p99),
             lost.to_string(),
             doubled.to_string(),
+            processor.map_or("–".to_owned(), |us| format!("{us:.2} µs")),
         ]);
         events.push_str(&lines::event(
             "load",
             json!({
                 "broker": broker.name, "boards": boards, "rounds": rounds.len(), "messages": sent, "size": load.size,
                 "qos": load.qos, "per_second": rate, "latency_us": { "p50": p50, "p95": p95, "p99": p99 },
-                "lost": lost, "doubled": doubled, "interrupted": rounds.len() < ROUNDS, "computer": computer::describe(),
+                "lost": lost, "doubled": doubled, "silent": load.silent, "processor_us": processor,
+                "of_rounds": { "per_second": rates, "processor_us": processors },
+                "interrupted": rounds.len() < load.rounds, "computer": computer::describe(),
             }),
         ));
     }
@@ -366,20 +441,31 @@ fn show(brokers: &[Loaded], boards: usize, load: Load, lang: Lang) -> Result<(),
     }
     let rounds = brokers.iter().map(|broker| broker.rounds.len()).min();
     let rounds = rounds.unwrap_or(0);
-    let partial = brokers.iter().any(|broker| broker.rounds.len() < ROUNDS);
+    let partial = brokers
+        .iter()
+        .any(|broker| broker.rounds.len() < load.rounds);
     let Load {
         messages,
         size,
         qos,
+        silent,
+        ..
     } = load;
+    let beside = match silent {
+        0 => String::new(),
+        _ => match lang {
+            Lang::En => format!(", beside {silent} silent clients"),
+            Lang::Es => format!(", junto a {silent} clientes callados"),
+        },
+    };
     let mut text = match lang {
         Lang::En => format!(
             "{boards} simulated boards, each {messages} messages of {size} bytes to itself with QoS {qos}, at most {WINDOW} on \
-             their way; medians of {rounds} rounds\n"
+             their way{beside}; rounds: {rounds}, medians\n"
         ),
         Lang::Es => format!(
             "{boards} placas simuladas, cada una se envía {messages} mensajes de {size} bytes con QoS {qos}, como mucho \
-             {WINDOW} en camino; medianas de {rounds} rondas\n"
+             {WINDOW} en camino{beside}; rondas: {rounds}, medianas\n"
         ),
     };
     text.push_str(&computer::describe());
@@ -404,6 +490,9 @@ mod tests {
         round.add("noise\n@ 2000000 0 2\n# 40\n# x\n");
         assert_eq!((round.lost, round.doubled), (1, 2));
         assert_eq!(round.latencies, [10.0, 20.0, 30.0, 40.0]);
+        assert_eq!(round.processor_us(20), None);
+        round.processor = Some(Duration::from_micros(38));
+        assert_eq!(round.processor_us(20), Some(2.0));
         // 20 were sent, 19 came back, in 2 s.
         assert!((round.rate(20) - 9.5).abs() < 1e-9);
         assert!(middle(Vec::new()).is_nan());

@@ -255,6 +255,10 @@ fn to_board(
     lang: Lang,
 ) -> Result<Summary, Failure> {
     let link = |error: LinkError| Failure::from_link(&error, lang);
+    // Who copies a single file has mostly changed it.
+    if sources.len() == 1 && !sources[0].is_folder {
+        board.expect_to_write().map_err(link)?;
+    }
     let into_folder = to.is_empty()
         || to.ends_with('/')
         || sources.len() > 1

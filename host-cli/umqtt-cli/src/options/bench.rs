@@ -9,6 +9,9 @@ use crate::options::PortOption;
 /// The largest payload that is compared, bytes; boards have little memory.
 const LARGEST: u64 = 65_535;
 
+/// More than a school has.
+const MOST_SILENT: u64 = 500;
+
 #[derive(Debug, Args)]
 pub struct BenchOptions {
     #[command(flatten)]
@@ -32,8 +35,8 @@ pub struct BenchOptions {
     #[arg(long, value_name = "QOS,…", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(0..=2))]
     pub qos: Vec<u8>,
 
-    /// Rounds of each measurement; fewer than 9 give no ratios. Default: 31
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=999), conflicts_with = "scale")]
+    /// Rounds of each measurement; fewer than 9 give no ratios. Default: 31; with --scale 3
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=999))]
     pub rounds: Option<u64>,
 
     /// Messages after which the heap is looked at, 0 for not at all; with --scale those of each board. Default: 10000; 2000
@@ -55,4 +58,8 @@ pub struct BenchOptions {
     /// Load the broker with N simulated boards at once instead: messages per second, latencies, losses
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=200), conflicts_with = "port")]
     pub scale: Option<u64>,
+
+    /// With --scale: N more clients that are subscribed to topics of their own and stay silent. Default: 0
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=MOST_SILENT), requires = "scale", conflicts_with = "port")]
+    pub silent: Option<u64>,
 }

@@ -51,7 +51,7 @@ pub const SPANISH: &[(&str, &str)] = &[
     ),
     (
         "bench.rounds",
-        "Rondas de cada medición; con menos de 9 no hay razones. Por defecto: 31",
+        "Rondas de cada medición; con menos de 9 no hay razones. Por defecto: 31; con --scale 3",
     ),
     (
         "bench.messages",
@@ -69,5 +69,9 @@ pub const SPANISH: &[(&str, &str)] = &[
     (
         "bench.scale",
         "En vez de eso, cargar el broker con N placas simuladas a la vez: mensajes por segundo, latencias, pérdidas",
+    ),
+    (
+        "bench.silent",
+        "Con --scale: N clientes más, suscritos a temas propios, que no dicen nada. Por defecto: 0",
     ),
 ];

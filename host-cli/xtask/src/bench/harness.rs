@@ -77,7 +77,7 @@ const ALL: [Benchmark; 7] = [
     },
     Benchmark {
         name: "broker",
-        about: "messages per second between simulated boards, embedded broker: Mosquitto",
+        about: "messages per second between simulated boards, and the broker's processor time for each: Mosquitto",
         run: broker::run,
         ratios: of_broker,
         layers: no_layers,
@@ -447,13 +447,27 @@ fn of_broker(value: &Value) -> Ratios {
     let mut ratios = Ratios::new();
     let all: Vec<&Value> = rows(value).collect();
     for pair in all.chunks(2) {
-        if let [ours, theirs] = pair
-            && let (Some(ours_rate), Some(theirs_rate)) =
-                (ours["per_second"].as_f64(), theirs["per_second"].as_f64())
-        {
-            let what = format!("QoS {}, {} boards", ours["qos"], ours["boards"]);
-            ratios.insert(what, ours_rate / theirs_rate);
+        let [ours, theirs] = pair else {
+            continue;
+        };
+        let mut what = format!("QoS {}, {} boards", ours["qos"], ours["boards"]);
+        if ours["silent"] != 0 {
+            what += &format!(", {} silent clients", ours["silent"]);
         }
+        let middle = |name: &str, times_better: fn(f64, f64) -> f64| {
+            let [ours, theirs] = [ours, theirs].map(|load| load["of_rounds"][name].as_array());
+            // A round of one and that of the other are neighbours.
+            let pairs = ours?.iter().zip(theirs?);
+            let mut all: Vec<f64> = pairs
+                .filter_map(|(ours, theirs)| Some(times_better(ours.as_f64()?, theirs.as_f64()?)))
+                .collect();
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 2).copied()
+        };
+        let rate = middle("per_second", |ours, theirs| ours / theirs);
+        let processor = middle("processor_us", |ours, theirs| theirs / ours);
+        ratios.extend(processor.map(|ratio| (format!("{what}, processor time"), ratio)));
+        ratios.extend(rate.map(|ratio| (what, ratio)));
     }
     ratios
 }
@@ -506,11 +520,23 @@ mod tests {
         let ratios = of_board(&board);
         assert_eq!(ratios["rv32imc, encode, 16 bytes, whole"], 2.5);
         assert_eq!(ratios["rv32imc, encode, 16 bytes, above the floor"], 4.0);
-        let load = |rate: f64| json!({ "qos": 1, "boards": 10, "per_second": rate });
-        assert_eq!(
-            of_broker(&json!([load(1.0), load(4.0)]))["QoS 1, 10 boards"],
-            0.25
-        );
+        let load = |silent: u64, rates: [f64; 3], processor: Value| {
+            let of_rounds = json!({ "per_second": rates, "processor_us": processor });
+            json!({ "qos": 1, "boards": 10, "silent": silent, "of_rounds": of_rounds })
+        };
+        let ratios = of_broker(&json!([
+            load(0, [1.0, 9.0, 2.0], json!([3.0, 2.0, 4.0])),
+            load(0, [4.0, 3.0, 4.0], json!([6.0, 6.0, 6.0])),
+            load(300, [6.0, 6.0, 6.0], Value::Null),
+            load(300, [2.0, 2.0, 2.0], json!([6.0, 6.0, 6.0])),
+        ]));
+        let expected = [
+            ("QoS 1, 10 boards", 0.5),
+            ("QoS 1, 10 boards, 300 silent clients", 3.0),
+            ("QoS 1, 10 boards, processor time", 2.0),
+        ];
+        let expected = expected.map(|(what, ratio)| (what.to_owned(), ratio));
+        assert_eq!(ratios, Ratios::from(expected));
     }
 
     #[test]
