@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
-use board_link::{Lang, PortSpec, Timeouts, UsbInfo};
+use board_link::{Lang, LinkError, PortSpec, Timeouts, UsbInfo};
 use broker::network::Network;
 use rumqttc::QoS;
 use weather::Weather;
 
 use crate::LabConfig;
-use crate::board::{Handle, Maker, Names, Outfit, Parts, Simulated};
+use crate::board::{Handle, Maker, Names, Outfit, Parts, Regrets, Simulated};
 use crate::examples;
 use crate::folder::Folder;
 use crate::mqtt::{LabBroker, Message, Mqtt};
@@ -62,6 +62,7 @@ pub struct Laboratory {
     /// Whoever they lead to.
     _weather: Option<Weather>,
     ended: AtomicBool,
+    regrets: Arc<Regrets>,
 }
 
 /// The ports of this computer where boards may be.
@@ -114,6 +115,7 @@ impl Laboratory {
             names: names.collect(),
             _weather: weather,
             ended: AtomicBool::new(false),
+            regrets: Arc::default(),
         }))
     }
 
@@ -166,8 +168,8 @@ impl Laboratory {
         }
     }
 
-    /// Ends all boards, then the broker.
-    pub fn end(&self) {
+    /// Ends all boards, then the broker. Returns why boards are not as they were found, for each that is not.
+    pub fn end(&self) -> Vec<LinkError> {
         self.ended.store(true, Ordering::SeqCst);
         let boards = std::mem::take(&mut self.lock().handles);
         for board in boards.values().flatten() {
@@ -175,6 +177,8 @@ impl Laboratory {
         }
         drop(boards);
         self.mqtt.end();
+        let mut regrets = self.regrets.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *regrets)
     }
 
     /// Does what a page asks for; what takes its time goes on behind it.
@@ -406,6 +410,7 @@ impl Laboratory {
             view: Arc::clone(&self.view),
             loan: self.outfit.loan(self.lan.then_some(broker)),
             timeouts: self.timeouts.clone(),
+            regrets: Arc::clone(&self.regrets),
         });
         let mut boards = self.lock();
         if self.ended.load(Ordering::SeqCst) {

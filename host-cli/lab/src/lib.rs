@@ -38,7 +38,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use board_link::{Lang, PortSpec, Timeouts};
+use board_link::{Lang, LinkError, PortSpec, Timeouts};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -177,13 +177,25 @@ impl Lab {
     }
 }
 
-impl Drop for Lab {
-    fn drop(&mut self) {
+impl Lab {
+    /// Ends it, as dropping does; returns why boards are not as they were found, for each that is not.
+    pub fn end(mut self) -> Vec<LinkError> {
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Vec<LinkError> {
         drop(self.stop.take());
-        self.laboratory.end();
+        let regrets = self.laboratory.end();
         for thread in self.threads.drain(..) {
             // A panic of that thread has been reported by itself.
             let _ = thread.join();
         }
+        regrets
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.finish();
     }
 }

@@ -22,6 +22,7 @@ use crate::protocol::{Activity, BoardId, Kind, LinkView, SourceFile};
 use crate::view::View;
 use crate::words::Words;
 use line::Line;
+pub use worker::Regrets;
 use worker::{Order, Worker};
 
 pub use files::check_name;
@@ -69,6 +70,7 @@ pub struct Parts {
     pub view: Arc<View>,
     pub loan: Box<dyn Loan>,
     pub timeouts: Timeouts,
+    pub regrets: Arc<Regrets>,
 }
 
 impl Handle {
@@ -81,6 +83,7 @@ impl Handle {
             view,
             loan,
             timeouts,
+            regrets,
         } = parts;
         let kind = if simulated.is_some() {
             Kind::Sim
@@ -98,6 +101,8 @@ impl Handle {
             view: Arc::clone(&view),
             loan,
             timeouts,
+            regrets,
+            lent: false,
         };
         let thread = std::thread::spawn(move || worker.run());
         Self {

@@ -1,7 +1,7 @@
 //! A board's thread: it alone speaks on the board's line, and does what pages ask for, one thing after the other.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use board_link::{Board, Ending, Event, LinkError, PortSpec, Timeouts, Traceback};
@@ -30,6 +30,9 @@ pub enum Order {
     End,
 }
 
+/// Why boards could not be left as they were found.
+pub type Regrets = Mutex<Vec<LinkError>>;
+
 /// The thread's own.
 pub struct Worker {
     pub id: BoardId,
@@ -40,20 +43,35 @@ pub struct Worker {
     pub view: Arc<View>,
     pub loan: Box<dyn Loan>,
     pub timeouts: Timeouts,
+    pub regrets: Arc<Regrets>,
+    /// Something was lent to a real board and has not been taken back.
+    pub lent: bool,
 }
 
 impl Worker {
-    /// Works until it is told to end; the board is left as it was found.
+    /// Works until it is told to end; the board is left as it was found, if it is still there.
     pub fn run(mut self) {
+        let mut lost = None;
         while let Some(mut board) = self.reach() {
             match self.serve(&mut board) {
                 Ok(()) => {
                     self.leave(&mut board);
                     return;
                 }
-                Err(error) => self.lost(&error),
+                Err(error) => {
+                    self.lost(&error);
+                    lost = Some(error);
+                }
             }
         }
+        if let Some(error) = lost.filter(|_| self.lent) {
+            self.regret(error);
+        }
+    }
+
+    fn regret(&self, error: LinkError) {
+        let mut regrets = self.regrets.lock().unwrap_or_else(PoisonError::into_inner);
+        regrets.push(error);
     }
 
     fn lost(&self, error: &LinkError) {
@@ -209,6 +227,7 @@ impl Worker {
         let (view, id) = (Arc::clone(&self.view), self.id);
         let with_files = self.kind == Kind::Real && files.len() > 1;
         let real = self.kind == Kind::Real;
+        self.lent |= real;
         self.loan.give(board, with_files, &mut |words| {
             // What a simulated board is lent goes with it: nobody has to think about installing.
             if real {
@@ -264,10 +283,13 @@ impl Worker {
             board.leave()
         };
         if let Err(error) = leave() {
-            log::warn!(
-                "the board is not as it was before: {}",
-                error.message(board_link::Lang::En)
+            let why = Words::of_link(&error);
+            let words = Words::new(
+                format!("the board is not as it was before: {}", why.en),
+                format!("la placa no queda como estaba: {}", why.es),
             );
+            self.view.error(Some(self.id), words);
+            self.regret(error);
         }
     }
 }

@@ -90,8 +90,25 @@ pub fn run(options: &LabOptions, lang: Lang) -> Result<(), Failure> {
         while !stop.is_requested() {
             std::thread::sleep(LOOK_EVERY);
         }
-        Ok(())
+        not_as_before(&lab.end(), lang)
     })
+}
+
+/// The failure, if there are boards that could not be left as they were found: why, of each.
+fn not_as_before(regrets: &[LinkError], lang: Lang) -> Result<(), Failure> {
+    let Some(first) = regrets.first() else {
+        return Ok(());
+    };
+    let label = lang.pick(
+        "a board is not as it was before",
+        "una placa no queda como estaba",
+    );
+    let each = regrets
+        .iter()
+        .map(|error| format!("{label}: {}", error.message(lang)));
+    let message = each.collect::<Vec<_>>().join("\n");
+    let kind = Failure::from_link(first, lang).kind();
+    Err(Failure::new(kind, message, first.help(lang)))
 }
 
 /// A broker that somebody else runs; it must be there to begin with.
