@@ -309,8 +309,8 @@ fn render(record: &Record) -> String {
     let mut text = String::from(
         "# Performance\n\n\
          Written by `cargo xtask performance` from what `cargo xtask bench NAME` measured; do not edit. Each number is how \
-         many times faster ours is than its peer, both in the same run: below 1 it is slower. What a single run measured, \
-         with its spread, is under `target/bench`.\n",
+         many times faster ours is than its peer, both in the same run: below 1 it is slower, and of \
+         what is next to nothing 100 is the most that is said. What a single run measured, with its spread, is under `target/bench`.\n",
     );
     for one in &ALL {
         let Some(kept) = record.get(one.name) else {
