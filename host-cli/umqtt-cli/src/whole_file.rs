@@ -1,5 +1,6 @@
 //! How a file is written whole or not at all.
 
+use std::fs::File;
 use std::io::{ErrorKind, Result, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,20 +29,18 @@ impl WholeFile {
         if before.as_ref().is_some_and(|before| !before.is_file()) {
             return Ok(WholeFile::Special(path));
         }
-        let mut beside = tempfile::Builder::new();
-        beside.prefix(".umqtt-");
-        // What the user's files may be read by, or this one was; a temporary file is for its owner alone.
-        #[cfg(unix)]
-        {
-            use std::fs::Permissions;
-            use std::os::unix::fs::PermissionsExt;
-            let new = Permissions::from_mode(0o666);
-            beside.permissions(before.map_or(new, |before| before.permissions()));
-        }
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
-        let file = beside.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+        // Opened here, as any file of the user's: tempfile's own are for their owner alone, and its errors end with the name
+        // of a file that nobody has heard of.
+        let open = |beside: &Path| File::create_new(beside);
+        let file = tempfile::Builder::new()
+            .prefix(".umqtt-")
+            .make_in(folder.unwrap_or(Path::new(".")), open)?;
+        if let Some(before) = before {
+            file.as_file().set_permissions(before.permissions())?;
+        }
         Ok(WholeFile::Beside(file, path))
     }
 
@@ -53,7 +52,7 @@ impl WholeFile {
         match self {
             WholeFile::Special(path) => std::fs::write(path, bytes),
             WholeFile::Beside(mut file, path) => {
-                file.write_all(bytes)?;
+                file.as_file_mut().write_all(bytes)?;
                 file.persist(path)?;
                 Ok(())
             }
@@ -134,6 +133,7 @@ mod tests {
         assert_eq!(fs::read(&path).expect("it"), b"old");
         let nowhere = folder.path().join("none/report.html");
         let error = WholeFile::prepare(&nowhere).err().expect("no folder");
-        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let usual = fs::write(&nowhere, "x").expect_err("no folder");
+        assert_eq!(error.to_string(), usual.to_string());
     }
 }
