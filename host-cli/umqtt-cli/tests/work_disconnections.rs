@@ -167,6 +167,18 @@ fn measuring_on_a_board_that_goes_away() {
     assert_eq!(names(&flash), before);
 }
 
+/// What the board runs by itself.
+const OWN: &str = "print('its own')\n";
+
+/// The files of a folder of text, and what they say.
+fn contents(folder: &Path) -> Vec<(String, Option<String>)> {
+    let read = |name: &String| std::fs::read_to_string(folder.join(name)).ok();
+    let with_text = |name: String| (name.clone(), read(&name));
+    let mut all: Vec<_> = names(folder).into_iter().map(with_text).collect();
+    all.sort();
+    all
+}
+
 const PROGRAM: &str = "import beside\nprint('it is', beside.N)\n";
 
 fn run(lab: &mut Laboratory) {
@@ -193,8 +205,8 @@ fn a_page_whose_board_goes_away() {
     let home = Home::new();
     let (_board, proxy) = board_and_line(&home, 1, &micropython);
     let flash = home.flash_of(1);
-    std::fs::write(flash.join("main.py"), "print('its own')\n").expect("a file");
-    let before = names(&flash);
+    std::fs::write(flash.join("main.py"), OWN).expect("a file");
+    let before = contents(&flash);
     let port = proxy.port();
     let start = || {
         let mut lab = Laboratory::start(&home, &["--port", &port], None);
@@ -212,7 +224,7 @@ fn a_page_whose_board_goes_away() {
     // What comes later is the board's end, and not the page's.
     let places = places(proxy.passed(), BREAKS);
     lab.end().expect_status(0);
-    assert_eq!(names(&flash), before);
+    assert_eq!(contents(&flash), before);
     let mut broken = 0;
     for (number, at) in places.into_iter().enumerate() {
         let how = match number % BREAKS {
@@ -238,10 +250,10 @@ fn a_page_whose_board_goes_away() {
         assert!(done.elapsed < LIMIT, "{what}: {done:#?}");
         if told["level"] == "error" {
             done.expect_status(0);
-            assert_eq!(names(&flash), before, "{what}");
+            assert_eq!(contents(&flash), before, "{what}");
         }
         let main = std::fs::read_to_string(flash.join("main.py"));
-        assert_eq!(main.expect("it is there"), "print('its own')\n", "{what}");
+        assert_eq!(main.expect("it is there"), OWN, "{what}");
         expect_works(&home, &proxy, &what);
     }
     assert!(broken >= BREAKS, "only {broken} broke");
@@ -255,8 +267,8 @@ fn a_page_that_ends_as_its_board_goes_away() {
     let home = Home::new();
     let (_board, proxy) = board_and_line(&home, 1, &micropython);
     let flash = home.flash_of(1);
-    std::fs::write(flash.join("main.py"), "print('its own')\n").expect("a file");
-    let before = names(&flash);
+    std::fs::write(flash.join("main.py"), OWN).expect("a file");
+    let before = contents(&flash);
     let port = proxy.port();
     let with_a_run = |at, how| {
         proxy.arm(at, how);
@@ -269,7 +281,7 @@ fn a_page_that_ends_as_its_board_goes_away() {
     let lab = with_a_run(Break::Never, How::HangUp);
     let (from, to) = proxy.passed();
     lab.end().expect_status(0);
-    assert_eq!(names(&flash), before);
+    assert_eq!(contents(&flash), before);
     let (all_from, all_to) = proxy.passed();
     let mut broken = 0;
     for part in 1..4 {
@@ -292,9 +304,7 @@ fn a_page_that_ends_as_its_board_goes_away() {
             }
             expect_works(&home, &proxy, &what);
             with_a_run(Break::Never, how).end().expect_status(0);
-            assert_eq!(names(&flash), before, "{what}");
-            let main = std::fs::read_to_string(flash.join("main.py"));
-            assert_eq!(main.expect("it is there"), "print('its own')\n", "{what}");
+            assert_eq!(contents(&flash), before, "{what}");
         }
     }
     assert!(broken >= 4, "only {broken} broke");
