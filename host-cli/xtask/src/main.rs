@@ -72,8 +72,9 @@ enum Task {
         #[arg(long)]
         seconds: Option<u64>,
     },
-    /// Measure what the project promises, each benchmark beside its peer, and compare with the committed record: publish,
-    /// client, board, link, deploy, broker, startup, or all; lab, 30 simulated boards in the laboratory, by its name only
+    /// Install what that needs, measure what the project promises, each benchmark beside its peer, and compare with the
+    /// committed record: publish, client, board, link, deploy, broker, startup, or all; lab, 30 simulated boards in the
+    /// laboratory, by its name only
     Bench {
         #[arg(required = true)]
         names: Vec<String>,

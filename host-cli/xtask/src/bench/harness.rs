@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::layers::{Columns, Layers};
 use super::{Effort, board, broker, client, startup};
+use crate::setup;
 
 /// A benchmark that can be named.
 struct Benchmark {
@@ -136,6 +137,8 @@ pub fn run(names: &[String], seconds: u64, effort: Effort) -> Result<bool> {
         let names = ALL.map(|one| one.name).join(", ");
         bail!("there is no benchmark {unknown}; there are {names}, {LAB}, and all");
     }
+    // What is missing now is reported by the benchmarks that need it.
+    setup::run()?;
     let record = read_record()?;
     let mut holds = true;
     let mut summary = Vec::new();
