@@ -26,6 +26,17 @@ pub struct NewFile<'a> {
     pub replaces: Option<u64>,
 }
 
+impl<'a> NewFile<'a> {
+    /// One of which nobody has looked what it replaces.
+    pub fn new(path: &'a str, content: &'a [u8]) -> Self {
+        NewFile {
+            path,
+            content,
+            replaces: None,
+        }
+    }
+}
+
 /// What [`Board::put_all`] tells while it works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PutProgress {
@@ -71,11 +82,7 @@ impl Board {
         data: &[u8],
         progress: &mut dyn FnMut(usize),
     ) -> Result<(), LinkError> {
-        let file = NewFile {
-            path,
-            content: data,
-            replaces: None,
-        };
+        let file = NewFile::new(path, data);
         self.put_all(&[file], &mut |now| progress(now.taken))
     }
 

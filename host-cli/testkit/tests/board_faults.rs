@@ -67,11 +67,7 @@ fn work(board: &mut Board, old: &[u8], new: &[u8]) -> Result<(), LinkError> {
             content: new,
             replaces: Some(old.len() as u64),
         },
-        NewFile {
-            path: "/folder/g",
-            content: old,
-            replaces: None,
-        },
+        NewFile::new("/folder/g", old),
     ];
     board.put_all(&files, &mut |_| {})?;
     assert_eq!(board.get("/f")?, new, "what was read is what was written");
@@ -281,11 +277,7 @@ fn ten_thousand_names() {
         .map(|(index, _)| bytes(&mut random, index % 7))
         .collect();
     let files: Vec<NewFile<'_>> = (names.iter().zip(&contents))
-        .map(|(path, content)| NewFile {
-            path,
-            content,
-            replaces: None,
-        })
+        .map(|(path, content)| NewFile::new(path, content))
         .collect();
     let mut link =
         Board::connect(open(&spec).expect("a port"), Timeouts::default()).expect("a board");

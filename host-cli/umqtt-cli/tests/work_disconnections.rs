@@ -6,11 +6,12 @@ mod common;
 
 use std::path::Path;
 
+use board_sim::{MicroPython, SimBoard};
 use common::breaking::{LIMIT, board_and_line, expect_no_board, expect_works, places};
 use common::laboratory::Laboratory;
 use common::{Home, finish, micropython};
 use serde_json::{Value, json};
-use testkit::{Access, Break, How, Mosquitto, need};
+use testkit::{Access, Break, How, Mosquitto, Proxy, need};
 
 /// Places where each conversation breaks, either way.
 const BREAKS: usize = 5;
@@ -170,6 +171,17 @@ fn measuring_on_a_board_that_goes_away() {
 /// What the board runs by itself.
 const OWN: &str = "print('its own')\n";
 
+/// Board 1 and the line to it, and the files that it has before anything happens.
+fn board_with_its_own_program(
+    home: &Home,
+    micropython: &MicroPython,
+) -> (SimBoard, Proxy, Vec<(String, Option<String>)>) {
+    let (board, proxy) = board_and_line(home, 1, micropython);
+    let flash = home.flash_of(1);
+    std::fs::write(flash.join("main.py"), OWN).expect("a file");
+    (board, proxy, contents(&flash))
+}
+
 /// The files of a folder of text, and what they say.
 fn contents(folder: &Path) -> Vec<(String, Option<String>)> {
     let read = |name: &String| std::fs::read_to_string(folder.join(name)).ok();
@@ -203,10 +215,8 @@ fn has_state(message: &Value, state: &str) -> bool {
 fn a_page_whose_board_goes_away() {
     let micropython = need!("a_page_whose_board_goes_away", micropython());
     let home = Home::new();
-    let (_board, proxy) = board_and_line(&home, 1, &micropython);
+    let (_board, proxy, before) = board_with_its_own_program(&home, &micropython);
     let flash = home.flash_of(1);
-    std::fs::write(flash.join("main.py"), OWN).expect("a file");
-    let before = contents(&flash);
     let port = proxy.port();
     let start = || {
         let mut lab = Laboratory::start(&home, &["--port", &port], None);
@@ -265,10 +275,8 @@ fn a_page_whose_board_goes_away() {
 fn a_page_that_ends_as_its_board_goes_away() {
     let micropython = need!("a_page_that_ends_as_its_board_goes_away", micropython());
     let home = Home::new();
-    let (_board, proxy) = board_and_line(&home, 1, &micropython);
+    let (_board, proxy, before) = board_with_its_own_program(&home, &micropython);
     let flash = home.flash_of(1);
-    std::fs::write(flash.join("main.py"), OWN).expect("a file");
-    let before = contents(&flash);
     let port = proxy.port();
     let with_a_run = |at, how| {
         proxy.arm(at, how);

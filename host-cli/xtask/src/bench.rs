@@ -25,6 +25,12 @@ const QOS_0_LIMIT: f64 = 1.25;
 /// How many times faster than 1.3.4 a QoS 1 publish must be.
 const QOS_1_LIMIT: f64 = 100.0;
 
+/// The middle one, the upper of two; no number of nothing.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// How much time a measurement may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {

@@ -352,10 +352,7 @@ impl Tools {
                 times.push((ended - started).as_secs_f64());
             }
         }
-        Ok(times.map(|mut times| {
-            times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
-        }))
+        Ok(times.map(bench::median))
     }
 
     /// Takes away what the task is to put there.

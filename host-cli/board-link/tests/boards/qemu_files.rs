@@ -130,11 +130,7 @@ fn deflated_files() {
         ];
         let names: Vec<String> = (0..contents.len()).map(|n| format!("/{n}.py")).collect();
         let files: Vec<NewFile<'_>> = (names.iter().zip(&contents))
-            .map(|(path, content)| NewFile {
-                path,
-                content,
-                replaces: None,
-            })
+            .map(|(path, content)| NewFile::new(path, content))
             .collect();
         let mut sent = 0;
         board
@@ -334,11 +330,7 @@ fn many_files_in_one_exchange() {
         .collect();
     let names: Vec<String> = (0..contents.len()).map(|n| format!("file{n}")).collect();
     let files: Vec<NewFile<'_>> = (names.iter().zip(&contents))
-        .map(|(path, content)| NewFile {
-            path,
-            content,
-            replaces: None,
-        })
+        .map(|(path, content)| NewFile::new(path, content))
         .collect();
     let mut paths: Vec<&str> = names.iter().map(String::as_str).collect();
     paths.insert(0, "/");

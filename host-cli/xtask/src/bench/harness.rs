@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::layers::{Columns, Layers};
-use super::{Effort, board, broker, client, startup};
+use super::{Effort, board, broker, client, median, startup};
 use crate::setup;
 
 /// A benchmark that can be named.
@@ -463,11 +463,9 @@ fn of_broker(value: &Value) -> Ratios {
             let [ours, theirs] = [ours, theirs].map(|load| load["of_rounds"][name].as_array());
             // A round of one and that of the other are neighbours.
             let pairs = ours?.iter().zip(theirs?);
-            let mut all: Vec<f64> = pairs
-                .filter_map(|(ours, theirs)| Some(times_better(ours.as_f64()?, theirs.as_f64()?)))
-                .collect();
-            all.sort_by(f64::total_cmp);
-            all.get(all.len() / 2).copied()
+            let each = pairs
+                .filter_map(|(ours, theirs)| Some(times_better(ours.as_f64()?, theirs.as_f64()?)));
+            Some(median(each.collect()))
         };
         let rate = middle("per_second", |ours, theirs| ours / theirs);
         let processor = middle("processor_us", |ours, theirs| theirs / ours);
@@ -520,7 +518,7 @@ mod tests {
         assert_eq!(ratios["receive, 16 bytes, beside a bare socket"], 0.8);
         assert_eq!(ratios["receive, 16 bytes, beside 1.3.4"], 3.0);
         assert_eq!(ratios.len(), 3);
-        let instructions = json!({ "floor": 100, "ours": 200, "upstream": 500 });
+        let instructions = json!({ "floor": 100, "ours": 200, "peer": 500 });
         let board = json!([{ "arch": "rv32imc", "what": "encode", "size": 16, "instructions": instructions, "layers": {} }]);
         let ratios = of_board(&board);
         assert_eq!(ratios["rv32imc, encode, 16 bytes, whole"], 2.5);

@@ -13,7 +13,6 @@ pub struct Parties {
     pub floor: i64,
     pub ours: i64,
     /// Whoever ours is compared with; 0 where nobody is.
-    #[serde(default, alias = "upstream")]
     pub peer: i64,
 }
 
@@ -35,7 +34,6 @@ impl Parties {
 pub struct Layers {
     /// `rv32imc, encode, 16 bytes`.
     pub what: String,
-    #[serde(default = "Columns::of_board")]
     pub columns: Columns,
     pub parties: Vec<(String, Parties)>,
 }
@@ -59,7 +57,7 @@ impl Columns {
         }
     }
 
-    /// Those of records that say none.
+    /// Those of a message on a board.
     pub fn of_board() -> Self {
         Self::new(
             "Where the instructions of a message go",
@@ -156,14 +154,5 @@ mod tests {
             "\nWhere it goes, a file:\n\n| layer | ours | floor: one go | ours above it |\n|---|---:|---:|---:|\n\
              | board | 3 | 1 | 2 |\n| **all** | 3 | 1 | 2 |\n"
         );
-    }
-
-    #[test]
-    fn a_record_without_columns_is_of_the_board() {
-        let record =
-            r#"{ "what": "x", "parties": [["layer", { "floor": 1, "ours": 2, "upstream": 3 }]] }"#;
-        let layers: Layers = serde_json::from_str(record).expect("layers");
-        assert_eq!(layers.columns, Columns::of_board());
-        assert_eq!(layers.all().peer, 3);
     }
 }

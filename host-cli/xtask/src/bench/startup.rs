@@ -9,9 +9,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::Effort;
 use super::count::Function;
 use super::layers::{Columns, Layers, Parties};
+use super::{Effort, median};
 
 const ROUNDS: usize = 31;
 
@@ -200,11 +200,6 @@ fn found(program: &Path) -> Result<PathBuf> {
         .map(|folder| folder.join(program))
         .find(|candidate| candidate.is_file())
         .with_context(|| format!("no {} on PATH", program.display()))
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 #[cfg(test)]
